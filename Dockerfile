@@ -1,0 +1,43 @@
+# Two images, `server` and `client`, each one bundled file on top of Node.
+#
+# The base is an argument, so that a site without Docker Hub can name its own:
+#   docker compose build --build-arg NODE_IMAGE=registry.example/node:26-trixie-slim
+ARG NODE_IMAGE=node:26-trixie-slim
+
+# Dependencies, in a stage that changes only when a manifest does.
+FROM ${NODE_IMAGE} AS dependencies
+RUN --mount=type=cache,target=/root/.npm npm install --global --no-fund --no-audit pnpm@12.21.0
+WORKDIR /knock
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY packages/shared/package.json packages/shared/
+COPY services/server/package.json services/server/
+COPY services/client/package.json services/client/
+RUN --mount=type=cache,id=pnpm,target=/pnpm/store \
+    pnpm install --frozen-lockfile --store-dir /pnpm/store --filter './packages/**' --filter './services/**'
+
+# One file for each program: the images need neither node_modules nor a package manager.
+FROM dependencies AS build
+COPY tsconfig.base.json ./
+COPY packages packages
+COPY services services
+# The bundler itself, since a script would run on the Node that the workspace brings.
+RUN cd services/server && node_modules/.bin/rolldown --config rolldown.config.ts && \
+    cd ../client && node_modules/.bin/rolldown --config rolldown.config.ts
+
+# What both images are, apart from the program: not root, and Node as the first process, so that it gets the signals.
+FROM ${NODE_IMAGE} AS runtime
+ENV NODE_ENV=production
+WORKDIR /app
+USER 1000:1000
+
+FROM runtime AS client
+COPY --from=build /knock/services/client/dist/main.mjs ./
+# An entrypoint, so that `docker compose run client send "any text"` reads as it should.
+ENTRYPOINT ["node", "main.mjs"]
+
+FROM runtime AS server
+COPY --from=build /knock/services/server/dist/ ./
+EXPOSE 12000
+HEALTHCHECK --interval=10s --timeout=3s --retries=3 --start-period=15s --start-interval=200ms \
+    CMD ["node", "healthcheck.mjs"]
+ENTRYPOINT ["node", "main.mjs"]

@@ -1,0 +1,60 @@
+/** Settings come from the environment, are checked before anything starts, and are wrong all at once or not at all. */
+import { z } from 'zod';
+
+/** The exit code for wrong settings: EX_CONFIG of sysexits(3). */
+export const EXIT_WRONG_SETTINGS = 78;
+
+/** Node's timers hold 31 bits of milliseconds; beyond that they would fire at once. */
+const MAX_MILLISECONDS = 2 ** 31 - 1;
+
+/** Some settings are wrong; `problems` has one line for each: its name, the value given, the rule. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** Reads what the schema names and nothing else. Throws a {@link ConfigError} that lists every problem. */
+export function readConfig<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv): z.output<Schema> {
+  const result = schema.safeParse(env);
+  if (result.success) return result.data;
+  throw new ConfigError(
+    result.error.issues.map(({ path, message }) => {
+      const name = path.join('.');
+      return `${name}=${JSON.stringify(env[name])}: ${message}`;
+    }),
+  );
+}
+
+/** A whole number in decimal digits. */
+export function wholeNumber({ min, max }: { min: number; max: number }) {
+  const rule = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string({ error: rule })
+    .regex(/^\d{1,15}$/, { error: rule, abort: true })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error: rule })
+    .meta({ rule: `${min} to ${max}` });
+}
+
+/** A span of time in milliseconds, from 1. */
+export function milliseconds({ min = 1 } = {}) {
+  return wholeNumber({ min, max: MAX_MILLISECONDS }).meta({ rule: 'milliseconds' });
+}
+
+/** One of a few words. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(...words: Words) {
+  return z.enum(words, { error: `must be ${words.join(' or ')}` }).meta({ rule: words.join(', ') });
+}
+
+/** The two settings of the log, alike for both ends. */
+export const logSettings = {
+  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
+    .default('info')
+    .describe('`debug` shows each message, `trace` each read with its bytes'),
+  LOG_FORMAT: oneOf('json', 'pretty').default('json').describe('`pretty` is for people'),
+};

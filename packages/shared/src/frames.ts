@@ -1,0 +1,127 @@
+/**
+ * Frames: how messages are told apart in a stream of bytes. `docs/protocol.md` is the specification.
+ *
+ *      0        1                          4
+ *     +--------+--------------------------+----------------------+
+ *     |  kind  |  length, big-endian u24  |  payload, `length` B |
+ *     +--------+--------------------------+----------------------+
+ */
+import { type Codec, CodecError, GOAWAY, Refusal, type Said } from './codec.ts';
+import { Unread } from './unread.ts';
+import { assertWellFormed, decodeUtf8 } from './utf8.ts';
+
+const MESSAGE = 0;
+const REFUSAL = 1;
+const GOAWAY_KIND = 2;
+
+export const HEADER_BYTES = 4;
+
+/** The largest payload that 24 bits can announce. */
+export const MAX_PAYLOAD_BYTES = 0xff_ff_ff;
+
+const GOAWAY_FRAME = Buffer.from([GOAWAY_KIND, 0, 0, 0]);
+
+interface FrameCodecOptions {
+  /** The largest payload that is taken, in bytes; at most {@link MAX_PAYLOAD_BYTES}. */
+  maxBytes: number;
+  /** Whose frames are decoded: only the server may send refusals and goaways. */
+  from: 'caller' | 'server';
+}
+
+/** `Heard` is `string` for frames from a caller. */
+export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
+  readonly endsByPause = false;
+  readonly #maxBytes: number;
+  readonly #highestKind: number;
+  readonly #unread: Unread;
+
+  constructor({ maxBytes, from }: FrameCodecOptions) {
+    this.#maxBytes = maxBytes;
+    this.#highestKind = from === 'caller' ? MESSAGE : GOAWAY_KIND;
+    this.#unread = new Unread(HEADER_BYTES + maxBytes);
+  }
+
+  get unfinished(): boolean {
+    return this.#unread.length > 0;
+  }
+
+  push(bytes: Buffer): void {
+    this.#unread.push(bytes);
+  }
+
+  /** Throws a {@link CodecError}: `bad_frame` and `too_large` are fatal, after `bad_utf8` decoding goes on. */
+  next(): Heard | undefined {
+    const unread = this.#unread;
+    const { bytes, start } = unread;
+    const kind = bytes[start];
+    if (unread.length > 0 && kind! > this.#highestKind) throw this.#badKind(kind!);
+    if (unread.length < HEADER_BYTES) return this.#needMore();
+
+    // Judged from the header alone: nothing is allocated for a frame that is too large, and nothing is waited for.
+    const length = bytes.readUIntBE(start + 1, 3);
+    if (length > this.#maxBytes) throw this.#tooLarge(length);
+    if (unread.length < HEADER_BYTES + length) return this.#needMore();
+
+    unread.start += HEADER_BYTES + length;
+    const text = decodeUtf8(bytes, start + HEADER_BYTES, unread.start);
+    return (kind === MESSAGE ? text : decodeNotice(kind!, text)) as Heard;
+  }
+
+  end(): undefined {
+    if (!this.unfinished) return undefined;
+    throw new CodecError('bad_frame', `the stream ended inside a frame, after ${this.#unread.length} of its bytes`, {
+      fatal: true,
+    });
+  }
+
+  /** Throws a RangeError for a text that is not well-formed or longer than {@link MAX_PAYLOAD_BYTES} bytes. */
+  encodeMessage(text: string): Buffer {
+    return encodeFrame(MESSAGE, text);
+  }
+
+  encodeRefusal({ code, sentence }: Refusal): Buffer {
+    return encodeFrame(REFUSAL, `${code}: ${sentence}`);
+  }
+
+  encodeGoaway(): Buffer {
+    return GOAWAY_FRAME;
+  }
+
+  #needMore(): undefined {
+    this.#unread.tidy();
+    return undefined;
+  }
+
+  #badKind(kind: number): CodecError {
+    const known = this.#highestKind === MESSAGE ? 'a caller sends only kind 0' : 'the kinds are 0, 1 and 2';
+    return new CodecError('bad_frame', `a frame of kind ${kind} came; ${known}`, { fatal: true });
+  }
+
+  #tooLarge(length: number): CodecError {
+    return new CodecError('too_large', `a message of ${length} bytes is above the limit of ${this.#maxBytes}`, {
+      fatal: true,
+    });
+  }
+}
+
+function encodeFrame(kind: number, text: string): Buffer {
+  assertWellFormed(text);
+  const length = Buffer.byteLength(text);
+  if (length > MAX_PAYLOAD_BYTES) {
+    throw new RangeError(`a text of ${length} bytes does not fit a frame, which holds at most ${MAX_PAYLOAD_BYTES}`);
+  }
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
+  frame.writeUInt32BE(length);
+  frame[0] = kind;
+  frame.write(text, HEADER_BYTES);
+  return frame;
+}
+
+function decodeNotice(kind: number, text: string): Said {
+  if (kind === GOAWAY_KIND) {
+    if (text === '') return GOAWAY;
+    throw new CodecError('bad_frame', 'a goaway came with a payload', { fatal: true });
+  }
+  const colon = text.indexOf(': ');
+  return colon < 0 ? new Refusal(text, '') : new Refusal(text.slice(0, colon), text.slice(colon + 2));
+}

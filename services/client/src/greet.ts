@@ -1,0 +1,85 @@
+/** Greets the server again and again, on a new connection each time, as the article's client does once. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Logger } from '@knock/shared/log';
+import { nameOf } from '@knock/shared/names';
+import { sampleText } from '@knock/shared/text-sample';
+
+import { Client, type Delivery } from './client.ts';
+import type { ClientSettings } from './settings.ts';
+import { Tally, type Verdict } from './verdict.ts';
+
+export interface GreetOptions {
+  settings: ClientSettings;
+  /** The name of this client. */
+  name: string;
+  logger: Logger;
+  /** Aborts when the program is told to stop: the greeting on its way has half a second more. */
+  signal: AbortSignal;
+}
+
+const LAST_GREETING_MS = 500;
+
+/** Resolves with the verdicts, after `COUNT` greetings or when it was told to stop. */
+export async function greet({ settings, name, logger, signal }: GreetOptions): Promise<Tally> {
+  const tally = new Tally();
+  const client = new Client(settings);
+  signal.addEventListener('abort', () => {
+    setTimeout(() => client.stop('this client was told to stop'), LAST_GREETING_MS).unref();
+  });
+  for (let n = 1; !signal.aborted && (settings.COUNT === 0 || n <= settings.COUNT); n += 1) {
+    const nextAt = performance.now() + settings.INTERVAL_MS;
+    const message = settings.MESSAGE.replaceAll(/\{(?:client|n)\}/g, (word) => (word === '{n}' ? String(n) : name));
+    const delivery = await client.send(message, { repeatable: true });
+    client.hangUp();
+    tally.add(delivery.verdict);
+    await logDelivery(logger, name, message, delivery);
+    if (n !== settings.COUNT) await pause(nextAt - performance.now(), signal);
+  }
+  logger.info({ verdicts: tally.counts }, `${name} said ${tally.total} messages: ${tally.summary}`);
+  return tally;
+}
+
+/** One line for each message: who said what to whom, and what became of it. */
+async function logDelivery(logger: Logger, name: string, message: string, delivery: Delivery): Promise<void> {
+  const { verdict, attempts, address, ms } = delivery;
+  const server = address === undefined ? 'nobody' : await nameOf(address);
+  const said = sampleText(message);
+  const fields = {
+    server,
+    address,
+    message: said,
+    verdict: verdict.kind,
+    ...details(verdict),
+    attempts,
+    ms: Math.round(ms),
+  };
+  const tries = attempts > 1 ? `, ${attempts} attempts` : '';
+  const sentence = `${name} → ${server}: "${said}" ← ${outcome(verdict)} (${fields.ms} ms${tries})`;
+  if (verdict.kind === 'replied') logger.info(fields, sentence);
+  else logger.warn(fields, sentence);
+}
+
+function details(verdict: Verdict): Record<string, string> {
+  if (verdict.kind === 'replied') return { reply: sampleText(verdict.reply) };
+  if (verdict.kind === 'refused') return { code: sampleText(verdict.code), sentence: sampleText(verdict.sentence) };
+  return { why: verdict.why };
+}
+
+/** The verdict in words. */
+export function outcome(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'replied':
+      return `"${sampleText(verdict.reply)}"`;
+    case 'refused':
+      return `refused: ${sampleText(verdict.code)}: ${sampleText(verdict.sentence)}`;
+    case 'not_sent':
+      return `not sent: ${verdict.why}`;
+    case 'unknown':
+      return `unknown: ${verdict.why}`;
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(Math.max(0, ms), undefined, { signal }).catch(() => undefined);
+}

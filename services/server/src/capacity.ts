@@ -1,0 +1,49 @@
+/** How many callers there is room for, by arithmetic: each limit is known at the start, so nothing is budgeted later. */
+import type { ServerSettings } from './settings.ts';
+
+/** Descriptors that are not callers: the listener, the log, look-ups, callers that are being turned away. */
+const RESERVED_DESCRIPTORS = 128;
+
+/** Replies that wait for a caller to read before its next message is decoded; the socket's own high-water mark. */
+const MAX_UNSENT_BYTES = 65_536;
+
+export interface Machine {
+  /** How many descriptors this process may open; undefined: not known. */
+  descriptors: number | undefined;
+  /** How much memory this process may use, in bytes; undefined: no limit. */
+  memoryBytes: number | undefined;
+}
+
+export interface Capacity {
+  maxConnections: number;
+  /** What the callers can make the server hold at most, in bytes. */
+  memoryBytes: number;
+  warnings: string[];
+}
+
+type CapacitySettings = Pick<ServerSettings, 'MAX_CONNECTIONS' | 'MAX_MESSAGE_BYTES'>;
+
+export function capacity({ MAX_CONNECTIONS, MAX_MESSAGE_BYTES }: CapacitySettings, machine: Machine): Capacity {
+  const warnings: string[] = [];
+  let maxConnections = MAX_CONNECTIONS;
+  const room = Math.max(1, (machine.descriptors ?? Infinity) - RESERVED_DESCRIPTORS);
+  if (room < maxConnections) {
+    maxConnections = room;
+    warnings.push(
+      `MAX_CONNECTIONS=${MAX_CONNECTIONS} is lowered to ${room}: this process may open ${machine.descriptors} descriptors (ulimit -n)`,
+    );
+  }
+  // One message that is not complete, the replies that were not read, and the reply that is being written.
+  const memoryBytes = maxConnections * (MAX_MESSAGE_BYTES + MAX_UNSENT_BYTES + MAX_MESSAGE_BYTES);
+  if (machine.memoryBytes !== undefined && memoryBytes > machine.memoryBytes) {
+    const needed = `${maxConnections} connections with messages of ${MAX_MESSAGE_BYTES} bytes can take ${mebibytes(memoryBytes)}`;
+    warnings.push(
+      `${needed}, but the limit is ${mebibytes(machine.memoryBytes)}; lower MAX_CONNECTIONS or MAX_MESSAGE_BYTES`,
+    );
+  }
+  return { maxConnections, memoryBytes, warnings };
+}
+
+export function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}

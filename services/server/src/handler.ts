@@ -1,0 +1,30 @@
+/**
+ * THE file that you change: what the server answers.
+ *
+ * A message came in, whichever language carried it; return the reply, or a promise of it. Throw, and the caller hears
+ * `failed` while everybody else is served on. Everything around this function (framing, limits, clocks, draining) is
+ * done for you.
+ */
+
+/** Who said it. */
+export interface Caller {
+  /** Counts connections from 1. */
+  readonly id: number;
+  readonly address: string;
+  readonly language: 'frames' | 'text' | 'http';
+  /** Aborts when the caller is gone, so that work for it can stop. */
+  readonly signal: AbortSignal;
+}
+
+export type Handler = (message: string, caller: Caller) => string | Promise<string>;
+
+export interface HandlerOptions {
+  /** The setting `REPLY`; `{server}` and `{message}` in it are filled in. */
+  reply: string;
+  /** The name of this server. */
+  server: string;
+}
+
+export function createHandler({ reply, server }: HandlerOptions): Handler {
+  return (message) => reply.replaceAll(/\{(?:server|message)\}/g, (word) => (word === '{server}' ? server : message));
+}

@@ -1,0 +1,94 @@
+/** The server's program: settings, start, signals, exit code. The only file here that knows the process. */
+import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config';
+import { createLog, type Logger } from '@knock/shared/log';
+import { ownName } from '@knock/shared/names';
+
+import { capacity, type Machine, mebibytes } from './capacity.ts';
+import { createHandler } from './handler.ts';
+import { type Server, startServer } from './server.ts';
+import { serverSettings, type ServerSettings } from './settings.ts';
+
+process.exit(await main());
+
+async function main(): Promise<number> {
+  let settings;
+  try {
+    settings = readConfig(serverSettings, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) console.error(problem);
+    return EXIT_WRONG_SETTINGS;
+  }
+  const name = await ownName();
+  const log = createLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, name });
+  const exitCode = await run(settings, name, log.logger);
+  await log.close();
+  return exitCode;
+}
+
+async function run(settings: ServerSettings, name: string, logger: Logger): Promise<number> {
+  const { maxConnections, memoryBytes, warnings } = capacity(settings, thisMachine());
+  for (const warning of warnings) logger.warn(warning);
+  const handler = createHandler({ reply: settings.REPLY, server: name });
+  let server;
+  try {
+    server = await startServer({ settings: { ...settings, MAX_CONNECTIONS: maxConnections }, handler, logger });
+  } catch (error) {
+    logger.error({ err: error }, whyNotListening(error as NodeJS.ErrnoException, settings));
+    return 1;
+  }
+  const start = { port: server.port, maxConnections, memoryBytes };
+  logger.info(start, `${name} listens on port ${server.port}: ${howToCall(server.port, settings.PUBLISHED_PORT)}`);
+  logger.debug(start, `${maxConnections} callers can take ${mebibytes(memoryBytes)} at most`);
+  return stopOnSignal(server, logger);
+}
+
+/** The first signal drains, the second ends at once. Resolves with the exit code. */
+async function stopOnSignal(server: Server, logger: Logger): Promise<number> {
+  const { promise: insisted, resolve: insist } = Promise.withResolvers<number>();
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) {
+      logger.warn(`${signal} came again: ending at once`);
+      insist(1);
+    } else {
+      stopping = true;
+      logger.info({ signal }, `${signal}: no new callers; answering what has come`);
+      void server.close();
+    }
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  const exitCode = await Promise.race([server.ended.then(() => 0), insisted]);
+  if (exitCode === 0) logger.info('stopped: every connection has ended');
+  return exitCode;
+}
+
+function thisMachine(): Machine {
+  // The report would otherwise look up the name of every peer. (Not in Node's types.)
+  Object.assign(process.report, { excludeNetwork: true });
+  const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft: number | string } } };
+  const descriptors = Number(userLimits?.open_files?.soft ?? NaN);
+  const memoryBytes = process.constrainedMemory();
+  return {
+    descriptors: Number.isFinite(descriptors) ? descriptors : undefined,
+    // Without a limit the kernel gives zero, or a number beyond any memory.
+    memoryBytes: memoryBytes > 0 && memoryBytes < Number.MAX_SAFE_INTEGER ? memoryBytes : undefined,
+  };
+}
+
+function howToCall(port: number, publishedPort: string | undefined): string {
+  const reachable = publishedPort ?? String(port);
+  if (!/^[1-9]\d*$/.test(reachable)) return `docker compose port server ${port} tells how to reach it from outside`;
+  return `open http://localhost:${reachable}/, or type at it with: nc localhost ${reachable}`;
+}
+
+function whyNotListening(error: NodeJS.ErrnoException, { HOST, PORT }: ServerSettings): string {
+  if (error.code === 'EADDRINUSE')
+    return `port ${PORT} is in use: end the program that listens there, or set PORT to a free one`;
+  if (error.code === 'EACCES')
+    return `port ${PORT} needs rights that this program does not have: set PORT to one above 1023`;
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return `HOST=${HOST} is no address of this machine: leave it out to listen on all`;
+  return `cannot listen on port ${PORT}: ${error.message}`;
+}

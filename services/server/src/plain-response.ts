@@ -1,0 +1,14 @@
+/** An HTTP response written by hand, for callers whose request Node's own server never finished reading. */
+import { STATUS_CODES } from 'node:http';
+
+/** RFC 9112 section 2.1: status line, headers, an empty line, the body; the connection ends after it (section 9.6). */
+export function plainResponse(status: number, sentence: string): string {
+  const body = `${sentence}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}

@@ -1,0 +1,46 @@
+/** What can be set on the server, and what each setting is when it is not. */
+import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/config';
+import { MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
+import { z } from 'zod';
+
+export const serverSettings = z.object({
+  HOST: z.string().optional().describe('the address to listen on; all interfaces if it is not set'),
+  PORT: wholeNumber({ min: 0, max: 65535 }).default(12000).describe('0 takes any free port'),
+  ACCEPT: oneOf('forever', 'once')
+    .default('forever')
+    .describe('`once`: serve the first caller, then end, as the first server of the article does'),
+  REPLY: z
+    .string()
+    .default('hello from the server!')
+    .describe("what the default handler answers; `{server}` becomes the server's name, `{message}` the message"),
+  MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('for all languages'),
+  MAX_CONNECTIONS: wholeNumber({ min: 1, max: 1_000_000 })
+    .default(1000)
+    .describe('callers above it hear `busy`; never above the descriptor limit less 128'),
+  FIRST_BYTE_TIMEOUT_MS: milliseconds().default(30_000).describe('for a caller that says nothing'),
+  MESSAGE_TIMEOUT_MS: milliseconds().default(10_000).describe("from a message's first byte to its last"),
+  HANDLER_TIMEOUT_MS: milliseconds().default(30_000).describe('from a message to its reply'),
+  IDLE_TIMEOUT_MS: milliseconds().default(60_000).describe('between messages; HTTP keep-alive too'),
+  WRITE_TIMEOUT_MS: milliseconds().default(10_000).describe('for a caller that does not read'),
+  DRAIN_TIMEOUT_MS: milliseconds()
+    .default(8000)
+    .describe('for the callers that are being served when the server is told to stop'),
+  QUIET_MS: milliseconds().default(250).describe('the pause that ends a text message without a line end'),
+  ALLOWED_HOSTS: z
+    .string()
+    .default('')
+    .transform((names) =>
+      names
+        .split(',')
+        .map((name) => name.trim().toLowerCase())
+        .filter(Boolean),
+    )
+    .describe('names with a dot that HTTP callers may use for this server, separated by commas'),
+  PUBLISHED_PORT: z
+    .string()
+    .optional()
+    .describe('the port under which people reach this server, where it is another one; only the log names it'),
+  ...logSettings,
+});
+
+export type ServerSettings = z.output<typeof serverSettings>;

@@ -1,0 +1,94 @@
+/** The demo as `docker compose up` runs it: the real Compose file and images, under a name and on a port of its own. */
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+
+import { DockerComposeEnvironment, type StartedDockerComposeEnvironment } from 'testcontainers';
+
+const ROOT = new URL('..', import.meta.url).pathname;
+const FILES = ['docker-compose.yml', 'tests/compose.images.yml'];
+const run = promisify(execFile);
+
+/** One line of a service's log. */
+export type LogLine = Record<string, unknown> & { name: string; msg: string };
+
+interface DemoOptions {
+  /** What a user would set before `docker compose up`. */
+  environment?: Record<string, string>;
+  /** How many replicas of a service, where it is not one. */
+  scale?: Record<string, number>;
+  /** Which services, where it is not all. */
+  services?: string[];
+  /** Further Compose files, relative to the repository. */
+  files?: string[];
+}
+
+export async function startDemo({
+  environment = {},
+  scale = {},
+  services,
+  files = [],
+}: DemoOptions = {}): Promise<Demo> {
+  const project = `knock-test-${randomBytes(4).toString('hex')}`;
+  const settings = { KNOCK_PORT: '0', LOG_FORMAT: 'json', INTERVAL_MS: '100', ...environment };
+  const allFiles = [...FILES, ...files];
+  const started = await new DockerComposeEnvironment(ROOT, allFiles)
+    .withProjectName(project)
+    .withEnvironment(settings)
+    .withClientOptions({
+      commandOptions: Object.entries(scale).flatMap(([service, replicas]) => ['--scale', `${service}=${replicas}`]),
+    })
+    .up(services);
+  return new Demo(project, started, { files: allFiles, settings });
+}
+
+export class Demo implements AsyncDisposable {
+  readonly #project: string;
+  readonly #started: StartedDockerComposeEnvironment;
+  readonly #files: string[];
+  readonly #settings: Record<string, string>;
+
+  constructor(
+    project: string,
+    started: StartedDockerComposeEnvironment,
+    { files, settings }: { files: string[]; settings: Record<string, string> },
+  ) {
+    this.#project = project;
+    this.#started = started;
+    this.#files = files;
+    this.#settings = settings;
+  }
+
+  /** The port of this machine under which the server is published. */
+  get port(): number {
+    return this.#started.getContainer('server-1').getMappedPort(12000);
+  }
+
+  /** Runs `docker compose` on this demo, as a user would; resolves with its stdout. */
+  async compose(...args: string[]): Promise<string> {
+    const files = this.#files.flatMap((file) => ['-f', file]);
+    const { stdout } = await run('docker', ['compose', '-p', this.#project, ...files, ...args], {
+      cwd: ROOT,
+      env: { ...process.env, ...this.#settings },
+      maxBuffer: 2 ** 28,
+    });
+    return stdout;
+  }
+
+  /** What a service has logged so far, all its replicas together. */
+  async logs(service: 'server' | 'client'): Promise<LogLine[]> {
+    const text = await this.compose('logs', '--no-color', '--no-log-prefix', service);
+    return (
+      text
+        .split('\n')
+        // Some versions of Compose begin each line with a terminal's escape sequence, whatever they are told.
+        .map((line) => line.slice(line.indexOf('{')))
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line) as LogLine)
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#started.down();
+  }
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    // In CI the counts are read from a file, since the last line has to have a form of its own.
+    reporters: process.env['CI'] ? ['default', ['json', { outputFile: '.build/test-report.json' }]] : ['default'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'services/*/src/**/*.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'containers',
+          include: ['tests/**/*.test.ts'],
+          globalSetup: ['tests/images.ts'],
+          // In series: on two cores, containers of one test would take the time of another.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
