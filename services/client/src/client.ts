@@ -57,6 +57,8 @@ export class Client {
   /** Failures since the last reply, and when the next connection may be tried. */
   #failures = 0;
   #nextTryAt = 0;
+  /** Why the last connection ended, or the last try to connect failed. */
+  #lastWhy: string | undefined;
   #stopped: string | undefined;
 
   constructor(settings: Settings) {
@@ -69,20 +71,22 @@ export class Client {
     const deadline = start + this.#settings.DEADLINE_MS;
     let attempts = 0;
     let address: string | undefined;
-    let verdict: Verdict = { kind: 'not_sent', why: 'there was no time to try' };
+    let verdict: Verdict | undefined;
     for (let again = true; again && performance.now() < deadline;) {
       const connection = await this.#connected(deadline);
       if ('why' in connection) {
-        verdict = { kind: 'not_sent', why: connection.why };
+        verdict = worse(verdict, { kind: 'not_sent', why: connection.why });
         again = connection.worthAnotherTry;
         continue;
       }
       attempts += 1;
       ({ address } = connection);
-      verdict = await connection.ask(message, Math.min(deadline, performance.now() + this.#settings.REPLY_TIMEOUT_MS));
-      again = this.#mayTryAgain(verdict, { connection, attempts, repeatable });
+      const expiresAt = Math.min(deadline, performance.now() + this.#settings.REPLY_TIMEOUT_MS);
+      const answer = await connection.ask(message, expiresAt);
+      verdict = worse(verdict, answer);
+      again = this.#mayTryAgain(answer, { connection, attempts, repeatable });
     }
-    return { verdict, attempts, address, ms: performance.now() - start };
+    return { verdict: verdict!, attempts, address, ms: performance.now() - start };
   }
 
   /** Ends the connection in good order; the next message makes a new one. */
@@ -125,7 +129,9 @@ export class Client {
       return await before(deadline, this.#connecting);
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException;
-      return { why: this.#explain(error as NodeJS.ErrnoException), worthAnotherTry: WORTH_ANOTHER_TRY.has(code) };
+      // Where the deadline came while the next try was waited for, the last try says more.
+      const why = error instanceof TooLate ? (this.#lastWhy ?? this.#explain(error)) : this.#explain(error as Error);
+      return { why, worthAnotherTry: WORTH_ANOTHER_TRY.has(code) };
     }
   }
 
@@ -134,18 +140,19 @@ export class Client {
     try {
       const connection = await this.#open();
       this.#connection = connection;
-      void connection.closed.then(({ busy }) => {
-        if (this.#connection === connection) this.#backOff(busy);
+      void connection.closed.then(({ busy, why }) => {
+        if (this.#connection === connection) this.#backOff(why, { busy });
       });
       return connection;
     } catch (error) {
-      this.#backOff(false);
+      this.#backOff(this.#explain(error as Error), { busy: false });
       throw error;
     }
   }
 
   /** Full jitter: after an outage, clients must not all come back in the same moment. */
-  #backOff(busy: boolean): void {
+  #backOff(why: string, { busy }: { busy: boolean }): void {
+    this.#lastWhy = why;
     const base = busy ? BASE_DELAY_AFTER_BUSY_MS : BASE_DELAY_MS;
     this.#nextTryAt = performance.now() + Math.random() * Math.min(MAX_DELAY_MS, base * 2 ** this.#failures);
     this.#failures += 1;
@@ -175,7 +182,8 @@ export class Client {
     return { codec: new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, from: 'server' }), window: MAX_IN_FLIGHT };
   }
 
-  #explain({ code, message }: NodeJS.ErrnoException): string {
+  #explain(error: Error): string {
+    const { code, message }: NodeJS.ErrnoException = error;
     const { SERVER_HOST, SERVER_PORT } = this.#settings;
     const place = `${SERVER_HOST}:${SERVER_PORT}`;
     switch (code) {
@@ -192,6 +200,11 @@ export class Client {
   }
 }
 
+/** What two attempts come to: after one that may have been handled, nobody can say any more that it was not sent. */
+function worse(earlier: Verdict | undefined, now: Verdict): Verdict {
+  return earlier?.kind === 'unknown' && now.kind === 'not_sent' ? earlier : now;
+}
+
 function shuffle<Item>(items: Item[]): Item[] {
   return items
     .map((item) => ({ item, place: Math.random() }))
@@ -199,10 +212,13 @@ function shuffle<Item>(items: Item[]): Item[] {
     .map(({ item }) => item);
 }
 
-/** The promise's result, or a rejection with ETIMEDOUT at the deadline on the clock of `performance.now()`. */
+class TooLate extends Error {
+  readonly code = 'ETIMEDOUT';
+}
+
+/** The promise's result, or a rejection with {@link TooLate} at the deadline on the clock of `performance.now()`. */
 async function before<Result>(deadline: number, promise: Promise<Result>): Promise<Result> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const tooLate = Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' });
-  const timer = setTimeout(() => reject(tooLate), deadline - performance.now());
+  const timer = setTimeout(() => reject(new TooLate()), deadline - performance.now());
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -13,6 +13,13 @@ interface Waiting {
   settle: (verdict: Verdict) => void;
 }
 
+/** How a connection ended. */
+interface Ending {
+  /** The server asked us to come back later. */
+  busy: boolean;
+  why: string;
+}
+
 export interface ConnectionOptions {
   address: string;
   port: number;
@@ -38,8 +45,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
 }
 
 export class Connection {
-  /** Resolves when no further message can be sent on it; true: the server asked us to come back later. */
-  readonly closed: Promise<{ busy: boolean }>;
+  /** Resolves when no further message can be sent on it. */
+  readonly closed: Promise<Ending>;
   readonly address: string;
   readonly #socket: Socket;
   readonly #codec: Codec;
@@ -47,7 +54,7 @@ export class Connection {
   readonly #unwritten: Waiting[] = [];
   readonly #unanswered: Waiting[] = [];
   #open = true;
-  #close!: (how: { busy: boolean }) => void;
+  #close!: (ending: Ending) => void;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
 
@@ -78,7 +85,7 @@ export class Connection {
 
   /** Ends in good order: says that no more will come. */
   hangUp(): void {
-    this.#stop({ busy: false });
+    this.#stop({ busy: false, why: 'the connection was closed' });
     this.#socket.end();
   }
 
@@ -133,19 +140,19 @@ export class Connection {
   }
 
   #hear(said: Said): void {
-    if (said === GOAWAY) this.#serverLeaves('the server is leaving', { busy: false });
+    if (said === GOAWAY) this.#serverLeaves({ busy: false, why: 'the server is leaving' });
     else if (said instanceof Refusal) this.#hearRefusal(said);
     else this.#answer({ kind: 'replied', reply: said });
   }
 
   #hearRefusal({ code, sentence }: Refusal): void {
     if (code === 'busy') {
-      this.#serverLeaves(`busy: ${sentence}`, { busy: true });
+      this.#serverLeaves({ busy: true, why: `busy: ${sentence}` });
       return;
     }
     this.#answer({ kind: 'refused', code, sentence });
     if (FATAL_REFUSALS.includes(code))
-      this.#serverLeaves(`the server ended the conversation: ${code}`, { busy: false });
+      this.#serverLeaves({ busy: false, why: `the server ended the conversation: ${code}` });
   }
 
   #answer(verdict: Verdict): void {
@@ -155,9 +162,9 @@ export class Connection {
   }
 
   /** The server's last frame came: what it has not answered, it has not handled. */
-  #serverLeaves(why: string, how: { busy: boolean }): void {
-    for (const { settle } of this.#unanswered.splice(0)) settle({ kind: 'not_sent', why });
-    this.#stop(how, why);
+  #serverLeaves(ending: Ending): void {
+    for (const { settle } of this.#unanswered.splice(0)) settle({ kind: 'not_sent', why: ending.why });
+    this.#stop(ending);
     this.#socket.end();
   }
 
@@ -169,15 +176,15 @@ export class Connection {
   /** No answer will come any more, and nobody knows what was handled. */
   #breakOff(why: string): void {
     for (const { settle } of this.#unanswered.splice(0)) settle({ kind: 'unknown', why });
-    this.#stop({ busy: false }, why);
+    this.#stop({ busy: false, why });
   }
 
-  #stop(how: { busy: boolean }, why = 'the connection was closed'): void {
+  #stop(ending: Ending): void {
     if (!this.#open) return;
     this.#open = false;
     clearTimeout(this.#timer);
-    for (const { settle } of this.#unwritten.splice(0)) settle({ kind: 'not_sent', why });
-    this.#close(how);
+    for (const { settle } of this.#unwritten.splice(0)) settle({ kind: 'not_sent', why: ending.why });
+    this.#close(ending);
   }
 
   #setTimer(at: number): void {

@@ -7,12 +7,13 @@ import type { CloseReason, Connection, Owner, TimeoutReason } from './connection
 import { plainResponse } from './plain-response.ts';
 import type { ServerSettings } from './settings.ts';
 
-/** What a request is answered, and whether the connection ends with it. */
+/** What a request is answered. */
 export interface Answer {
   status: number;
   text: string;
   headers?: Record<string, string>;
-  last?: boolean;
+  /** The connection ends with this answer, for this reason. */
+  last?: CloseReason;
 }
 
 type WebConversationSettings = Pick<ServerSettings, 'MAX_MESSAGE_BYTES' | 'MESSAGE_TIMEOUT_MS' | 'HANDLER_TIMEOUT_MS'>;
@@ -28,6 +29,8 @@ export class WebConversation implements Owner {
   #waiting = 0;
   #turn: Promise<void> = Promise.resolve();
   #readingBody = false;
+  /** Why Node closes the connection, when it does: the requests so far are all answered. */
+  #reason: CloseReason = 'cut_short';
   #draining = false;
 
   constructor(connection: Connection, settings: WebConversationSettings, route: Route) {
@@ -67,11 +70,8 @@ export class WebConversation implements Owner {
   }
 
   closed(): CloseReason {
-    const { messages, probes, socket } = this.#connection;
-    if (this.#draining) return 'drained';
     if (this.#waiting > 0) return this.#readingBody ? 'cut_short' : 'caller_left';
-    if (messages + probes > 0) return 'done';
-    return socket.bytesRead > 0 ? 'cut_short' : 'caller_left';
+    return this.#draining ? 'drained' : this.#reason;
   }
 
   async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -118,8 +118,9 @@ export class WebConversation implements Owner {
   }
 
   /** Resolves when the response was handed to the kernel, or the connection is gone. */
-  #respond(response: ServerResponse, { status, text, headers, last = false }: Answer): Promise<void> {
+  #respond(response: ServerResponse, { status, text, headers, last }: Answer): Promise<void> {
     const body = Buffer.from(text);
+    this.#reason = last ?? 'done';
     response.writeHead(status, {
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Length': body.length,

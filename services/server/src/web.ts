@@ -49,6 +49,8 @@ export class Web {
       requestTimeout: MESSAGE_TIMEOUT_MS,
       keepAliveTimeout: IDLE_TIMEOUT_MS,
       maxHeaderSize: MAX_REQUEST_LINE_BYTES,
+      // Node's own refusal has no sentence; ours has.
+      requireHostHeader: false,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 15_000,
@@ -101,9 +103,10 @@ export class Web {
   }
 
   /** Two hosts are a smuggler's, a foreign one is another site's page that found its way here. */
-  #strangeHost({ headersDistinct }: IncomingMessage, target: URL): Answer | undefined {
+  #strangeHost({ headersDistinct, httpVersion }: IncomingMessage, target: URL): Answer | undefined {
     const hosts = headersDistinct['host'] ?? [];
     if (hosts.length > 1) return refusal(400, 'the request has more than one Host header');
+    if (hosts.length === 0 && httpVersion === '1.1') return refusal(400, 'the request has no Host header');
     for (const host of [...hosts, target.host]) {
       if (!isAllowedHost(host, this.#options.settings.ALLOWED_HOSTS)) {
         return refusal(403, 'this server does not answer to the name in the Host header; ALLOWED_HOSTS can list it');
@@ -151,7 +154,7 @@ function refusal(status: number, sentence: string): Answer {
 }
 
 function unavailable(sentence: string): Answer {
-  return { ...refusal(503, sentence), headers: { 'Retry-After': '1' }, last: true };
+  return { ...refusal(503, sentence), headers: { 'Retry-After': '1' }, last: 'busy' };
 }
 
 function wrongMethod(allowed: readonly string[]): Answer {

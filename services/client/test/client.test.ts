@@ -1,0 +1,276 @@
+import { expect, test } from 'vitest';
+
+import { Client } from '../src/client.ts';
+import { clientSettings, type ClientSettings } from '../src/settings.ts';
+import { frame, GOAWAY, onMessage, refusal, scripted } from './scripted-server.ts';
+
+function clientOf({ port }: { port: number }, overrides: Partial<ClientSettings> = {}): Client {
+  const defaults = clientSettings.parse({ SERVER_HOST: '127.0.0.1' });
+  return new Client({ ...defaults, SERVER_PORT: port, DEADLINE_MS: 2000, REPLY_TIMEOUT_MS: 500, ...overrides });
+}
+
+const echo = (socket: Parameters<typeof onMessage>[0]) => onMessage(socket, (message) => socket.write(frame(message)));
+
+test('gives the reply as the verdict', async () => {
+  await using server = await scripted(echo);
+  const { verdict, attempts, address } = await clientOf(server).send('Hello');
+  expect(verdict).toEqual({ kind: 'replied', reply: 'Hello' });
+  expect(attempts).toBe(1);
+  expect(address).toBe('127.0.0.1');
+});
+
+test('matches the replies to thousands of messages that are on their way at once, over one connection', async () => {
+  await using server = await scripted(echo);
+  const client = clientOf(server);
+  const texts = Array.from({ length: 5000 }, (_, n) => `message ${n}`);
+  const deliveries = await Promise.all(texts.map((text) => client.send(text)));
+  expect(deliveries.map(({ verdict }) => verdict)).toEqual(texts.map((reply) => ({ kind: 'replied', reply })));
+  expect(server.accepted).toBe(1);
+});
+
+test('has no more than 1024 messages unanswered at once', async () => {
+  let heard = 0;
+  await using server = await scripted((socket) =>
+    onMessage(socket, () => {
+      heard += 1;
+    }),
+  );
+  const client = clientOf(server);
+  const sending = Array.from({ length: 2000 }, (_, n) => client.send(String(n)));
+  await expect.poll(() => heard).toBe(1024);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  client.stop('the test is over');
+  const kinds = (await Promise.all(sending)).map(({ verdict }) => verdict.kind);
+  expect(heard).toBe(1024);
+  expect(kinds.slice(0, 1024).every((kind) => kind === 'unknown')).toBe(true);
+  expect(kinds.slice(1024).every((kind) => kind === 'not_sent')).toBe(true);
+});
+
+test('gives a refusal as the verdict, and goes on with the next message', async () => {
+  await using server = await scripted((socket) =>
+    onMessage(socket, (message) => socket.write(message === 'bad' ? refusal('failed: no luck') : frame(message))),
+  );
+  const client = clientOf(server);
+  const [bad, good] = await Promise.all([client.send('bad'), client.send('good')]);
+  expect(bad.verdict).toEqual({ kind: 'refused', code: 'failed', sentence: 'no luck' });
+  expect(good.verdict).toEqual({ kind: 'replied', reply: 'good' });
+  expect(server.accepted).toBe(1);
+});
+
+test('sends what stood behind a fatal refusal again, on a new connection', async () => {
+  await using server = await scripted((socket, nth) => {
+    if (nth > 1) echo(socket);
+    else socket.once('data', () => socket.end(refusal('too_large: no')));
+  });
+  const client = clientOf(server);
+  const [large, next] = await Promise.all([client.send('large'), client.send('next')]);
+  expect(large.verdict).toMatchObject({ kind: 'refused', code: 'too_large' });
+  expect(next).toMatchObject({ verdict: { kind: 'replied', reply: 'next' }, attempts: 2 });
+});
+
+test('sends what goaway left unanswered again, on a new connection', async () => {
+  await using server = await scripted((socket, nth) => {
+    if (nth > 1) echo(socket);
+    else socket.once('data', () => socket.end(Buffer.concat([frame('one'), GOAWAY])));
+  });
+  const client = clientOf(server);
+  const [one, two] = await Promise.all([client.send('one'), client.send('two')]);
+  expect(one.attempts).toBe(1);
+  expect(two).toMatchObject({ verdict: { kind: 'replied', reply: 'two' }, attempts: 2 });
+});
+
+test('tries again after busy, but less soon', async () => {
+  const times: number[] = [];
+  await using server = await scripted((socket, nth) => {
+    times.push(performance.now());
+    if (nth > 3) echo(socket);
+    else socket.end(refusal('busy: come back later'));
+  });
+  const { verdict } = await clientOf(server, { DEADLINE_MS: 10_000 }).send('Hello');
+  expect(verdict.kind).toBe('replied');
+  expect(times).toHaveLength(4);
+});
+
+test('says not sent, with the reason of the server, where it is busy until the deadline', async () => {
+  await using server = await scripted((socket) => socket.end(refusal('busy: full house')));
+  const { verdict } = await clientOf(server, { DEADLINE_MS: 300 }).send('Hello');
+  expect(verdict).toEqual({ kind: 'not_sent', why: 'busy: full house' });
+});
+
+test('does not know what became of a message when the connection ends before the answer, and sends it no more', async () => {
+  await using server = await scripted((socket) => onMessage(socket, () => socket.end()));
+  const { verdict, attempts } = await clientOf(server).send('once only');
+  expect(verdict.kind).toBe('unknown');
+  expect(attempts).toBe(1);
+});
+
+test('does not know what became of a message when the connection is reset', async () => {
+  await using server = await scripted((socket) => onMessage(socket, () => socket.resetAndDestroy()));
+  const { verdict } = await clientOf(server).send('once only');
+  expect(verdict).toMatchObject({ kind: 'unknown', why: expect.stringContaining('ECONNRESET') });
+});
+
+test('takes the end of the stream inside a frame for no answer', async () => {
+  await using server = await scripted((socket) => onMessage(socket, () => socket.end(frame('a reply').subarray(0, 6))));
+  const { verdict } = await clientOf(server).send('once only');
+  expect(verdict).toMatchObject({ kind: 'unknown', why: expect.stringContaining('ended inside a frame') });
+});
+
+test('takes what is no frame for no answer', async () => {
+  await using server = await scripted((socket) =>
+    onMessage(socket, () => socket.write('HTTP/1.1 400 Bad Request\r\n')),
+  );
+  const { verdict } = await clientOf(server).send('once only');
+  expect(verdict).toMatchObject({ kind: 'unknown', why: expect.stringContaining('broke the protocol') });
+});
+
+test('sends a message that may be handled twice three times at most', async () => {
+  let heard = 0;
+  await using server = await scripted((socket) =>
+    onMessage(socket, () => {
+      heard += 1;
+      socket.destroy();
+    }),
+  );
+  const { verdict, attempts } = await clientOf(server).send('again', { repeatable: true });
+  expect(verdict.kind).toBe('unknown');
+  expect([attempts, heard]).toEqual([3, 3]);
+});
+
+test('never says not sent of a message that an earlier attempt may have brought', async () => {
+  const server = await scripted((socket) => {
+    onMessage(socket, () => {
+      socket.destroy();
+      void server[Symbol.asyncDispose]();
+    });
+  });
+  const { verdict } = await clientOf(server, { DEADLINE_MS: 300 }).send('again', { repeatable: true });
+  expect(verdict.kind).toBe('unknown');
+});
+
+test('gives up an attempt after its reply timeout, and never uses that connection again', async () => {
+  await using server = await scripted((socket, nth) => {
+    if (nth > 1) echo(socket);
+    else onMessage(socket, () => setTimeout(() => socket.write(frame('too late')), 150));
+  });
+  const client = clientOf(server, { REPLY_TIMEOUT_MS: 100 });
+  expect((await client.send('first')).verdict).toMatchObject({ kind: 'unknown', why: 'no answer in time' });
+  expect((await client.send('second')).verdict).toEqual({ kind: 'replied', reply: 'second' });
+  expect(server.accepted).toBe(2);
+});
+
+test('gives its verdict by the deadline where nobody listens, and says what to do', async () => {
+  const { port } = await scripted(() => undefined).then(async (server) => {
+    await server[Symbol.asyncDispose]();
+    return server;
+  });
+  const began = performance.now();
+  const { verdict, attempts } = await clientOf({ port }, { DEADLINE_MS: 300 }).send('Hello');
+  expect(verdict).toMatchObject({
+    kind: 'not_sent',
+    why: expect.stringContaining(`nobody listens at 127.0.0.1:${port}`),
+  });
+  expect(attempts).toBe(0);
+  expect(performance.now() - began).toBeLessThan(400);
+});
+
+test('waits for a server that starts later than it does', async () => {
+  const { port } = await scripted(() => undefined).then(async (server) => {
+    await server[Symbol.asyncDispose]();
+    return server;
+  });
+  const sending = clientOf({ port }).send('Hello');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await using _late = await scripted(echo, port);
+  expect((await sending).verdict).toEqual({ kind: 'replied', reply: 'Hello' });
+});
+
+test('says not sent where the name of the server is not known', async () => {
+  const client = clientOf({ port: 1 }, { SERVER_HOST: 'no-such-host.invalid', DEADLINE_MS: 200 });
+  expect((await client.send('Hello')).verdict).toMatchObject({ kind: 'not_sent' });
+});
+
+test('says not sent for a text that cannot be sent at all, at once', async () => {
+  await using server = await scripted(echo);
+  const client = clientOf(server);
+  expect((await client.send('\ud800')).verdict).toMatchObject({
+    kind: 'not_sent',
+    why: expect.stringContaining('surrogate'),
+  });
+  expect((await client.send('good')).verdict.kind).toBe('replied');
+});
+
+test('connects again after it has hung up', async () => {
+  await using server = await scripted(echo);
+  const client = clientOf(server);
+  await client.send('one');
+  client.hangUp();
+  await client.send('two');
+  expect(server.accepted).toBe(2);
+});
+
+test('gives every message a verdict when it is told to stop', async () => {
+  await using server = await scripted(() => undefined);
+  const client = clientOf(server);
+  const sending = Array.from({ length: 1030 }, (_, n) => client.send(String(n)));
+  await expect.poll(() => server.accepted).toBe(1);
+  await new Promise(setImmediate);
+  client.stop('told to stop');
+  const kinds = (await Promise.all(sending)).map(({ verdict }) => verdict.kind);
+  expect(kinds.filter((kind) => kind === 'unknown')).toHaveLength(1024);
+  expect(kinds.filter((kind) => kind === 'not_sent')).toHaveLength(6);
+});
+
+test('speaks text to a server that answers and closes, one connection for each message', async () => {
+  await using server = await scripted((socket) =>
+    socket.once('data', (bytes) => socket.end(`heard ${bytes.toString().trim()}`)),
+  );
+  const client = clientOf(server, { PROTOCOL: 'text' });
+  const deliveries = await Promise.all([client.send('one'), client.send('two')]);
+  expect(deliveries.map(({ verdict }) => verdict)).toEqual([
+    { kind: 'replied', reply: 'heard one' },
+    { kind: 'replied', reply: 'heard two' },
+  ]);
+});
+
+test('speaks text to a server that answers in lines, and takes no words of it for a verdict', async () => {
+  await using server = await scripted((socket) => socket.on('data', () => socket.write('error: busy: it says\n')));
+  const client = clientOf(server, { PROTOCOL: 'text' });
+  expect((await client.send('one')).verdict).toEqual({ kind: 'replied', reply: 'error: busy: it says' });
+  expect((await client.send('two')).verdict.kind).toBe('replied');
+  expect(server.accepted).toBe(1);
+});
+
+test('keeps its promises by the ids of messages, whatever the server does', async () => {
+  const handled = new Map<string, number>();
+  let seed = 7;
+  const dice = () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
+  await using server = await scripted((socket) => {
+    let over = false;
+    onMessage(socket, (id) => {
+      if (over) return;
+      const luck = dice();
+      over = luck < 0.03;
+      if (luck < 0.01) socket.end(GOAWAY);
+      else if (luck < 0.015) socket.end(refusal('busy: not now'));
+      else handled.set(id, (handled.get(id) ?? 0) + 1);
+      if (luck >= 0.015 && luck < 0.03) socket.destroy();
+      else if (!over) socket.write(frame(id));
+    });
+  });
+  const client = clientOf(server, { DEADLINE_MS: 20_000 });
+  const ids = Array.from({ length: 2000 }, (_, n) => `id ${n}`);
+  const deliveries = await Promise.all(
+    ids.map(async (id, n) => {
+      await new Promise((resolve) => setTimeout(resolve, n));
+      return client.send(id);
+    }),
+  );
+  const kinds = new Set(deliveries.map(({ verdict }) => verdict.kind));
+  expect(kinds).toEqual(new Set(['replied', 'unknown']));
+  for (const [n, { verdict }] of deliveries.entries()) {
+    const times = handled.get(ids[n]!) ?? 0;
+    if (verdict.kind === 'replied') expect([verdict.reply, times]).toEqual([ids[n], 1]);
+    else expect(times).toBeLessThanOrEqual(1);
+  }
+}, 30_000);

@@ -1,0 +1,61 @@
+import { readConfig } from '@knock/shared/config';
+import { expect, test } from 'vitest';
+
+import { serverSettings } from './settings.ts';
+
+test('has a default for everything', () => {
+  expect(readConfig(serverSettings, {})).toEqual({
+    PORT: 12000,
+    ACCEPT: 'forever',
+    REPLY: 'hello from the server!',
+    MAX_MESSAGE_BYTES: 65_536,
+    MAX_CONNECTIONS: 1000,
+    FIRST_BYTE_TIMEOUT_MS: 30_000,
+    MESSAGE_TIMEOUT_MS: 10_000,
+    HANDLER_TIMEOUT_MS: 30_000,
+    IDLE_TIMEOUT_MS: 60_000,
+    WRITE_TIMEOUT_MS: 10_000,
+    DRAIN_TIMEOUT_MS: 8000,
+    QUIET_MS: 250,
+    ALLOWED_HOSTS: [],
+    LOG_LEVEL: 'info',
+    LOG_FORMAT: 'json',
+  });
+});
+
+test.each([
+  ['PORT', '-1'],
+  ['PORT', '65536'],
+  ['PORT', '12000x'],
+  ['PORT', '0x10'],
+  ['PORT', ' 1'],
+  ['PORT', ''],
+  ['ACCEPT', 'twice'],
+  ['ACCEPT', 'ONCE'],
+  ['MAX_MESSAGE_BYTES', '0'],
+  ['MAX_MESSAGE_BYTES', '16777216'],
+  ['MAX_CONNECTIONS', '0'],
+  ['MAX_CONNECTIONS', '1e3'],
+  ['FIRST_BYTE_TIMEOUT_MS', '0'],
+  ['MESSAGE_TIMEOUT_MS', '-5'],
+  ['HANDLER_TIMEOUT_MS', '2147483648'],
+  ['IDLE_TIMEOUT_MS', '1.5'],
+  ['QUIET_MS', 'soon'],
+  ['DRAIN_TIMEOUT_MS', 'NaN'],
+  ['LOG_LEVEL', 'loud'],
+  ['LOG_FORMAT', 'xml'],
+])('does not take %s=%j, and names it, the value and the rule', (name, value) => {
+  expect(() => readConfig(serverSettings, { [name]: value })).toThrow(`${name}=${JSON.stringify(value)}: must be `);
+});
+
+test('names every problem at once', () => {
+  const read = () => readConfig(serverSettings, { PORT: 'x', ACCEPT: 'x', QUIET_MS: 'x' });
+  expect(read).toThrow(/PORT="x".*\nACCEPT="x".*forever or once\nQUIET_MS="x"/);
+});
+
+test('takes a list of host names in any spelling', () => {
+  expect(readConfig(serverSettings, { ALLOWED_HOSTS: 'Knock.example, other.example ,' }).ALLOWED_HOSTS).toEqual([
+    'knock.example',
+    'other.example',
+  ]);
+});

@@ -1,0 +1,127 @@
+import { expect, test } from 'vitest';
+
+import { frame, GOAWAY } from './dialled.ts';
+import { start } from './test-server.ts';
+
+/** A handler that answers when it is told to. */
+function gate() {
+  const opened = Promise.withResolvers<void>();
+  const entered = Promise.withResolvers<void>();
+  return {
+    open: () => opened.resolve(),
+    entered: entered.promise,
+    handler: async (message: string) => {
+      if (message !== 'wait') return message;
+      entered.resolve();
+      await opened.promise;
+      return 'answered';
+    },
+  };
+}
+
+test('ends idle callers at once: frames with goaway, text and HTTP by closing', async () => {
+  await using server = await start();
+  const [frames, text, http] = await Promise.all([server.dial(), server.dial(), server.dial()]);
+  frames.send(frame('Hello'));
+  text.send('Hello\n');
+  http.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await Promise.all([frames, text, http].map((caller) => caller.until('hello from the server!')));
+  const began = performance.now();
+  const closing = server.server.close();
+  expect((await frames.closed()).subarray(-4)).toEqual(GOAWAY);
+  await Promise.all([text.closed(), http.closed()]);
+  expect(performance.now() - began).toBeLessThan(150);
+  await closing;
+  await server.expectReasons('drained', 'drained', 'drained');
+});
+
+test('answers every message that was wholly read, then says goaway', async () => {
+  const { open, entered, handler } = gate();
+  await using server = await start({ handler });
+  const caller = await server.dial();
+  caller.send(Buffer.concat([frame('wait'), frame('next'), frame('half').subarray(0, 6)]));
+  await entered;
+  const closing = server.server.close();
+  open();
+  expect(await caller.closed()).toEqual(Buffer.concat([frame('answered'), frame('next'), GOAWAY]));
+  await closing;
+});
+
+test('answers the HTTP request that is being handled, and closes', async () => {
+  const { open, entered, handler } = gate();
+  await using server = await start({ handler });
+  const caller = await server.dial();
+  caller.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nwait');
+  await entered;
+  const closing = server.server.close();
+  open();
+  const answer = (await caller.closed()).toString();
+  expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*Connection: close[^]*answered$/);
+  await closing;
+  await server.expectReasons('drained');
+});
+
+test('tells a caller whose HTTP request is not complete that it leaves', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  caller.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const closing = server.server.close();
+  expect((await caller.closed()).toString()).toContain('HTTP/1.1 503 ');
+  await closing;
+});
+
+test('answers a text caller that is inside its quiet pause', async () => {
+  await using server = await start({ QUIET_MS: 150 });
+  const [hello, get] = await Promise.all([server.dial(), server.dial()]);
+  hello.send('Hello, server');
+  get.send('GET');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const closing = server.server.close();
+  expect((await hello.closed()).toString()).toBe('hello from the server!');
+  expect((await get.closed()).toString()).toBe('hello from the server!');
+  await closing;
+});
+
+test('tells newcomers for a moment that it leaves, each in its language, and then listens no more', async () => {
+  await using server = await start();
+  const closing = server.server.close();
+  expect(Buffer.from(await server.exchange(frame('Hello')))).toEqual(GOAWAY);
+  expect(await server.exchange('Hello\n')).toMatch(/^error: busy: the server is leaving.*\n$/);
+  expect(await server.exchange('GET / HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 503 ');
+  expect(await server.exchange('GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 503 ');
+  await closing;
+  await expect(server.dial()).rejects.toThrow('ECONNREFUSED');
+});
+
+test('cuts off a caller that is still being served when the time is up, without goaway', async () => {
+  await using server = await start({ DRAIN_TIMEOUT_MS: 300, handler: () => new Promise(() => undefined) });
+  const caller = await server.dial();
+  caller.send(frame('stuck'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const began = performance.now();
+  await server.server.close();
+  expect(performance.now() - began).toBeLessThan(600);
+  expect((await caller.closed()).length).toBe(0);
+  await server.expectReasons('drain_timeout');
+});
+
+test('says on the log how many it waits for', async () => {
+  const { open, entered, handler } = gate();
+  await using server = await start({ handler });
+  const caller = await server.dial();
+  caller.send(frame('wait'));
+  await entered;
+  const closing = server.server.close();
+  await expect.poll(() => server.lines.map(({ msg }) => msg)).toContain('draining: 1 connection is still being served');
+  open();
+  await closing;
+  expect(server.lines.map(({ msg }) => msg)).toContain('draining: 1 connection is open');
+});
+
+test('ends within a moment where nobody is connected', async () => {
+  await using server = await start();
+  const began = performance.now();
+  await server.server.close();
+  expect(performance.now() - began).toBeLessThan(400);
+});

@@ -1,0 +1,241 @@
+import { expect, test } from 'vitest';
+
+import { frame, GOAWAY } from './dialled.ts';
+import { start } from './test-server.ts';
+
+const HELLO = Buffer.from('0000000d48656c6c6f2c20736572766572', 'hex');
+
+test('answers a frame with a frame', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  caller.end(HELLO);
+  expect(await caller.closed()).toEqual(frame('hello from the server!'));
+  await server.expectReasons('done');
+});
+
+test('answers frames that come byte by byte', async () => {
+  await using server = await start({ REPLY: 'you said {message}' });
+  const caller = await server.dial();
+  await caller.drip(Buffer.concat([frame('one'), frame('two')]));
+  caller.end();
+  expect(await caller.closed()).toEqual(Buffer.concat([frame('you said one'), frame('you said two')]));
+});
+
+test('answers in the order of the messages, though the first takes the handler longest', async () => {
+  await using server = await start({
+    handler: async (message) => {
+      await new Promise((resolve) => setTimeout(resolve, message === 'slow' ? 50 : 0));
+      return message;
+    },
+  });
+  const caller = await server.dial();
+  caller.end(Buffer.concat(['slow', 'quick', 'last'].map((text) => frame(text))));
+  expect(await caller.closed()).toEqual(Buffer.concat(['slow', 'quick', 'last'].map((text) => frame(text))));
+});
+
+test('gives the handler one message of a connection at a time', async () => {
+  let running = 0;
+  let most = 0;
+  await using server = await start({
+    handler: async (message) => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise(setImmediate);
+      running -= 1;
+      return message;
+    },
+  });
+  const caller = await server.dial();
+  caller.end(Buffer.concat(Array.from({ length: 100 }, (_, n) => frame(String(n)))));
+  await caller.closed();
+  expect(most).toBe(1);
+});
+
+test('answers an empty message', async () => {
+  await using server = await start({ REPLY: '[{message}]' });
+  const caller = await server.dial();
+  caller.end(frame(''));
+  expect(await caller.closed()).toEqual(frame('[]'));
+});
+
+test('refuses a frame above the limit from its header, and the refusal arrives though the caller goes on sending', async () => {
+  await using server = await start({ MAX_MESSAGE_BYTES: 100 });
+  const caller = await server.dial();
+  caller.send(frame('good'));
+  caller.send(Buffer.from([0, 0, 0, 101]));
+  caller.end(Buffer.alloc(512 * 1024));
+  const answer = (await caller.closed()).toString();
+  expect(answer).toContain('hello from the server!');
+  expect(answer).toContain('too_large: a message of 101 bytes is above the limit of 100');
+  expect(caller.error).toBeUndefined();
+  await server.expectReasons('too_large');
+  await server.expectWell();
+});
+
+test('refuses what is not UTF-8, and the conversation goes on', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  caller.end(Buffer.concat([Buffer.from([0, 0, 0, 2, 0xc3, 0x28]), frame('good')]));
+  const answer = await caller.closed();
+  expect(answer.toString()).toContain('bad_utf8: ');
+  expect(answer.subarray(-26)).toEqual(frame('hello from the server!'));
+  await server.expectReasons('done');
+  await server.expectWell();
+});
+
+test('refuses a frame of a kind that only the server may send, and ends the conversation', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  caller.send(frame('good'));
+  caller.send(frame('busy: me', 1));
+  const answer = (await caller.closed()).toString();
+  expect(answer).toContain('hello from the server!');
+  expect(answer).toContain('bad_frame: a frame of kind 1 came');
+  await server.expectReasons('bad_frame');
+  await server.expectWell();
+});
+
+test('takes a stream that ends inside a frame for an error', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  caller.end(HELLO.subarray(0, 10));
+  expect((await caller.closed()).toString()).toContain('bad_frame: the stream ended inside a frame');
+  await server.expectReasons('cut_short');
+  await server.expectWell();
+});
+
+test('refuses a message that is not complete in time, however steadily its bytes come', async () => {
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 150 });
+  const caller = await server.dial();
+  caller.send(frame('good'));
+  await caller.until('hello');
+  caller.send(frame('x'.repeat(100)).subarray(0, 5));
+  const drip = setInterval(() => caller.send('x'), 20);
+  const answer = await caller.closed();
+  clearInterval(drip);
+  expect(answer.toString()).toContain('timeout: no whole message within 150 ms');
+  await server.expectReasons('message_timeout');
+  await server.expectWell();
+});
+
+test('does not count the time in which it is the server that does not read against a message', async () => {
+  await using server = await start({
+    MESSAGE_TIMEOUT_MS: 100,
+    handler: async (message) => {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      return message;
+    },
+  });
+  const caller = await server.dial();
+  // The second message is not complete while the handler works on the first.
+  caller.send(Buffer.concat([frame('first'), frame('second').subarray(0, 6)]));
+  await caller.until(frame('first'));
+  caller.end(frame('second').subarray(6));
+  expect(await caller.closed()).toEqual(Buffer.concat([frame('first'), frame('second')]));
+});
+
+test('says goaway to a caller that is idle for too long', async () => {
+  await using server = await start({ IDLE_TIMEOUT_MS: 50 });
+  const caller = await server.dial();
+  caller.send(HELLO);
+  expect(await caller.closed()).toEqual(Buffer.concat([frame('hello from the server!'), GOAWAY]));
+  await server.expectReasons('idle_timeout');
+});
+
+test('lets go of a caller that says nothing at all', async () => {
+  await using server = await start({ FIRST_BYTE_TIMEOUT_MS: 50 });
+  const caller = await server.dial();
+  expect((await caller.closed()).length).toBe(0);
+  await server.expectReasons('first_byte_timeout');
+  await server.expectWell();
+});
+
+test('says failed when the handler throws, and the conversation goes on', async () => {
+  await using server = await start({
+    handler: (message) => {
+      if (message === 'bad') throw new Error('boom');
+      return message;
+    },
+  });
+  const caller = await server.dial();
+  caller.end(Buffer.concat([frame('bad'), frame('good')]));
+  const answer = (await caller.closed()).toString();
+  expect(answer).toContain('failed: ');
+  expect(answer).not.toContain('boom');
+  expect(answer).toContain('good');
+  expect(server.lines.some(({ msg }) => msg.includes('boom'))).toBe(true);
+});
+
+test('says failed and goaway when the handler does not answer in time, and ends the conversation', async () => {
+  await using server = await start({
+    HANDLER_TIMEOUT_MS: 50,
+    handler: (message) => (message === 'stuck' ? new Promise<string>(() => undefined) : message),
+  });
+  const caller = await server.dial();
+  caller.send(Buffer.concat([frame('stuck'), frame('never handled')]));
+  const answer = await caller.closed();
+  expect(answer.toString()).toContain('failed: the server had no reply within 50 ms');
+  expect(answer.subarray(-4)).toEqual(GOAWAY);
+  await server.expectReasons('handler_timeout');
+  await server.expectWell();
+});
+
+test('says failed when the reply holds half a surrogate pair', async () => {
+  await using server = await start({ handler: () => '\ud800' });
+  const caller = await server.dial();
+  caller.end(HELLO);
+  expect((await caller.closed()).toString()).toContain('failed: ');
+});
+
+test('tells the handler when its caller is gone', async () => {
+  const aborted = Promise.withResolvers<void>();
+  await using server = await start({
+    handler: (_message, { signal }) => {
+      signal.addEventListener('abort', () => aborted.resolve());
+      return aborted.promise.then(() => 'too late');
+    },
+  });
+  const caller = await server.dial();
+  caller.send(HELLO);
+  await expect.poll(() => server.lines.length).toBe(0);
+  caller.socket.resetAndDestroy();
+  await aborted.promise;
+  await server.expectReasons('caller_left');
+});
+
+test('stops reading from a caller that does not read, and ends it when its time is up', async () => {
+  const reply = 'x'.repeat(16 * 1024);
+  let handled = 0;
+  await using server = await start({
+    WRITE_TIMEOUT_MS: 100,
+    handler: () => {
+      handled += 1;
+      return reply;
+    },
+  });
+  const caller = await server.dial();
+  caller.socket.pause();
+  const asked = 100_000;
+  caller.send(Buffer.concat(Array.from({ length: asked }, () => frame(''))));
+  await server.expectReasons('write_timeout');
+  // What it handled fits the kernel's buffers, of which the largest are a few MiB.
+  expect(handled * reply.length).toBeLessThan(32 * 2 ** 20);
+  await server.expectWell();
+});
+
+test('serves a slow reader all its replies as long as it reads at all', async () => {
+  const reply = 'x'.repeat(64 * 1024);
+  await using server = await start({ WRITE_TIMEOUT_MS: 200, handler: () => reply });
+  const caller = await server.dial();
+  caller.socket.pause();
+  const count = 200;
+  caller.end(Buffer.concat(Array.from({ length: count }, () => frame(''))));
+  const reading = setInterval(() => {
+    caller.socket.resume();
+    caller.socket.once('data', () => caller.socket.pause());
+  }, 2);
+  const answer = await caller.closed();
+  clearInterval(reading);
+  expect(answer.length).toBe(count * (4 + reply.length));
+  await server.expectReasons('done');
+});

@@ -1,0 +1,241 @@
+import { expect, test } from 'vitest';
+
+import { frame } from './dialled.ts';
+import { start } from './test-server.ts';
+
+/** The status of the response, its body, and the whole of it. */
+function parse(response: string): { status: number; body: string } {
+  const [head = '', ...body] = response.split('\r\n\r\n');
+  return { status: Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]), body: body.join('\r\n\r\n') };
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+
+function post(body: string, headers = ''): string {
+  return `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
+}
+
+test('answers GET / with the reply to the empty message', async () => {
+  await using server = await start({ REPLY: 'you said "{message}"' });
+  const response = await fetch(`http://127.0.0.1:${server.port}/`);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+  expect(await response.text()).toBe('you said ""');
+});
+
+test('answers POST / with the reply to its body', async () => {
+  await using server = await start({ REPLY: '{message}' });
+  const response = await fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body: 'naïve 世界' });
+  expect(await response.text()).toBe('naïve 世界');
+});
+
+test('answers HEAD / without a body', async () => {
+  await using server = await start();
+  const response = parse(await server.exchange('HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'));
+  expect(response).toEqual({ status: 200, body: '' });
+});
+
+test('answers a request that comes byte by byte', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  await caller.drip(GET);
+  expect(parse((await caller.closed()).toString())).toEqual({ status: 200, body: 'hello from the server!' });
+});
+
+test('answers a caller that has closed its side, though the handler takes its time', async () => {
+  await using server = await start({
+    handler: async (message) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return message;
+    },
+  });
+  expect(parse(await server.exchange(post('late')))).toEqual({ status: 200, body: 'late' });
+});
+
+test('answers pipelined requests one after another, in their order', async () => {
+  let running = 0;
+  let most = 0;
+  await using server = await start({
+    handler: async (message) => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setTimeout(resolve, message === 'one' ? 30 : 0));
+      running -= 1;
+      return message;
+    },
+  });
+  const answer = await server.exchange(post('one') + post('two') + post('three'));
+  expect(answer.match(/(?<=\r\n\r\n)(one|two|three)/g)).toEqual(['one', 'two', 'three']);
+  expect(most).toBe(1);
+});
+
+test('keeps the connection for further requests, and ends it when it is idle for too long', async () => {
+  await using server = await start({ IDLE_TIMEOUT_MS: 100 });
+  const caller = await server.dial();
+  caller.send(post('one'));
+  await caller.until('hello from the server!');
+  caller.send(post('two'));
+  const answer = (await caller.closed()).toString();
+  expect(answer.match(/hello from the server!/g)).toHaveLength(2);
+  await server.expectReasons('idle_timeout');
+});
+
+test('answers the probes, and logs them at debug only', async () => {
+  await using server = await start();
+  for (const path of ['/healthz', '/readyz']) {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { headers: { connection: 'close' } });
+    expect(response.status).toBe(200);
+    await response.text();
+  }
+  await server.expectReasons('done', 'done');
+  expect(server.lines.filter(({ level }) => Number(level) > 20)).toEqual([]);
+});
+
+test.each([
+  ['GET /nothing HTTP/1.1\r\nHost: a\r\n', 404],
+  ['PUT / HTTP/1.1\r\nHost: a\r\n', 405],
+  ['POST /healthz HTTP/1.1\r\nHost: a\r\n', 405],
+  ['OPTIONS * HTTP/1.1\r\nHost: a\r\n', 404],
+  ['GET / HTTP/1.1\r\n', 400],
+  ['GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n', 400],
+  ['GET / HTTP/1.1\r\nHost : a\r\n', 400],
+  ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n', 400],
+  ['GET / HTTP/1.1\r\nHost: evil.example\r\n', 403],
+  ['GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n', 403],
+  ['GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n', 200],
+  ['GET / HTTP/1.0\r\n', 200],
+  ['GET / HTTP/1.1\r\nHost: 127.0.0.1:12000\r\n', 200],
+  ['GET / HTTP/1.1\r\nHost: knock.example\r\n', 200],
+])('answers %j with %i and a sentence', async (head, status) => {
+  await using server = await start({ ALLOWED_HOSTS: ['knock.example'] });
+  const response = parse(await server.exchange(`${head}Connection: close\r\n\r\n`));
+  expect(response.status).toBe(status);
+  expect(response.body).toMatch(/\w+ \w+/);
+  await server.expectWell();
+});
+
+test('answers a bare line feed with 400, since it is a request line that HTTP does not allow', async () => {
+  await using server = await start();
+  expect(parse(await server.exchange('GET / HTTP/1.1\nHost: localhost\n\n')).status).toBe(400);
+  await server.expectReasons('bad_frame');
+});
+
+test('refuses a body that is announced above the limit before it comes, and the response arrives', async () => {
+  await using server = await start({ MAX_MESSAGE_BYTES: 10 });
+  const caller = await server.dial();
+  caller.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n');
+  const answer = parse((await caller.closed()).toString());
+  expect(answer.status).toBe(413);
+  expect(answer.body).toContain('10 bytes');
+  expect(caller.error).toBeUndefined();
+  await server.expectReasons('too_large');
+});
+
+test('refuses a body that turns out to be above the limit, though the caller goes on sending', async () => {
+  await using server = await start({ MAX_MESSAGE_BYTES: 10 });
+  const caller = await server.dial();
+  caller.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n6\r\n123456\r\n');
+  caller.send('80000\r\n');
+  caller.end(Buffer.alloc(512 * 1024));
+  expect(parse((await caller.closed()).toString()).status).toBe(413);
+  expect(caller.error).toBeUndefined();
+  await server.expectReasons('too_large');
+  await server.expectWell();
+});
+
+test('answers a body that is not UTF-8 with 400', async () => {
+  await using server = await start();
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n';
+  const answer = parse(await server.exchange(Buffer.concat([Buffer.from(head), Buffer.from('c328', 'hex')])));
+  expect(answer.status).toBe(400);
+  expect(answer.body).toContain('bad_utf8');
+});
+
+test('answers a head above the limit with 431', async () => {
+  await using server = await start();
+  expect(parse(await server.exchange(`GET /${'x'.repeat(9000)} HTTP/1.1\r\nHost: a\r\n\r\n`)).status).toBe(431);
+  expect(parse(await server.exchange(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(9000)}\r\n\r\n`)).status).toBe(431);
+  await server.expectReasons('too_large', 'too_large');
+});
+
+test.each([
+  ['its request line', 'GET /slow'],
+  ['its headers', 'GET / HTTP/1.1\r\nHost: loc'],
+  ['its body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc'],
+])('answers 408 to a request whose sender is too slow in %s', async (_where, bytes) => {
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 100 });
+  const caller = await server.dial();
+  const began = performance.now();
+  caller.send(bytes);
+  expect(parse((await caller.closed()).toString()).status).toBe(408);
+  expect(performance.now() - began).toBeLessThan(600);
+  await server.expectReasons('message_timeout');
+  await server.expectWell();
+});
+
+test('counts the time of the first request from its first byte, and not again from its first whole line', async () => {
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 200 });
+  const caller = await server.dial();
+  const began = performance.now();
+  caller.send('GET / HT');
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  caller.send('TP/1.1\r\nHost: a\r\n');
+  expect(parse((await caller.closed()).toString()).status).toBe(408);
+  expect(performance.now() - began).toBeLessThan(300);
+});
+
+test('answers 408 to a second request that is not complete in time', async () => {
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 200 });
+  const caller = await server.dial();
+  caller.send(post('one'));
+  await caller.until('hello from the server!');
+  caller.send('GET / HT');
+  expect((await caller.closed()).toString()).toContain('HTTP/1.1 408 ');
+  await server.expectReasons('message_timeout');
+});
+
+test('answers 500 when the handler throws, and keeps the connection', async () => {
+  await using server = await start({
+    handler: (message) => {
+      if (message === 'bad') throw new Error('boom');
+      return message;
+    },
+  });
+  const answer = await server.exchange(post('bad') + post('good'));
+  expect(answer).toMatch(/^HTTP\/1\.1 500 [^]*failed: [^]*HTTP\/1\.1 200 [^]*good$/);
+  expect(answer).not.toContain('boom');
+});
+
+test('answers 500 when the handler does not answer in time, and ends the connection', async () => {
+  await using server = await start({ HANDLER_TIMEOUT_MS: 50, handler: () => new Promise(() => undefined) });
+  const caller = await server.dial();
+  caller.send(post('stuck'));
+  const answer = parse((await caller.closed()).toString());
+  expect(answer.status).toBe(500);
+  expect(answer.body).toContain('failed: ');
+  await server.expectReasons('handler_timeout');
+});
+
+test('handles no body of which only a part came', async () => {
+  let handled = 0;
+  await using server = await start({
+    handler: () => {
+      handled += 1;
+      return '';
+    },
+  });
+  await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc');
+  const left = await server.dial();
+  left.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  left.socket.resetAndDestroy();
+  await server.expectReasons('cut_short', 'caller_left');
+  expect(handled).toBe(0);
+});
+
+test('speaks one language for the whole of a connection', async () => {
+  await using server = await start();
+  const answer = await server.exchange(Buffer.concat([Buffer.from(post('one')), frame('two')]));
+  expect(answer).toContain('HTTP/1.1 200 ');
+  expect(answer).toContain('HTTP/1.1 400 ');
+});

@@ -1,0 +1,68 @@
+/** The real server in this process, on a free port, with limits that a test may shrink and a log that it can read. */
+import { pino } from 'pino';
+import { expect } from 'vitest';
+
+import type { CloseReason } from '../src/connection.ts';
+import { createHandler, type Handler } from '../src/handler.ts';
+import { type Server, startServer } from '../src/server.ts';
+import { serverSettings, type ServerSettings } from '../src/settings.ts';
+import { Dialled, frame } from './dialled.ts';
+
+export type LogLine = Record<string, unknown> & { msg: string };
+
+interface TestOptions extends Partial<ServerSettings> {
+  handler?: Handler;
+}
+
+const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'debug' });
+
+export async function start({ handler, ...overrides }: TestOptions = {}): Promise<TestServer> {
+  const settings = { ...DEFAULTS, ...overrides };
+  const lines: LogLine[] = [];
+  const logger = pino({ level: settings.LOG_LEVEL }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const chosen = handler ?? createHandler({ reply: settings.REPLY, server: 'server-1' });
+  const server = await startServer({ settings, handler: chosen, logger });
+  return new TestServer(server, lines);
+}
+
+export class TestServer implements AsyncDisposable {
+  readonly server: Server;
+  readonly port: number;
+  readonly lines: LogLine[];
+
+  constructor(server: Server, lines: LogLine[]) {
+    this.server = server;
+    this.port = server.port;
+    this.lines = lines;
+  }
+
+  dial(): Promise<Dialled> {
+    return Dialled.to(this.port);
+  }
+
+  /** Says one thing, closes its side, and resolves with all that came back. */
+  async exchange(bytes: Buffer | string): Promise<string> {
+    const caller = await this.dial();
+    caller.end(bytes);
+    return (await caller.closed()).toString();
+  }
+
+  /** Waits until exactly these connections have ended, for these reasons in this order. */
+  async expectReasons(...reasons: CloseReason[]): Promise<void> {
+    const seen = () => this.lines.filter((line) => 'reason' in line).map((line) => line['reason']);
+    await expect.poll(seen, { timeout: 4000, interval: 5 }).toEqual(reasons);
+  }
+
+  /** Whatever was done to it, the server answers somebody else. */
+  async expectWell(): Promise<void> {
+    const caller = await this.dial();
+    caller.end(frame('well?'));
+    const answer = await caller.closed();
+    expect(answer.length).toBeGreaterThan(4);
+    expect(answer[0]).toBe(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.close();
+  }
+}
