@@ -26,6 +26,8 @@ RUN cd services/server && node_modules/.bin/rolldown --config rolldown.config.ts
 
 # What both images are, apart from the program: not root, and Node as the first process, so that it gets the signals.
 FROM ${NODE_IMAGE} AS runtime
+# What is not needed cannot be misused: no package manager at run time.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn*
 ENV NODE_ENV=production
 WORKDIR /app
 USER 1000:1000

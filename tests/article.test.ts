@@ -6,7 +6,7 @@ import { Program } from './program.ts';
 
 const PROGRAMS = {
   TypeScript: { interpreter: process.execPath, extension: 'ts' },
-  Python: { interpreter: 'python9', extension: 'py' },
+  Python: { interpreter: 'python3', extension: 'py' },
 };
 type Language = keyof typeof PROGRAMS;
 const LANGUAGES: Language[] = ['TypeScript', 'Python'];

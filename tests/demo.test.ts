@@ -16,4 +16,125 @@ test('docker compose up greets: the client reaches the server by its name and lo
         reply: 'hello from the server!',
       }),
     );
+  expect(await demo.logs('server')).toContainEqual(
+    expect.objectContaining({ name: 'server-1', caller: 'client-1', message: 'Hello, server', reason: 'done' }),
+  );
+});
+
+test('in the demo as it is shipped, the log is made of sentences that say who spoke', async () => {
+  await using demo = await startDemo({ environment: { LOG_FORMAT: 'pretty' } });
+
+  const greeting = /INFO: client-1 → server-1: "Hello, server" ← "hello from the server!" \(\d+ ms\)/;
+  await expect.poll(() => demo.compose('logs', '--no-log-prefix', 'client'), { timeout: 5000 }).toMatch(greeting);
+  const log = await demo.compose('logs', '--no-log-prefix', 'server');
+  expect(log).toMatch(/INFO: server-1 listens on port 12000: /);
+  expect(log).toMatch(
+    /INFO: client-1 said "Hello, server" and got "hello from the server!" \(frames, 17 B in, 26 B out/,
+  );
+});
+
+test('ten client replicas get their replies, and each says who it is', async () => {
+  await using demo = await startDemo({
+    scale: { client: 10 },
+    environment: { MESSAGE: '{client}', REPLY: '{message}' },
+  });
+
+  const replicas = Array.from({ length: 10 }, (_, n) => `client-${n + 1}`).sort();
+  const answered = async () => {
+    const lines = await demo.logs('client');
+    const own = lines.filter(({ name, verdict, reply }) => verdict === 'replied' && reply === name);
+    return [...new Set(own.map(({ name }) => name))].sort();
+  };
+  await expect.poll(answered, { timeout: 10_000 }).toEqual(replicas);
+});
+
+test('docker compose stop ends both services with code 0, each within a second', async () => {
+  await using demo = await startDemo();
+  await expect.poll(async () => (await demo.logs('client')).length, { timeout: 5000 }).toBeGreaterThan(3);
+
+  for (const service of ['client', 'server'] as const) {
+    const began = performance.now();
+    await demo.compose('stop', service);
+    expect(performance.now() - began).toBeLessThan(1000);
+    expect(await demo.exitCodes(service)).toEqual([0]);
+  }
+  const last = (await demo.logs('client')).at(-1)!;
+  expect(last['verdicts']).toMatchObject({ refused: 0, not_sent: 0, unknown: 0 });
+  expect((await demo.logs('server')).at(-1)!.msg).toBe('stopped: every connection has ended');
+});
+
+test('the server is healthy within two seconds of its start', async () => {
+  const began = performance.now();
+  await using demo = await startDemo({ services: ['server'] });
+  await demo.compose('up', '--wait', '--no-recreate', 'server');
+  // The start of the containers and of the commands is in it.
+  expect(performance.now() - began).toBeLessThan(4000);
+  const { started, healthy } = await demo.health();
+  expect(healthy - started).toBeLessThan(2000);
+});
+
+test('docker compose run client send prints the reply and nothing else', async () => {
+  await using demo = await startDemo({ services: ['server'] });
+  expect(await demo.compose('run', '--rm', '--no-deps', '-T', 'client', 'send', 'any text', 'another')).toBe(
+    'hello from the server!\nhello from the server!\n',
+  );
+});
+
+test('a client that starts before the server waits for it, and still gets its reply', async () => {
+  await using demo = await startDemo({ services: ['server'], environment: { COUNT: '1' } });
+  await demo.compose('stop', 'server');
+  const greeting = demo.compose('run', '--rm', '--no-deps', '-T', '-e', 'COUNT=1', 'client');
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await demo.compose('start', 'server');
+  expect(await greeting).toContain('"verdict":"replied"');
+});
+
+test('both images run as nobody special, on a root that cannot be written, without any capability', async () => {
+  await using demo = await startDemo();
+  const look = `
+    const { readFileSync, writeFileSync, existsSync } = require('node:fs');
+    const status = Object.fromEntries(readFileSync('/proc/self/status', 'utf8').split('\\n').map((line) => line.split(':\\t')));
+    let written = true;
+    try { writeFileSync('/app/written', ''); } catch (error) { written = error.code; }
+    const tools = ['npm', 'npx', 'pnpm', 'yarn', 'corepack'].filter((tool) => existsSync('/usr/local/bin/' + tool));
+    console.log(JSON.stringify({ uid: process.getuid(), CapEff: status.CapEff, CapBnd: status.CapBnd, NoNewPrivs: status.NoNewPrivs, written, tools }));
+  `;
+  for (const service of ['server', 'client']) {
+    expect(JSON.parse(await demo.compose('exec', '-T', service, 'node', '-e', look))).toEqual({
+      uid: 1000,
+      CapEff: '0000000000000000',
+      CapBnd: '0000000000000000',
+      NoNewPrivs: '1',
+      written: expect.stringMatching(/^(EROFS|EACCES)$/),
+      tools: [],
+    });
+  }
+  for (const { HostConfig, Config } of await demo.inspect()) {
+    expect(HostConfig).toMatchObject({ ReadonlyRootfs: true, Memory: 256 * 2 ** 20, PidsLimit: 64, Init: true });
+    expect(Config['Entrypoint']).toEqual(['node', 'main.mjs']);
+  }
+});
+
+test('the port is published to this machine alone', async () => {
+  await using demo = await startDemo({ services: ['server'] });
+  const bindings = (await demo.inspect()).flatMap(({ NetworkSettings }) => NetworkSettings.Ports['12000/tcp'] ?? []);
+  expect(bindings.map(({ HostIp }) => HostIp)).toEqual(['127.0.0.1']);
+});
+
+test('servers can be scaled as well: the clients find all of them under the one name', async () => {
+  await using demo = await startDemo({ scale: { server: 3, client: 3 }, environment: { REPLY: '{server}' } });
+  const answering = async () => {
+    const replies = (await demo.logs('client')).map(({ reply }) => reply).filter(Boolean);
+    return [...new Set(replies.map(String))].sort();
+  };
+  await expect.poll(answering, { timeout: 10_000 }).toEqual(['server-1', 'server-2', 'server-3']);
+});
+
+test('a wrong setting ends the container with code 78', async () => {
+  await using demo = await startDemo({ services: ['server'] });
+  const run = demo.compose('run', '--rm', '--no-deps', '-T', '-e', 'ACCEPT=twice', 'server');
+  await expect(run).rejects.toMatchObject({
+    code: 78,
+    stderr: expect.stringContaining('ACCEPT="twice": must be forever or once'),
+  });
 });

@@ -12,6 +12,14 @@ const run = promisify(execFile);
 /** One line of a service's log. */
 export type LogLine = Record<string, unknown> & { name: string; msg: string };
 
+/** The part of `docker inspect` that tests look at. */
+interface Inspected {
+  State: { ExitCode: number; StartedAt: string; Health?: { Log: { ExitCode: number; End: string }[] } };
+  HostConfig: Record<string, unknown>;
+  Config: Record<string, unknown>;
+  NetworkSettings: { Ports: Record<string, { HostIp: string }[] | null> };
+}
+
 interface DemoOptions {
   /** What a user would set before `docker compose up`. */
   environment?: Record<string, string>;
@@ -66,13 +74,35 @@ export class Demo implements AsyncDisposable {
 
   /** Runs `docker compose` on this demo, as a user would; resolves with its stdout. */
   async compose(...args: string[]): Promise<string> {
+    return (await this.composeOutput(...args)).stdout;
+  }
+
+  async composeOutput(...args: string[]): Promise<{ stdout: string; stderr: string }> {
     const files = this.#files.flatMap((file) => ['-f', file]);
-    const { stdout } = await run('docker', ['compose', '-p', this.#project, ...files, ...args], {
+    return run('docker', ['compose', '-p', this.#project, ...files, ...args], {
       cwd: ROOT,
       env: { ...process.env, ...this.#settings },
       maxBuffer: 2 ** 28,
     });
-    return stdout;
+  }
+
+  /** What the engine knows of all containers of this demo, ended ones too. */
+  async inspect(service?: 'server' | 'client'): Promise<Inspected[]> {
+    const ids = await this.compose('ps', '--all', '--quiet', ...(service ? [service] : []));
+    const { stdout } = await run('docker', ['inspect', ...ids.trim().split('\n')]);
+    return JSON.parse(stdout) as Inspected[];
+  }
+
+  async exitCodes(service: 'server' | 'client'): Promise<number[]> {
+    return (await this.inspect(service)).map(({ State }) => State.ExitCode);
+  }
+
+  /** When the server's container was started, and when it was first found healthy, in milliseconds. */
+  async health(): Promise<{ started: number; healthy: number }> {
+    const [server] = await this.inspect('server');
+    const { StartedAt, Health } = server!.State;
+    const first = Health!.Log.find(({ ExitCode }) => ExitCode === 0)!;
+    return { started: Date.parse(StartedAt), healthy: Date.parse(first.End) };
   }
 
   /** What a service has logged so far, all its replicas together. */

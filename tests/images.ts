@@ -1,9 +1,24 @@
-/** Builds the images once, as a user does, before any test of the containers runs. */
+/** Builds the images once, as a user does, before any test of the containers runs; and the server that records. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-const root = new URL('..', import.meta.url).pathname;
+import { build } from 'rolldown';
+
+const ROOT = new URL('..', import.meta.url).pathname;
 
 export async function setup(): Promise<void> {
-  await promisify(execFile)('docker', ['compose', 'build', '--quiet'], { cwd: root });
+  await Promise.all([
+    promisify(execFile)('docker', ['compose', 'build', '--quiet'], { cwd: ROOT }),
+    build({
+      input: `${ROOT}services/server/src/main.ts`,
+      platform: 'node',
+      output: { file: `${ROOT}.build/recording/main.mjs`, format: 'esm' },
+      plugins: [
+        {
+          name: 'recording handler',
+          resolveId: (id) => (id === './handler.ts' ? `${ROOT}tests/recording/handler.ts` : undefined),
+        },
+      ],
+    }),
+  ]);
 }

@@ -45,6 +45,12 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
       .map((line) => JSON.parse(line) as LogLine);
   }
 
+  /** The most memory that the server has had so far, in bytes, by its own account: `VmHWM` of proc(5). */
+  async memoryBytes(): Promise<number> {
+    const { output } = await this.exec(['cat', '/proc/1/status']);
+    return Number(/^VmHWM:\s*(\d+) kB$/m.exec(output)![1]) * 1024;
+  }
+
   /** Resolves with the server's exit code when it has ended by itself. */
   async exitCode(): Promise<number> {
     const { stdout } = await run('docker', ['wait', this.getId()], { timeout: END_TIMEOUT_MS });

@@ -8,6 +8,7 @@ const LOOK_UP_TIMEOUT_MS = 300;
 
 /** The name of an address, or the address itself where nobody knows a name for it in 300 ms. */
 export async function nameOf(address: string): Promise<string> {
+  if (address.startsWith('127.') || address === '::1') return 'localhost';
   const names = await reverse(address);
   return names[0] === undefined ? address : replicaName(names[0]);
 }

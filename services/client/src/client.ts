@@ -140,21 +140,21 @@ export class Client {
     try {
       const connection = await this.#open();
       this.#connection = connection;
-      void connection.closed.then(({ busy, why }) => {
-        if (this.#connection === connection) this.#backOff(why, { busy });
+      void connection.closed.then(({ why, next }) => {
+        if (next === 'soon') this.#backOff(why, BASE_DELAY_MS);
+        if (next === 'later') this.#backOff(why, BASE_DELAY_AFTER_BUSY_MS);
       });
       return connection;
     } catch (error) {
-      this.#backOff(this.#explain(error as Error), { busy: false });
+      this.#backOff(this.#explain(error as Error), BASE_DELAY_MS);
       throw error;
     }
   }
 
   /** Full jitter: after an outage, clients must not all come back in the same moment. */
-  #backOff(why: string, { busy }: { busy: boolean }): void {
+  #backOff(why: string, baseMs: number): void {
     this.#lastWhy = why;
-    const base = busy ? BASE_DELAY_AFTER_BUSY_MS : BASE_DELAY_MS;
-    this.#nextTryAt = performance.now() + Math.random() * Math.min(MAX_DELAY_MS, base * 2 ** this.#failures);
+    this.#nextTryAt = performance.now() + Math.random() * Math.min(MAX_DELAY_MS, baseMs * 2 ** this.#failures);
     this.#failures += 1;
   }
 

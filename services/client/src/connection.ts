@@ -15,9 +15,9 @@ interface Waiting {
 
 /** How a connection ended. */
 interface Ending {
-  /** The server asked us to come back later. */
-  busy: boolean;
   why: string;
+  /** How soon another connection may be tried: at once where nothing was left unanswered. */
+  next: 'at once' | 'soon' | 'later';
 }
 
 export interface ConnectionOptions {
@@ -85,7 +85,7 @@ export class Connection {
 
   /** Ends in good order: says that no more will come. */
   hangUp(): void {
-    this.#stop({ busy: false, why: 'the connection was closed' });
+    this.#stop({ why: 'the connection was closed', next: 'at once' });
     this.#socket.end();
   }
 
@@ -140,19 +140,19 @@ export class Connection {
   }
 
   #hear(said: Said): void {
-    if (said === GOAWAY) this.#serverLeaves({ busy: false, why: 'the server is leaving' });
+    if (said === GOAWAY) this.#serverLeaves({ why: 'the server is leaving', next: 'soon' });
     else if (said instanceof Refusal) this.#hearRefusal(said);
     else this.#answer({ kind: 'replied', reply: said });
   }
 
   #hearRefusal({ code, sentence }: Refusal): void {
     if (code === 'busy') {
-      this.#serverLeaves({ busy: true, why: `busy: ${sentence}` });
+      this.#serverLeaves({ why: `busy: ${sentence}`, next: 'later' });
       return;
     }
     this.#answer({ kind: 'refused', code, sentence });
     if (FATAL_REFUSALS.includes(code))
-      this.#serverLeaves({ busy: false, why: `the server ended the conversation: ${code}` });
+      this.#serverLeaves({ why: `the server ended the conversation: ${code}`, next: 'soon' });
   }
 
   #answer(verdict: Verdict): void {
@@ -175,8 +175,9 @@ export class Connection {
 
   /** No answer will come any more, and nobody knows what was handled. */
   #breakOff(why: string): void {
+    const next = this.#unanswered.length === 0 ? 'at once' : 'soon';
     for (const { settle } of this.#unanswered.splice(0)) settle({ kind: 'unknown', why });
-    this.#stop({ busy: false, why });
+    this.#stop({ why, next });
   }
 
   #stop(ending: Ending): void {

@@ -36,7 +36,7 @@ export async function greet({ settings, name, logger, signal }: GreetOptions): P
     await logDelivery(logger, name, message, delivery);
     if (n !== settings.COUNT) await pause(nextAt - performance.now(), signal);
   }
-  logger.info({ verdicts: tally.counts }, `${name} said ${tally.total} messages: ${tally.summary}`);
+  logger.info({ verdicts: tally.counts }, `${name} is done: ${tally.summary}`);
   return tally;
 }
 

@@ -67,7 +67,7 @@ export class Server {
       served: (connection) => this.#choose(connection),
     });
     this.#web.server.on('connection', (socket) => this.#admit(socket));
-    this.ended = once(this.#web.server, 'close').then(() => undefined);
+    this.ended = new Promise((resolve) => this.#web.server.once('close', resolve));
   }
 
   get port(): number {

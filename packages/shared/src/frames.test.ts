@@ -1,0 +1,299 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { CodecError, GOAWAY, Refusal, type Said } from './codec.ts';
+import { FrameCodec, HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frames.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const LIMIT = 8;
+const HELLO = '00 00 00 0d 48 65 6c 6c 6f 2c 20 73 65 72 76 65 72';
+
+type From = 'caller' | 'server';
+
+interface Fault {
+  code: string;
+  fatal: boolean;
+  sentence: string;
+}
+
+/** Bytes from hexadecimal digits, with or without spaces. */
+const hex = (digits: string) => Buffer.from(digits.replaceAll(' ', ''), 'hex');
+const byteByByte = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
+const callers = (maxBytes = LIMIT) => new FrameCodec<string>({ maxBytes, from: 'caller' });
+const servers = (maxBytes = LIMIT) => new FrameCodec({ maxBytes, from: 'server' });
+const fatal = (code: string): Fault => ({ code, fatal: true, sentence: expect.any(String) });
+const passing = (code: string): Fault => ({ code, fatal: false, sentence: expect.any(String) });
+
+/** What a step gives, or the fault that it throws. */
+function outcome(step: () => Said | undefined): Said | Fault | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    return { code: error.code, fatal: error.fatal, sentence: error.message };
+  }
+}
+
+/** Decodes as a conversation does: after each piece all that was wholly said, and nothing after a fatal fault. */
+function decode(codec: FrameCodec, pieces: Buffer[]) {
+  const heard: (Said | Fault)[] = [];
+  for (const piece of pieces) {
+    codec.push(piece);
+    for (let said = outcome(() => codec.next()); said !== undefined; said = outcome(() => codec.next())) {
+      heard.push(said);
+      if (typeof said === 'object' && 'fatal' in said && said.fatal) return { heard };
+      if (heard.length > 1000) throw new Error('the decoder does not move on');
+    }
+  }
+  return { heard, unfinished: codec.unfinished, end: outcome(() => codec.end()) };
+}
+
+interface Circumstances {
+  from?: From;
+  /** What the end of the stream gives; by default nothing. */
+  end?: Fault;
+}
+
+/** Two tests: the bytes in one piece, and each byte on its own. */
+function decodes(name: string, bytes: Buffer, heard: (Said | Fault)[], { from = 'caller', end }: Circumstances = {}) {
+  const last = heard.at(-1);
+  const stops = typeof last === 'object' && 'fatal' in last && last.fatal;
+  const expected = stops ? { heard } : { heard, unfinished: end !== undefined, end };
+  const cuts = { whole: (whole: Buffer) => [whole], 'byte by byte': byteByByte };
+  for (const [how, cut] of Object.entries(cuts)) {
+    test(`${name} (${how})`, () => {
+      expect(decode(new FrameCodec({ maxBytes: LIMIT, from }), cut(bytes))).toStrictEqual(expected);
+    });
+  }
+}
+
+const fromServer: Circumstances = { from: 'server' };
+
+decodes('hears nothing in no bytes', hex(''), []);
+decodes('hears a message', hex('00 00 00 05 48 65 6c 6c 6f'), ['Hello']);
+decodes('hears an empty payload as an empty message', hex('00 00 00 00'), ['']);
+decodes('hears two frames that came glued', hex('00 00 00 01 61  00 00 00 02 62 63'), ['a', 'bc']);
+decodes('hears an empty frame between two others', hex('00 00 00 01 61  00 00 00 00  00 00 00 01 62'), ['a', '', 'b']);
+decodes('hears a message of exactly the limit', hex('00 00 00 08 61 61 61 61 61 61 61 61'), ['aaaaaaaa']);
+decodes('refuses a frame above the limit from its header alone', hex('00 00 00 09'), [fatal('too_large')]);
+decodes('refuses the largest length that a header can hold', hex('00 ff ff ff'), [fatal('too_large')]);
+decodes('reads the high byte of a length', hex('00 01 00 00'), [fatal('too_large')]);
+decodes('reads the middle byte of a length', hex('00 00 01 00'), [fatal('too_large')]);
+decodes('hears what came before a frame above the limit', hex('00 00 00 01 61  00 00 00 09'), ['a', fatal('too_large')]);
+decodes('refuses a refusal from a caller by its first byte', hex('01'), [fatal('bad_frame')]);
+decodes('refuses a goaway from a caller by its first byte', hex('02'), [fatal('bad_frame')]);
+decodes('refuses an unknown kind from a caller by its first byte', hex('7f'), [fatal('bad_frame')]);
+decodes('refuses a wrong kind behind a message', hex('00 00 00 01 61  48'), ['a', fatal('bad_frame')]);
+decodes('judges the kind before the length', hex('7f ff ff ff'), [fatal('bad_frame')]);
+decodes('refuses an unknown kind from a server by its first byte', hex('03'), [fatal('bad_frame')], fromServer);
+
+decodes('hears a message from a server', hex('00 00 00 02 6f 6b'), ['ok'], fromServer);
+decodes('hears a refusal', hex('01 00 00 07 62 75 73 79 3a 20 78'), [new Refusal('busy', 'x')], fromServer);
+decodes('hears a refusal without a sentence', hex('01 00 00 04 62 75 73 79'), [new Refusal('busy', '')], fromServer);
+decodes('hears an empty refusal', hex('01 00 00 00'), [new Refusal('', '')], fromServer);
+decodes(
+  'takes what is behind the first colon and space as the sentence',
+  hex('01 00 00 08 61 3a 20 62 3a 20 63 3a'),
+  [new Refusal('a', 'b: c:')],
+  fromServer,
+);
+decodes('hears a goaway', hex('02 00 00 00'), [GOAWAY], fromServer);
+decodes(
+  'hears a message, a refusal and a goaway that came glued',
+  hex('00 00 00 02 6f 6b  01 00 00 07 62 75 73 79 3a 20 78  02 00 00 00'),
+  ['ok', new Refusal('busy', 'x'), GOAWAY],
+  fromServer,
+);
+decodes('refuses a goaway with a payload', hex('02 00 00 01 61'), [fatal('bad_frame')], fromServer);
+decodes('limits refusals as well', hex('01 00 00 09'), [fatal('too_large')], fromServer);
+decodes('passes over a refusal that is not UTF-8', hex('01 00 00 01 ff 00 00 00 00'), [passing('bad_utf8'), ''], fromServer);
+
+decodes(
+  'goes on after a frame that is not UTF-8',
+  hex('00 00 00 01 61  00 00 00 02 c3 28  00 00 00 01 62'),
+  ['a', passing('bad_utf8'), 'b'],
+);
+decodes(
+  'refuses a character that is cut by the end of its frame',
+  hex('00 00 00 01 c3  00 00 00 01 a9'),
+  [passing('bad_utf8'), passing('bad_utf8')],
+);
+decodes('hears a replacement character that was really sent', hex('00 00 00 03 ef bf bd'), ['\uFFFD']);
+decodes('keeps a byte order mark', hex('00 00 00 04 ef bb bf 61'), ['\uFEFFa']);
+decodes('hears characters of two, three and four bytes', hex('00 00 00 05 c3 a9 e2 82 ac 00 00 00 04 f0 9f 98 80'), [
+  'é€',
+  '😀',
+]);
+decodes('hears a NUL, a CR and an LF as they are', hex('00 00 00 03 00 0d 0a'), ['\0\r\n']);
+
+decodes('refuses an end inside a header', hex('00 00 00'), [], { end: fatal('bad_frame') });
+decodes('refuses an end behind a header', hex('00 00 00 01'), [], { end: fatal('bad_frame') });
+decodes('refuses an end inside a payload', hex('00 00 00 01 61  00 00 00 02 62'), ['a'], { end: fatal('bad_frame') });
+decodes('refuses an end inside a frame after one that is not UTF-8', hex('00 00 00 01 ff 00'), [passing('bad_utf8')], {
+  end: fatal('bad_frame'),
+});
+
+test('takes the article’s message as the 17 bytes of the specification', () => {
+  expect(callers().encodeMessage('Hello, server')).toEqual(hex(HELLO));
+  expect(decode(callers(13), [hex(HELLO)])).toStrictEqual({ heard: ['Hello, server'], unfinished: false, end: undefined });
+});
+
+test('takes a payload of the largest length that 24 bits can announce', () => {
+  const text = 'a'.repeat(MAX_PAYLOAD_BYTES);
+  const frame = callers().encodeMessage(text);
+  expect(frame.subarray(0, HEADER_BYTES)).toEqual(hex('00 ff ff ff'));
+  const codec = callers(MAX_PAYLOAD_BYTES);
+  codec.push(frame);
+  // Not toBe(text): a difference of two texts of 16 MiB takes minutes to show.
+  expect(codec.next() === text).toBe(true);
+});
+
+test('does not encode a text that is longer than 24 bits can announce', () => {
+  expect(() => callers().encodeMessage('a'.repeat(MAX_PAYLOAD_BYTES + 1))).toThrow(RangeError);
+});
+
+test('counts bytes, not characters, where it refuses to encode', () => {
+  expect(() => callers().encodeMessage('é'.repeat((MAX_PAYLOAD_BYTES + 1) / 2))).toThrow(/16777216 bytes/);
+});
+
+test('does not encode half a surrogate pair', () => {
+  expect(() => callers().encodeMessage('a\uD83D')).toThrow(RangeError);
+  expect(() => servers().encodeRefusal(new Refusal('failed', '\uDE00'))).toThrow(RangeError);
+});
+
+test('encodes a refusal as its code, a colon, a space and its sentence', () => {
+  expect(servers().encodeRefusal(new Refusal('busy', 'full'))).toEqual(hex('01 00 00 0a 62 75 73 79 3a 20 66 75 6c 6c'));
+});
+
+test('encodes a goaway as a header alone', () => {
+  expect(servers().encodeGoaway()).toEqual(hex('02 00 00 00'));
+});
+
+test('measures the limit in bytes', () => {
+  expect(decode(callers(3), [callers().encodeMessage('éé')]).heard).toEqual([fatal('too_large')]);
+  expect(decode(callers(4), [callers().encodeMessage('éé')]).heard).toEqual(['éé']);
+});
+
+test('says what is wrong in the words of a person', () => {
+  const sentence = (codec: FrameCodec, digits: string) => decode(codec, [hex(digits)]).heard.at(-1);
+  expect(sentence(callers(), '02')).toMatchObject({ sentence: 'a frame of kind 2 came; a caller sends only kind 0' });
+  expect(sentence(servers(), '48')).toMatchObject({ sentence: 'a frame of kind 72 came; the kinds are 0, 1 and 2' });
+  expect(sentence(callers(), '00 00 00 09')).toMatchObject({ sentence: 'a message of 9 bytes is above the limit of 8' });
+  expect(decode(callers(), [hex('00 00 00 01 61 00 00 00')]).end).toMatchObject({
+    sentence: 'the stream ended inside a frame, after 3 of its bytes',
+  });
+});
+
+test('is unfinished from the first byte of a frame to its last', () => {
+  const codec = callers();
+  const unfinished = byteByByte(hex('00 00 00 01 61')).map((byte) => {
+    codec.push(byte);
+    codec.next();
+    return codec.unfinished;
+  });
+  expect(unfinished).toEqual([true, true, true, true, false]);
+});
+
+test('never takes a pause for the end of a message', () => {
+  const codec = callers();
+  expect(codec.endsByPause).toBe(false);
+  codec.push(hex('00 00 00 01'));
+  expect(codec.endsByPause).toBe(false);
+});
+
+/** Whether the memory of a chunk can be collected when a codec has decoded it. */
+async function letsGo(codec: FrameCodec, frames: Buffer): Promise<boolean> {
+  const chunk = new WeakRef(Buffer.from(frames));
+  decode(codec, [chunk.deref()!]);
+  // What a WeakRef gave is kept until the job ends.
+  await setImmediate();
+  collectGarbage();
+  return chunk.deref() === undefined;
+}
+
+test('lets go of a chunk that it has read', async () => {
+  expect(await letsGo(callers(), hex('00 00 00 01 61'))).toBe(true);
+});
+
+test('lets go of a chunk of which it has read all but a few bytes', async () => {
+  expect(await letsGo(callers(), hex('00 00 00 05 61 61 61 61 61  00'))).toBe(true);
+});
+
+const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }));
+const anyCut = fc.array(fc.nat(), { maxLength: 12 });
+
+/** The pieces between some positions, empty ones among them. */
+function cutAt(bytes: Buffer, positions: number[]): Buffer[] {
+  const sorted = positions.map((position) => position % (bytes.length + 1)).toSorted((a, b) => a - b);
+  return [...sorted, bytes.length].map((position, index) => bytes.subarray(sorted[index - 1] ?? 0, position));
+}
+
+test('gives back any well-formed text that it encoded', () => {
+  const roundTrip = fc.property(anyText, (text) => {
+    expect(decode(callers(1000), [callers().encodeMessage(text)]).heard).toEqual([text]);
+  });
+  fc.assert(roundTrip, { numRuns: 1000 });
+});
+
+test('hears any messages, however their frames are cut', () => {
+  const alike = fc.property(fc.array(anyText), anyCut, (texts, positions) => {
+    const stream = Buffer.concat(texts.map((text) => callers().encodeMessage(text)));
+    const expected = { heard: texts, unfinished: false, end: undefined };
+    expect(decode(callers(1000), cutAt(stream, positions))).toStrictEqual(expected);
+    expect(decode(callers(1000), byteByByte(stream))).toStrictEqual(expected);
+  });
+  fc.assert(alike, { numRuns: 300 });
+});
+
+test('hears all that a server can say, however it is cut', () => {
+  const code = fc.constantFrom('bad_frame', 'bad_utf8', 'busy', 'failed', 'timeout', 'too_large', 'from:later', '');
+  const anySaid = fc.oneof(
+    anyText,
+    fc.tuple(code, anyText).map((parts) => new Refusal(...parts)),
+    fc.constant(GOAWAY),
+  );
+  const encode = (said: Said) => {
+    if (said === GOAWAY) return servers().encodeGoaway();
+    return said instanceof Refusal ? servers().encodeRefusal(said) : servers().encodeMessage(said);
+  };
+  const alike = fc.property(fc.array(anySaid), anyCut, (said, positions) => {
+    const stream = Buffer.concat(said.map(encode));
+    expect(decode(servers(1000), cutAt(stream, positions)).heard).toStrictEqual(said);
+  });
+  fc.assert(alike, { numRuns: 300 });
+});
+
+const shortText = fc.string({ unit: 'binary', maxLength: 3 }).map((text) => Buffer.from(text));
+
+/** Frames that are right, nearly right, and noise. */
+const anyBytes = fc
+  .array(
+    fc.oneof(
+      fc.uint8Array({ maxLength: 6 }),
+      fc.tuple(fc.constantFrom(0, 0, 0, 0, 1, 2, 3), fc.uint8Array({ maxLength: LIMIT + 1 })).map(frameOf),
+      fc.tuple(fc.constantFrom(0, 0, 1, 2), shortText).map(frameOf),
+    ),
+    { maxLength: 5 },
+  )
+  .map((parts) => Buffer.concat(parts));
+
+function frameOf([kind, payload]: [number, Uint8Array]): Buffer {
+  return Buffer.concat([Buffer.of(kind, 0, 0, payload.length), payload]);
+}
+
+test.each<From>(['caller', 'server'])('makes the same of any bytes from a %s, however they are cut', (from) => {
+  const alike = fc.property(anyBytes, anyCut, (bytes, positions) => {
+    const whole = decode(new FrameCodec({ maxBytes: LIMIT, from }), [bytes]);
+    const before = bytes.toString('hex');
+    expect(decode(new FrameCodec({ maxBytes: LIMIT, from }), cutAt(bytes, positions))).toStrictEqual(whole);
+    expect(decode(new FrameCodec({ maxBytes: LIMIT, from }), byteByByte(bytes))).toStrictEqual(whole);
+    expect(bytes.toString('hex')).toBe(before);
+  });
+  fc.assert(alike, { numRuns: 2000 });
+});

@@ -1,0 +1,152 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+import { expect, test } from 'vitest';
+
+import { frame, onMessage, refusal, type Scripted, scripted } from './scripted-server.ts';
+
+const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
+
+interface Run {
+  code: unknown;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the client as a program; `signal` is sent at `when`, or as soon as something is on stdout. */
+async function run(
+  args: string[],
+  env: Record<string, string> = {},
+  signal?: NodeJS.Signals,
+  when?: Promise<void>,
+): Promise<Run> {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { SERVER_HOST: '127.0.0.1', ...env } });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (text) => (stdout += text));
+  child.stderr.on('data', (text) => (stderr += text));
+  if (signal) void (when ?? once(child.stdout, 'data')).then(() => child.kill(signal));
+  const [code] = await once(child, 'close');
+  return { code, stdout, stderr };
+}
+
+const at = ({ port }: Scripted, more: Record<string, string> = {}) => ({
+  SERVER_PORT: String(port),
+  DEADLINE_MS: '300',
+  ...more,
+});
+const echo = () => scripted((socket) => onMessage(socket, (message) => socket.write(frame(message))));
+const lines = (text: string) => text.trimEnd().split('\n');
+
+test('send prints the replies, one line each and nothing else, and ends with 0', async () => {
+  await using server = await echo();
+  expect(await run(['send', 'one', 'two words', '{client}'], at(server))).toEqual({
+    code: 0,
+    stdout: 'one\ntwo words\n{client}\n',
+    stderr: '',
+  });
+});
+
+test('send hands all bytes of a reply to a pipe', async () => {
+  await using server = await echo();
+  const { stdout } = await run(['send', '\u001b[31mred\u0007'], at(server));
+  expect(stdout).toBe('\u001b[31mred\u0007\n');
+});
+
+test('send hands thousands of replies over before it ends', async () => {
+  await using server = await echo();
+  const texts = Array.from({ length: 2000 }, (_, n) => `${n} ${'x'.repeat(40)}`);
+  const { stdout } = await run(['send', ...texts], at(server));
+  expect(lines(stdout)).toEqual(texts);
+});
+
+test('send tells refusals apart from replies, and ends with 2', async () => {
+  await using server = await scripted((socket) =>
+    onMessage(socket, (message) => socket.write(message === 'bad' ? refusal('failed: no\u001bluck') : frame(message))),
+  );
+  expect(await run(['send', 'good', 'bad'], at(server))).toEqual({
+    code: 2,
+    stdout: 'good\n',
+    stderr: '"bad": refused: failed: no\\u{1b}luck\n',
+  });
+});
+
+test('send ends with 3 where nobody listens, and says what to do', async () => {
+  const gone = await echo();
+  await gone[Symbol.asyncDispose]();
+  const { code, stdout, stderr } = await run(['send', 'hello'], at(gone));
+  expect([code, stdout]).toEqual([3, '']);
+  expect(stderr).toMatch(/^"hello": not sent: nobody listens at 127\.0\.0\.1:\d+: start the server.*\n$/);
+});
+
+test('send ends with 4 where nobody knows what became of the message', async () => {
+  await using server = await scripted((socket) => onMessage(socket, () => socket.destroy()));
+  const { code, stderr } = await run(['send', 'hello'], at(server));
+  expect(code).toBe(4);
+  expect(stderr).toContain('"hello": unknown: ');
+});
+
+test('greets as often as it is told, on a new connection each time, and counts the verdicts', async () => {
+  await using server = await echo();
+  const { code, stdout } = await run([], at(server, { COUNT: '3', INTERVAL_MS: '10', MESSAGE: 'greeting {n}' }));
+  expect(code).toBe(0);
+  expect(server.accepted).toBe(3);
+  const log = lines(stdout).map((line) => JSON.parse(line));
+  expect(log.map(({ message, verdict, reply }) => [message, verdict, reply])).toEqual([
+    ['greeting 1', 'replied', 'greeting 1'],
+    ['greeting 2', 'replied', 'greeting 2'],
+    ['greeting 3', 'replied', 'greeting 3'],
+    [undefined, undefined, undefined],
+  ]);
+  expect(log.at(-1).verdicts).toEqual({ replied: 3, refused: 0, not_sent: 0, unknown: 0 });
+});
+
+test('ends an endless greeting with 0 on a signal, and a counted one with 1', async () => {
+  await using server = await echo();
+  expect((await run([], at(server), 'SIGTERM')).code).toBe(0);
+  expect((await run(['greet'], at(server), 'SIGINT')).code).toBe(0);
+  expect((await run(['greet'], at(server, { COUNT: '100' }), 'SIGTERM')).code).toBe(1);
+});
+
+test('waits for a greeting that is on its way when the signal comes, but not for long', async () => {
+  const second = Promise.withResolvers<void>();
+  await using server = await scripted((socket, nth) =>
+    onMessage(socket, (message) => {
+      if (nth === 1) socket.write(frame(message));
+      else second.resolve();
+    }),
+  );
+  const began = performance.now();
+  const { code, stdout } = await run(
+    [],
+    at(server, { INTERVAL_MS: '0', DEADLINE_MS: '10000' }),
+    'SIGTERM',
+    second.promise,
+  );
+  expect(code).toBe(0);
+  expect(performance.now() - began).toBeLessThan(1500);
+  expect(JSON.parse(lines(stdout).at(-1)!).verdicts).toMatchObject({ replied: 1, unknown: 1 });
+});
+
+test('ends with 78 for wrong settings, with one line for each', async () => {
+  expect(await run([], { SERVER_PORT: '0', PROTOCOL: 'udp' })).toEqual({
+    code: 78,
+    stdout: '',
+    stderr: 'SERVER_PORT="0": must be a whole number from 1 to 65535\nPROTOCOL="udp": must be frames or text\n',
+  });
+});
+
+test.each([[['shout']], [['send']], [['--loud']], [['greet', 'who']]])(
+  'ends with 64 for wrong usage: %j',
+  async (args) => {
+    const { code, stderr } = await run(args);
+    expect(code).toBe(64);
+    expect(stderr).toMatch(/^error: /);
+  },
+);
+
+test('explains itself with --help, and ends with 0', async () => {
+  const { code, stdout } = await run(['--help']);
+  expect(code).toBe(0);
+  expect(stdout).toContain('greet');
+  expect(stdout).toContain('send');
+});

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+import { expect, test } from 'vitest';
+
+import { Dialled, frame } from './dialled.ts';
+
+const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
+
+/** The server as a program of its own. */
+class Program implements AsyncDisposable {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+  readonly #ended: Promise<unknown[]>;
+
+  constructor(env: Record<string, string>) {
+    this.child = spawn(process.execPath, [MAIN], { env: { HOST: '127.0.0.1', PORT: '0', ...env } });
+    this.child.stdout!.on('data', (text) => (this.stdout += text));
+    this.child.stderr!.on('data', (text) => (this.stderr += text));
+    this.#ended = once(this.child, 'close');
+  }
+
+  /** Waits until it listens; the port. */
+  async port(): Promise<number> {
+    await expect.poll(() => this.stdout, { timeout: 4000, interval: 10 }).toMatch(/listens on port \d+/);
+    return Number(/listens on port (\d+)/.exec(this.stdout)![1]);
+  }
+
+  async exitCode(): Promise<unknown> {
+    const [code] = await this.#ended;
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.#ended;
+  }
+}
+
+test('ends with 78 within a second for wrong settings, with one line for each', async () => {
+  await using program = new Program({ PORT: 'twelve', ACCEPT: 'maybe', MAX_CONNECTIONS: '0' });
+  const began = performance.now();
+  expect(await program.exitCode()).toBe(78);
+  expect(performance.now() - began).toBeLessThan(1000);
+  expect(program.stdout).toBe('');
+  expect(program.stderr.trimEnd().split('\n')).toEqual([
+    'PORT="twelve": must be a whole number from 0 to 65535',
+    'ACCEPT="maybe": must be forever or once',
+    'MAX_CONNECTIONS="0": must be a whole number from 1 to 1000000',
+  ]);
+});
+
+test('says in one sentence that its port is in use, and ends with 1', async () => {
+  await using taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as { port: number };
+  await using program = new Program({ PORT: String(port), LOG_FORMAT: 'pretty' });
+  expect(await program.exitCode()).toBe(1);
+  expect(program.stderr).toBe('');
+  expect(program.stdout).toMatch(new RegExp(`^\\S+ ERROR: port ${port} is in use: .* set PORT to a free one\\n$`));
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'ends with 0 within half a second on %s, and its last line says so',
+  async (signal) => {
+    await using program = new Program({});
+    await program.port();
+    const began = performance.now();
+    program.child.kill(signal);
+    expect(await program.exitCode()).toBe(0);
+    expect(performance.now() - began).toBeLessThan(500);
+    expect(JSON.parse(program.stdout.trimEnd().split('\n').at(-1)!)).toMatchObject({
+      msg: 'stopped: every connection has ended',
+    });
+  },
+);
+
+test('ends with 1 at once on a second signal', async () => {
+  await using program = new Program({});
+  const caller = await Dialled.to(await program.port());
+  // A caller that never reads its replies keeps the server from being done.
+  caller.socket.pause();
+  caller.send(Buffer.concat(Array.from({ length: 500_000 }, () => frame(''))));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  program.child.kill('SIGTERM');
+  await expect.poll(() => program.stdout, { interval: 10 }).toContain('SIGTERM: no new callers');
+  const began = performance.now();
+  program.child.kill('SIGTERM');
+  expect(await program.exitCode()).toBe(1);
+  expect(performance.now() - began).toBeLessThan(200);
+  caller.socket.destroy();
+});
+
+test('with ACCEPT=once ends with 0 after its first caller', async () => {
+  await using program = new Program({ ACCEPT: 'once' });
+  const caller = await Dialled.to(await program.port());
+  caller.end('Hello, server');
+  expect((await caller.closed()).toString()).toBe('hello from the server!');
+  expect(await program.exitCode()).toBe(0);
+});
+
+test('fills its name and the message into the reply that it is set to', async () => {
+  await using program = new Program({ REPLY: '{server} heard {message}' });
+  const caller = await Dialled.to(await program.port());
+  caller.end("it's $& {server}\n");
+  expect((await caller.closed()).toString()).toMatch(/^\S+ heard it's \$& \{server\}\n$/);
+});

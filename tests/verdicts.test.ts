@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+
+import { type Demo, startDemo } from './demo.ts';
+
+/** How many times each message was handled, as the recording handler wrote it down. */
+async function handled(demo: Demo): Promise<Map<string, number>> {
+  const times = new Map<string, number>();
+  for (const line of await demo.logs('server')) {
+    const message = line['handled'];
+    if (typeof message === 'string') times.set(message, (times.get(message) ?? 0) + 1);
+  }
+  return times;
+}
+
+test('a restart of the server under twenty clients loses no greeting: each has one verdict, and the verdict is true', async () => {
+  await using demo = await startDemo({
+    scale: { client: 20 },
+    environment: { MESSAGE: '{client} #{n}', INTERVAL_MS: '20', REPLY: '1' },
+    files: ['tests/recording/compose.yml'],
+  });
+  await expect.poll(async () => (await handled(demo)).size, { timeout: 10_000 }).toBeGreaterThan(200);
+  await demo.compose('restart', 'server');
+  const before = (await handled(demo)).size;
+  await expect.poll(async () => (await handled(demo)).size, { timeout: 10_000 }).toBeGreaterThan(before + 200);
+  await demo.compose('stop', 'client');
+  await demo.compose('stop', 'server');
+
+  const times = await handled(demo);
+  const greetings = (await demo.logs('client')).filter((line) => 'verdict' in line);
+  const ids = greetings.map((line) => line['message'] as string);
+  expect(new Set(ids).size).toBe(ids.length);
+  // Nothing is lost: each client numbers its greetings without a gap.
+  for (const client of new Set(greetings.map(({ name }) => name))) {
+    const numbers = ids.filter((id) => id.startsWith(`${client} #`)).map((id) => Number(id.split('#')[1]));
+    expect(numbers.sort((one, other) => one - other)).toEqual(numbers.map((_, index) => index + 1));
+  }
+  for (const { message, verdict, attempts } of greetings as {
+    message?: string;
+    verdict?: string;
+    attempts?: number;
+  }[]) {
+    const count = times.get(message!) ?? 0;
+    expect.soft({ message, verdict }).toEqual({ message, verdict: 'replied' });
+    expect.soft(count).toBeGreaterThanOrEqual(1);
+    // Greetings may be handled twice, and only where an attempt was left without an answer.
+    expect.soft(count).toBeLessThanOrEqual(attempts!);
+  }
+});
+
+test('of messages that must not be handled twice none is, and none that was not sent is handled, when the server is restarted', async () => {
+  await using demo = await startDemo({
+    services: ['server'],
+    environment: { REPLY: '2' },
+    files: ['tests/recording/compose.yml'],
+  });
+  const clients = Array.from({ length: 10 }, (_, client) =>
+    Array.from({ length: 300 }, (_unused, n) => `client ${client} id ${n}`),
+  );
+  const sending = clients.map((ids) => sendAll(demo, ids));
+  await expect.poll(async () => (await handled(demo)).size, { timeout: 20_000 }).toBeGreaterThan(300);
+  await demo.compose('restart', 'server');
+  const verdicts = new Map((await Promise.all(sending)).flatMap((of) => [...of]));
+  await demo.compose('stop', 'server');
+
+  const times = await handled(demo);
+  expect(verdicts.size).toBe(3000);
+  for (const [id, verdict] of verdicts) {
+    const count = times.get(id) ?? 0;
+    if (verdict === 'replied') expect.soft({ id, count }).toEqual({ id, count: 1 });
+    else if (verdict === 'unknown') expect.soft(count).toBeLessThanOrEqual(1);
+    else expect.soft({ id, verdict, count }).toEqual({ id, verdict, count: 0 });
+  }
+  // A server that drains leaves nobody in doubt.
+  expect([...new Set(verdicts.values())]).toEqual(['replied']);
+});
+
+/** Sends all ids from a container of the client; their verdicts, as its output tells them. */
+async function sendAll(demo: Demo, ids: string[]): Promise<Map<string, string>> {
+  const verdicts = new Map<string, string>();
+  const { stdout, stderr } = await demo
+    .composeOutput('run', '--rm', '--no-deps', '-T', '-e', 'DEADLINE_MS=20000', 'client', 'send', ...ids)
+    .catch((error: unknown) => error as { stdout: string; stderr: string });
+  for (const reply of stdout.trimEnd().split('\n')) verdicts.set(reply, 'replied');
+  for (const [, id, verdict] of stderr.matchAll(/^"(.*)": (refused|not sent|unknown)/gm)) verdicts.set(id!, verdict!);
+  return verdicts;
+}
