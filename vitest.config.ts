@@ -8,13 +8,16 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'services/*/{src,test}/**/*.test.ts'],
+          // Most of them wait most of the time: for a clock that runs out, for a server that drains.
+          maxWorkers: 4,
+          include: ['packages/*/src/**/*.test.ts', 'services/*/{src,test}/**/*.test.ts', 'tests/papers.test.ts'],
         },
       },
       {
         test: {
           name: 'containers',
           include: ['tests/**/*.test.ts'],
+          exclude: ['tests/papers.test.ts'],
           globalSetup: ['tests/images.ts'],
           // In series: on two cores, containers of one test would take the time of another.
           fileParallelism: false,

@@ -44,7 +44,8 @@ test('logs one line for a conversation, with what was said first and how it ende
   expect(server.lines).toHaveLength(1);
   expect(server.lines[0]).toMatchObject({
     level: 30,
-    caller: '127.0.0.1',
+    caller: 'localhost',
+    address: '127.0.0.1',
     language: 'frames',
     messages: 2,
     message: 'one\\n',

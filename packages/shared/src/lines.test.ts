@@ -1,0 +1,269 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { CodecError, Refusal } from './codec.ts';
+import { LineCodec } from './lines.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const LIMIT = 4;
+
+interface Fault {
+  code: string;
+  fatal: boolean;
+  sentence: string;
+}
+
+const byteByByte = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
+const server = (maxBytes = LIMIT) => new LineCodec({ maxBytes, side: 'server' });
+const client = (maxBytes = LIMIT) => new LineCodec({ maxBytes, side: 'client' });
+const tooLarge: Fault = { code: 'too_large', fatal: true, sentence: 'a line of more than 4 bytes is above the limit' };
+const badUtf8: Fault = { code: 'bad_utf8', fatal: false, sentence: 'the message is not valid UTF-8' };
+
+/** What a step gives, or the fault that it throws. */
+function outcome(step: () => string | undefined): string | Fault | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    return { code: error.code, fatal: error.fatal, sentence: error.message };
+  }
+}
+
+/** Decodes as a conversation does: after each piece all that was wholly said, and nothing after a fatal fault. */
+function decode(codec: LineCodec, pieces: Buffer[]) {
+  const heard: (string | Fault)[] = [];
+  for (const piece of pieces) {
+    codec.push(piece);
+    for (let said = outcome(() => codec.next()); said !== undefined; said = outcome(() => codec.next())) {
+      heard.push(said);
+      if (typeof said === 'object' && said.fatal) return { heard };
+      if (heard.length > 1000) throw new Error('the decoder does not move on');
+    }
+  }
+  const { unfinished, endsByPause } = codec;
+  return { heard, unfinished, endsByPause, end: outcome(() => codec.end()) };
+}
+
+/** Two tests: the bytes in one piece, and each byte on its own. The bytes are a text of Latin-1; `end` is the rest. */
+function decodes(name: string, bytes: string, heard: (string | Fault)[], end?: string | Fault) {
+  const last = heard.at(-1);
+  const unfinished = end !== undefined;
+  const stops = typeof last === 'object' && last.fatal;
+  const expected = stops ? { heard } : { heard, unfinished, endsByPause: unfinished && !bytes.includes('\n'), end };
+  const cuts = { whole: (whole: Buffer) => [whole], 'byte by byte': byteByByte };
+  for (const [how, cut] of Object.entries(cuts)) {
+    test(`${name} (${how})`, () => {
+      expect(decode(server(), cut(Buffer.from(bytes, 'latin1')))).toStrictEqual(expected);
+    });
+  }
+}
+
+decodes('hears nothing in no bytes', '', []);
+decodes('hears a line that LF ends', 'abc\n', ['abc']);
+decodes('drops the CR before an LF', 'abc\r\n', ['abc']);
+decodes('drops only one CR before an LF', 'ab\r\r\n', ['ab\r']);
+decodes('keeps a CR that no LF follows', 'a\rb\n', ['a\rb']);
+decodes('keeps a CR at the end of the stream', 'ab\r', [], 'ab\r');
+decodes('hears lines that came glued', 'a\nbc\r\nd\n', ['a', 'bc', 'd']);
+decodes('hears empty lines as empty messages', '\n\r\n\n', ['', '', '']);
+decodes('hears an empty line between two others', 'a\n\nb\n', ['a', '', 'b']);
+decodes('hears a line of a CR alone', '\r\r\n', ['\r']);
+
+decodes('hears a line of exactly the limit', 'abcd\n', ['abcd']);
+decodes('does not count the CR before an LF', 'abcd\r\n', ['abcd']);
+decodes('refuses a line above the limit as soon as it is', 'abcde', [tooLarge]);
+decodes('refuses a line above the limit that LF ends', 'abcde\n', [tooLarge]);
+decodes('refuses a line above the limit that CR and LF end', 'abcde\r\n', [tooLarge]);
+decodes('counts a CR that no LF follows', 'abcd\re', [tooLarge]);
+decodes('counts all CRs but the last', 'abcd\r\r\n', [tooLarge]);
+decodes('waits for the LF behind a line of exactly the limit', 'abcd', [], 'abcd');
+decodes('hears what came before a line above the limit', 'a\nabcde', ['a', tooLarge]);
+decodes('measures the limit in bytes', 'a\xc3\xa9\xc3\xa9\n', [tooLarge]);
+decodes('judges the length of each line on its own', 'abcd\nabcd\nabcd', ['abcd', 'abcd'], 'abcd');
+
+decodes('goes on after a line that is not UTF-8', 'a\n\xc3\x28\nb\n', ['a', badUtf8, 'b']);
+decodes('goes on after a line that is not UTF-8 and ends in CR', '\xff\r\nb\r\n', [badUtf8, 'b']);
+decodes('refuses a character that is cut by an LF', '\xc3\n\xa9\n', [badUtf8, badUtf8]);
+decodes('hears a rest after a line that is not UTF-8', '\xff\nb', [badUtf8], 'b');
+decodes('refuses a rest that is not UTF-8', 'a\n\xc3', ['a'], badUtf8);
+decodes('hears a replacement character that was really sent', '\xef\xbf\xbd\n', ['\uFFFD']);
+decodes('keeps a byte order mark', '\xef\xbb\xbfa\n', ['\uFEFFa']);
+decodes('hears characters of two, three and four bytes', '\xc3\xa9\n\xe2\x82\xac\n\xf0\x9f\x98\x80\n', [
+  'é',
+  '€',
+  '😀',
+]);
+decodes('hears NUL, TAB and ESC as they are', '\0\t\x1b\n', ['\0\t\x1b']);
+
+decodes('takes what came without an LF for the last line', 'abc', [], 'abc');
+decodes('takes what came behind the last LF for the last line', 'a\nbc', ['a'], 'bc');
+
+test('hears the article’s message, which has no line end, when a pause ends it', () => {
+  const codec = server(100);
+  codec.push(Buffer.from('Hello, server'));
+  expect(codec.next()).toBeUndefined();
+  expect(codec.endsByPause).toBe(true);
+  expect(codec.end()).toBe('Hello, server');
+  expect([codec.unfinished, codec.endsByPause]).toEqual([false, false]);
+});
+
+test('goes on with a next message after a pause ended one', () => {
+  const codec = server();
+  codec.push(Buffer.from('abcd'));
+  codec.next();
+  codec.end();
+  codec.push(Buffer.from('ef\ng'));
+  expect([codec.next(), codec.next(), codec.end()]).toEqual(['ef', undefined, 'g']);
+});
+
+test('lets a pause end a message until the first LF, and never afterwards', () => {
+  const codec = server();
+  const endsByPause = byteByByte(Buffer.from('ab\nc\nd')).map((byte) => {
+    codec.push(byte);
+    codec.next();
+    return codec.endsByPause;
+  });
+  expect(endsByPause).toEqual([true, true, false, false, false, false]);
+});
+
+test('lets no pause end a message after a first line that is not UTF-8', () => {
+  expect(decode(server(), [Buffer.from('\xff\nb', 'latin1')])).toMatchObject({ unfinished: true, endsByPause: false });
+});
+
+test('is unfinished while bytes of a line wait', () => {
+  const codec = server();
+  expect(codec.unfinished).toBe(false);
+  codec.push(Buffer.from('a'));
+  codec.next();
+  expect(codec.unfinished).toBe(true);
+  codec.push(Buffer.from('\n'));
+  codec.next();
+  expect(codec.unfinished).toBe(false);
+});
+
+test('gives nothing at an end behind a whole line', () => {
+  expect(decode(server(), [Buffer.from('a\n')]).end).toBeUndefined();
+});
+
+test('replies without a line end as long as the caller has sent none', () => {
+  const codec = server();
+  codec.push(Buffer.from('abc'));
+  codec.next();
+  codec.end();
+  expect(codec.encodeMessage('hi')).toEqual(Buffer.from('hi'));
+});
+
+test('replies with an LF once the caller has sent one', () => {
+  const codec = server();
+  decode(codec, [Buffer.from('a\nbc')]);
+  expect(codec.encodeMessage('hi')).toEqual(Buffer.from('hi\n'));
+});
+
+test('replies with an LF also when the caller’s only line is refused', () => {
+  const codec = server();
+  decode(codec, [Buffer.from('\xff\n', 'latin1')]);
+  expect(codec.encodeMessage('hi')).toEqual(Buffer.from('hi\n'));
+});
+
+test('ends each message of a client with an LF', () => {
+  const codec = client();
+  expect(codec.encodeMessage('hi')).toEqual(Buffer.from('hi\n'));
+  decode(codec, [Buffer.from('bare')]);
+  expect(codec.encodeMessage('')).toEqual(Buffer.from('\n'));
+});
+
+test('hears a bare reply as a client when the server ends', () => {
+  expect(decode(client(), [Buffer.from('hi')])).toMatchObject({ heard: [], end: 'hi' });
+});
+
+test('encodes a refusal as a line, for a caller who sends none as well', () => {
+  expect(server().encodeRefusal(new Refusal('busy', 'come back later')).toString()).toBe(
+    'error: busy: come back later\n',
+  );
+});
+
+test('hears a refusal as a line like any other', () => {
+  const line = server().encodeRefusal(new Refusal('busy', 'x'));
+  expect(decode(client(100), [line]).heard).toEqual(['error: busy: x']);
+});
+
+test('does not encode a text that holds an LF', () => {
+  expect(() => server().encodeMessage('a\nb')).toThrow(RangeError);
+  expect(() => client().encodeMessage('a\n')).toThrow(RangeError);
+});
+
+test('does not encode half a surrogate pair', () => {
+  expect(() => server().encodeMessage('a\uD83D')).toThrow(RangeError);
+});
+
+test('encodes a goaway as no bytes', () => {
+  expect(server().encodeGoaway()).toHaveLength(0);
+});
+
+test.each([
+  ['all', 'a\n', false],
+  ['all but a few bytes', 'abcd\nabcd\nab', true],
+])('lets go of a chunk of which it has read %s', async (_, bytes, unfinished) => {
+  const codec = server();
+  const chunk = new WeakRef(Buffer.from(bytes));
+  codec.push(chunk.deref()!);
+  while (codec.next() !== undefined);
+  // What a WeakRef gave is kept until the job ends.
+  await setImmediate();
+  collectGarbage();
+  expect(chunk.deref()).toBeUndefined();
+  // The codec is still in use, so it is not gone together with the chunk.
+  expect(codec.unfinished).toBe(unfinished);
+});
+
+/** Any code point that UTF-8 carries, line ends more often than others. (The unit `binary` is the same, and takes a second to be made.) */
+const anyCharacter = fc
+  .oneof(fc.constantFrom(0x0a, 0x0d), fc.nat({ max: 0xd7_ff }), fc.integer({ min: 0xe0_00, max: 0x10_ff_ff }))
+  .map((codePoint) => String.fromCodePoint(codePoint));
+const anyText = fc.oneof(fc.string({ unit: anyCharacter }), fc.string({ unit: 'grapheme' }));
+/** What a line can carry: no LF, and no CR where it would be taken for a part of the line end. */
+const anyLine = anyText.map((text) => text.replaceAll('\n', '').replace(/\r+$/, ''));
+const anyCut = fc.array(fc.nat(), { maxLength: 12 });
+
+/** The pieces between some positions, empty ones among them. */
+function cutAt(bytes: Buffer, positions: number[]): Buffer[] {
+  const sorted = positions.map((position) => position % (bytes.length + 1)).toSorted((a, b) => a - b);
+  return [...sorted, bytes.length].map((position, index) => bytes.subarray(sorted[index - 1] ?? 0, position));
+}
+
+test('gives back any text that it encoded as a line', () => {
+  const roundTrip = fc.property(anyLine, (text) => {
+    expect(decode(server(1000), [client().encodeMessage(text)]).heard).toEqual([text]);
+  });
+  fc.assert(roundTrip, { numRuns: 1000 });
+});
+
+test('hears any lines, however they are ended and cut', () => {
+  const anyEnded = fc.array(fc.tuple(anyLine, fc.constantFrom('\n', '\r\n')));
+  const alike = fc.property(anyEnded, anyLine, anyCut, (lines, rest, positions) => {
+    const stream = Buffer.from(lines.flat().join('') + rest);
+    const expected = { heard: lines.map(([text]) => text), end: rest === '' ? undefined : rest };
+    expect(decode(server(1000), cutAt(stream, positions))).toMatchObject(expected);
+    expect(decode(server(1000), byteByByte(stream))).toMatchObject(expected);
+  });
+  fc.assert(alike, { numRuns: 300 });
+});
+
+test('makes the same of any bytes, however they are cut', () => {
+  const noise = fc.uint8Array({ maxLength: LIMIT + 2 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
+  const parts = fc.constantFrom('\n', '\n', '\r', 'a', 'bc', '\xc3', '\xa9', '\xff', 'abcd');
+  const alike = fc.property(fc.array(fc.oneof(parts, parts, parts, noise)), anyCut, (text, positions) => {
+    const bytes = Buffer.from(text.join(''), 'latin1');
+    const whole = decode(server(), [bytes]);
+    expect(decode(server(), cutAt(bytes, positions))).toStrictEqual(whole);
+    expect(decode(server(), byteByByte(bytes))).toStrictEqual(whole);
+    expect(bytes.toString('latin1')).toBe(text.join(''));
+  });
+  fc.assert(alike, { numRuns: 3000 });
+});

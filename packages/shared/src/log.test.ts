@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+
+import { describe, expect, onTestFinished, test } from 'vitest';
+
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+type Format = 'json' | 'pretty';
+
+/** A program that has a log, says what the script says, and takes orders by its stdin. */
+function program(options: { level?: string; format: Format; to?: 1 | 2 }, script: string) {
+  const source = `
+    import { once } from 'node:events';
+    import { createLog } from ${JSON.stringify(new URL('log.ts', import.meta.url))};
+    const log = createLog(${JSON.stringify({ level: 'info', name: 'server-1', ...options })});
+    const { logger } = log;
+    ${script}`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source]);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+/** All that the program wrote until it ended. */
+async function output(child: ReturnType<typeof program>) {
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { stdout, stderr };
+}
+
+const EVENTS = `
+  logger.debug('not at this level');
+  logger.info({ caller: 'client-3', bytes: 13 }, 'client-3 said "Hello, server"');
+  logger.error({ err: new Error('first line, second line'.replace(', ', '\\n')) }, 'it failed');
+  await log.close();`;
+
+describe.concurrent('the log', () => {
+  test('is one line of JSON for each event, with its level, name, fields and sentence', async () => {
+    const { stdout, stderr } = await output(program({ format: 'json' }, EVENTS));
+    expect(stdout.endsWith('\n')).toBe(true);
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      {
+        level: 30,
+        time: expect.any(Number),
+        name: 'server-1',
+        caller: 'client-3',
+        bytes: 13,
+        msg: 'client-3 said "Hello, server"',
+      },
+      {
+        level: 50,
+        time: expect.any(Number),
+        name: 'server-1',
+        err: expect.objectContaining({ message: 'first line\nsecond line' }),
+        msg: 'it failed',
+      },
+    ]);
+    expect(stderr).toBe('');
+  });
+
+  test('is one line for people for each event: the time, the level and the sentence', async () => {
+    const { stdout, stderr } = await output(program({ format: 'pretty', to: 2 }, EVENTS));
+    expect(stderr.replaceAll(/\d/g, '0')).toBe(
+      '[00:00:00.000] INFO: client-0 said "Hello, server"\n[00:00:00.000] ERROR: it failed\n',
+    );
+    expect(stdout).toBe('');
+  });
+
+  test('says nothing at all when it is silent', async () => {
+    const script = `logger.fatal('the end'); await log.close(); console.error('closed')`;
+    const { stdout, stderr } = await output(program({ format: 'json', level: 'silent' }, script));
+    expect([stdout, stderr]).toEqual(['', 'closed\n']);
+  });
+
+  test.each<Format>(['json', 'pretty'])(
+    'drops %s lines beyond 1 MiB that nobody reads, and counts them',
+    async (format) => {
+      // In one turn of the event loop, so that nothing can be handed over in between.
+      const child = program(
+        { format },
+        `for (let count = 0; count < 100; count++) logger.info('x'.repeat(20_000));
+      console.error('all said');
+      await once(process.stdin, 'data');
+      logger.info('read again');
+      await log.close();
+      process.exit();`,
+      );
+      await once(child.stderr, 'data');
+      const lines = [];
+      for await (const line of createInterface({ input: child.stdout })) {
+        lines.push(line);
+        if (line.includes('dropped')) child.stdin.write('go on');
+      }
+      const kept = Math.floor(MAX_WAITING_BYTES / (lines[0]!.length + 1));
+      const report = `${100 - kept} log lines were dropped, because nobody read them fast enough`;
+      expect(lines).toHaveLength(kept + 2);
+      expect(lines.slice(0, kept).every((line) => line.includes('x'.repeat(20_000)))).toBe(true);
+      expect(lines[kept]).toContain(report);
+      if (format === 'json') expect(JSON.parse(lines[kept]!)).toMatchObject({ level: 40, dropped: 100 - kept });
+      expect(lines[kept + 1]).toContain('read again');
+    },
+  );
+
+  test('has handed over its last line when it is closed', async () => {
+    // An end that leaves nobody a chance to write what is left.
+    const child = program(
+      { format: 'json' },
+      `for (let count = 1; count <= 30; count++) logger.info('x'.repeat(10_000) + count);
+      await log.close();
+      process.kill(process.pid, 'SIGKILL');`,
+    );
+    const lines = (await text(child.stdout)).split('\n');
+    expect(lines).toHaveLength(31);
+    expect(lines[29]).toMatch(/x30"}$/);
+  });
+
+  test('waits 200 ms, and no longer, for a reader that does not read', async () => {
+    const child = program(
+      { format: 'json' },
+      `logger.info('x'.repeat(1_000_000));
+      const before = performance.now();
+      await log.close();
+      console.error(performance.now() - before);`,
+    );
+    const [elapsed] = (await once(child.stderr, 'data')) as [Buffer];
+    expect(Number(elapsed)).toBeGreaterThan(198);
+    expect(Number(elapsed)).toBeLessThan(2000);
+  });
+
+  test('closes where its reader has gone', async () => {
+    const child = program(
+      { format: 'json' },
+      `await once(process.stdin, 'data');
+      logger.info('into the void');
+      await log.close();
+      process.exit(7);`,
+    );
+    child.stdout.destroy();
+    await once(child.stdout, 'close');
+    child.stdin.write('go on');
+    expect(await once(child, 'exit')).toEqual([7, null]);
+  });
+});

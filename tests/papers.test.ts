@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+
+import { clientSettings } from '@knock/client/settings';
+import { serverSettings } from '@knock/server/settings';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+
+/** What a schema says of its settings, as a table in Markdown. */
+function settingsTable(schema: z.ZodObject): string {
+  const { properties } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  const rows = Object.entries(properties as Record<string, { description?: string; rule?: string }>);
+  const defaults = schema.parse({});
+  return [
+    '| setting | default | values | |',
+    '|---|---|---|---|',
+    ...rows.map(([name, { rule = 'text', description = '' }]) => {
+      const value = `${defaults[name] as string | number | undefined}`;
+      const shown = value === 'undefined' || value === '' ? 'none' : `\`${value}\``;
+      return `| \`${name}\` | ${shown} | ${rule} | ${description} |`;
+    }),
+  ].join('\n');
+}
+
+test('docs/settings.md has every setting of the schemas, and nothing else', async () => {
+  const page = `# Settings
+
+All settings are environment variables, and all are checked before anything starts: a wrong one ends the program within a
+second with exit code 78, and one line for each problem. This page is made from the schemas; \`pnpm docs:settings\` makes
+it anew.
+
+## Server
+
+${settingsTable(serverSettings)}
+
+## Client
+
+${settingsTable(clientSettings)}
+`;
+  await expect(page).toMatchFileSnapshot('../docs/settings.md');
+});
+
+test.each(['examples/client.ts', 'examples/server.ts'])('the README shows %s as it is', (path) => {
+  const read = (paper: string) => readFileSync(new URL(`../${paper}`, import.meta.url), 'utf8');
+  expect(read('README.md')).toContain(`\`\`\`ts\n${read(path)}\`\`\``);
+});
+
+test.each([
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'docs/protocol.md',
+  'docs/decisions.md',
+  'docs/settings.md',
+])('every file that %s names is there', (paper) => {
+  const base = new URL(`../${paper}`, import.meta.url);
+  const links = readFileSync(base, 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g);
+  for (const [, link] of links) expect.soft(() => readFileSync(new URL(link!, base)), link).not.toThrow('ENOENT');
+});
