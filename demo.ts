@@ -5,35 +5,39 @@ import { createInterface } from 'node:readline';
 
 const CLIENTS = ['client-1', 'client-2', 'client-3'];
 const LABEL_WIDTH = 9;
+const port = process.env['KNOCK_PORT'] ?? '12000';
 
-const PORT = process.env['PORT'] ?? '12000';
-const env = { LOG_FORMAT: 'pretty', ...process.env, PORT, SERVER_PORT: PORT };
+const running: ChildProcess[] = [];
 
 /** Detached: Ctrl-C in a terminal signals the whole group, and a program that hears it twice ends without draining. */
-function start(label: string, main: string): ChildProcess {
-  const path = new URL(main, import.meta.url).pathname;
-  const child = spawn(process.execPath, [path], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(name: string, main: string): ChildProcess {
+  const child = spawn(process.execPath, [new URL(main, import.meta.url).pathname], {
+    env: { LOG_FORMAT: 'pretty', ...process.env, NAME: name, PORT: port, SERVER_PORT: port },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface(stream).on('line', (line) => console.log(`${label.padEnd(LABEL_WIDTH)}| ${line}`));
+    createInterface(stream).on('line', (line) => console.log(`${name.padEnd(LABEL_WIDTH)} | ${line}`));
   }
+  running.push(child);
   return child;
 }
 
-const server = start('server-1', 'services/server/src/main.ts');
-const clients = CLIENTS.map((label) => start(label, 'services/client/src/main.ts'));
-const all = [...clients, server];
-const ended = all.map(async (child) => (await once(child, 'close')) as [code: number | null]);
-
 function stop(signal: NodeJS.Signals): void {
-  for (const child of all) child.kill(signal);
+  for (const child of running) child.kill(signal);
 }
 
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);
+process.on('SIGHUP', stop);
 // Whoever read the output has gone (`pnpm demo | head`).
 process.stdout.on('error', () => stop('SIGTERM'));
-// Without the server there is nothing to see: its port is in use, for example.
-server.once('close', () => stop('SIGTERM'));
 
-const codes = await Promise.all(ended);
-process.exitCode = Math.max(...codes.map(([code]) => code ?? 1));
+const server = start('server-1', 'services/server/src/main.ts');
+server.stdout!.once('data', () => {
+  for (const name of CLIENTS) start(name, 'services/client/src/main.ts');
+});
+// Without the server there is nothing to see.
+const [serverCode] = await once(server, 'close');
+stop('SIGTERM');
+process.exitCode = serverCode ?? 1;

@@ -25,7 +25,7 @@ test('docs/settings.md has every setting of the schemas, and nothing else', asyn
   const page = `# Settings
 
 All settings are environment variables, and all are checked before anything starts: a wrong one ends the program within a
-second with exit code 78, and one line for each problem. This page is made from the schemas; \`pnpm docs:settings\` makes
+second with exit code 78, and one line for each problem. This page is made from the schemas; \`npx -y pnpm@12 docs:settings\` makes
 it anew.
 
 ## Server

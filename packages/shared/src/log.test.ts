@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 type Format = 'json' | 'pretty';
 
-/** A program that has a log, says what the script says, and takes orders by its stdin. */
+/** A program that has a log and does what the script says. It ends when it is disposed of. */
 function program(options: { level?: string; format: Format; to?: 1 | 2 }, script: string) {
   const source = `
     import { once } from 'node:events';
@@ -17,13 +17,12 @@ function program(options: { level?: string; format: Format; to?: 1 | 2 }, script
     const log = createLog(${JSON.stringify({ level: 'info', name: 'server-1', ...options })});
     const { logger } = log;
     ${script}`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', source]);
-  onTestFinished(() => void child.kill('SIGKILL'));
-  return child;
+  return spawn(process.execPath, ['--input-type=module', '--eval', source]);
 }
 
 /** All that the program wrote until it ended. */
-async function output(child: ReturnType<typeof program>) {
+async function output(...description: Parameters<typeof program>) {
+  using child = program(...description);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   return { stdout, stderr };
 }
@@ -36,7 +35,7 @@ const EVENTS = `
 
 describe.concurrent('the log', () => {
   test('is one line of JSON for each event, with its level, name, fields and sentence', async () => {
-    const { stdout, stderr } = await output(program({ format: 'json' }, EVENTS));
+    const { stdout, stderr } = await output({ format: 'json' }, EVENTS);
     expect(stdout.endsWith('\n')).toBe(true);
     expect(
       stdout
@@ -64,7 +63,7 @@ describe.concurrent('the log', () => {
   });
 
   test('is one line for people for each event: the time, the level and the sentence', async () => {
-    const { stdout, stderr } = await output(program({ format: 'pretty', to: 2 }, EVENTS));
+    const { stdout, stderr } = await output({ format: 'pretty', to: 2 }, EVENTS);
     expect(stderr.replaceAll(/\d/g, '0')).toBe(
       '[00:00:00.000] INFO: client-0 said "Hello, server"\n[00:00:00.000] ERROR: it failed\n',
     );
@@ -73,7 +72,7 @@ describe.concurrent('the log', () => {
 
   test('says nothing at all when it is silent', async () => {
     const script = `logger.fatal('the end'); await log.close(); console.error('closed')`;
-    const { stdout, stderr } = await output(program({ format: 'json', level: 'silent' }, script));
+    const { stdout, stderr } = await output({ format: 'json', level: 'silent' }, script);
     expect([stdout, stderr]).toEqual(['', 'closed\n']);
   });
 
@@ -81,7 +80,7 @@ describe.concurrent('the log', () => {
     'drops %s lines beyond 1 MiB that nobody reads, and counts them',
     async (format) => {
       // In one turn of the event loop, so that nothing can be handed over in between.
-      const child = program(
+      using child = program(
         { format },
         `for (let count = 0; count < 100; count++) logger.info('x'.repeat(20_000));
       console.error('all said');
@@ -108,7 +107,7 @@ describe.concurrent('the log', () => {
 
   test('has handed over its last line when it is closed', async () => {
     // An end that leaves nobody a chance to write what is left.
-    const child = program(
+    using child = program(
       { format: 'json' },
       `for (let count = 1; count <= 30; count++) logger.info('x'.repeat(10_000) + count);
       await log.close();
@@ -120,7 +119,7 @@ describe.concurrent('the log', () => {
   });
 
   test('waits 200 ms, and no longer, for a reader that does not read', async () => {
-    const child = program(
+    using child = program(
       { format: 'json' },
       `logger.info('x'.repeat(1_000_000));
       const before = performance.now();
@@ -133,7 +132,7 @@ describe.concurrent('the log', () => {
   });
 
   test('closes where its reader has gone', async () => {
-    const child = program(
+    using child = program(
       { format: 'json' },
       `await once(process.stdin, 'data');
       logger.info('into the void');

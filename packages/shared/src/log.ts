@@ -1,5 +1,7 @@
 /** The log: JSON for machines, or one readable line for people, both on the same stream that never holds its program up. */
 import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 
 import { type LevelWithSilent, type Logger, pino } from 'pino';
@@ -10,8 +12,8 @@ export type { Logger } from 'pino';
 /** What may wait for a reader that does not read, in bytes; lines beyond it are dropped and counted. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
-/** How long an ending program waits for the last lines to be taken. */
-const FLUSH_TIMEOUT_MS = 200;
+/** How long an ending program waits for its last lines to be taken. */
+const CLOSE_TIMEOUT_MS = 200;
 
 interface LogOptions {
   level: LevelWithSilent;
@@ -24,16 +26,16 @@ interface LogOptions {
 
 export interface Log {
   logger: Logger;
+  /** Aborts when whoever read the log has gone: further lines go nowhere. */
+  unread: AbortSignal;
   /** Resolves when all lines were handed over, or after 200 ms; nothing may be logged afterwards. */
   close(): Promise<void>;
 }
 
 export function createLog({ level, format, name, to = 1 }: LogOptions): Log {
+  makeNonBlocking(to);
   const destination = pino.destination({ dest: to, sync: false, maxLength: MAX_WAITING_BYTES });
-  const logger = pino(
-    { level, base: { name } },
-    format === 'json' ? destination : prettyStream(destination, isatty(to)),
-  );
+  const logger = pino({ level, base: { name } }, format === 'json' ? destination : prettyStream(destination, to));
 
   let dropped = 0;
   destination.on('drop', () => (dropped += 1));
@@ -44,26 +46,38 @@ export function createLog({ level, format, name, to = 1 }: LogOptions): Log {
     logger.warn({ dropped: count }, `${count} log lines were dropped, because nobody read them fast enough`);
   });
 
+  const unread = new AbortController();
+  destination.on('error', () => unread.abort());
+
   return {
     logger,
+    unread: unread.signal,
     async close() {
-      const taken = once(destination, 'close', { signal: AbortSignal.timeout(FLUSH_TIMEOUT_MS) });
+      if (unread.signal.aborted) return;
+      const taken = once(destination, 'close');
       destination.end();
-      await taken.catch(() => undefined);
+      await Promise.race([taken, sleep(CLOSE_TIMEOUT_MS)]);
+      destination.destroy();
     },
   };
 }
 
 /**
- * People get the time and the sentence: every fact of a line's fields is in its sentence as well. The line is made
- * in place, not in a stream between, where lines would wait uncounted.
+ * A pipe that nobody reads would otherwise hold one of the threads that Node writes with, and a program cannot end
+ * while one of its threads hangs in a write. Node makes a pipe non-blocking when its stream is first asked for.
  */
-function prettyStream(destination: { write(line: string): unknown }, terminal: boolean) {
+function makeNonBlocking(to: 1 | 2): void {
+  if (fstatSync(to).isFIFO()) void (to === 1 ? process.stdout : process.stderr);
+}
+
+/**
+ * People get the time, the sentence and what an error has to say. The line is made in place, not in a stream between,
+ * where lines would wait uncounted.
+ */
+function prettyStream(destination: { write(line: string): unknown }, to: 1 | 2) {
   const pretty = prettyFactory({
-    colorize: terminal && process.env['NO_COLOR'] === undefined,
-    hideObject: true,
-    // `caller` is one of our fields, and a word that the printer would give a place of its own.
-    ignore: 'pid,hostname,name,caller',
+    colorize: isatty(to) && process.env['NO_COLOR'] === undefined,
+    include: 'level,time,err',
     translateTime: 'SYS:HH:MM:ss.l',
   });
   return { write: (line: string) => void destination.write(pretty(line)) };

@@ -29,6 +29,8 @@ test.each([
   'other-client-3.knock_default',
   'web-1.example.org',
   'knock-client-3',
+  '_gateway',
+  '-client-3.',
   'ip-10-0-0-7.eu-central-1.compute.internal',
 ])('leaves the name %j as it is', (reverseName) => {
   expect(replicaName(reverseName)).toBe(reverseName);

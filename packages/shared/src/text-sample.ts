@@ -5,18 +5,27 @@ const SAMPLE_BYTES = 128;
 
 /**
  * Everything that a terminal could act on or that could break or reorder a line: control and format characters
- * (bidi controls among them), unassigned ones, lone surrogates, and every separator but the space.
+ * (bidi controls among them), unassigned ones, lone surrogates, and every separator but the space. The two joiners,
+ * of which emoji and many scripts are made, do no harm.
  */
-const UNFIT = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}|["\\]/gu;
+const CONTROLS = /(?![\u{200c}\u{200d}])[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 
-const SHORT_ESCAPES: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '"': '\\"', '\\': '\\\\' };
+/** What would end the quotes in which a sample stands, or be taken for an escape. */
+const QUOTES = /["\\]/g;
 
-/** The text with each character that is not fit to be shown as an escape, as in a JavaScript string. */
-export function escapeText(text: string): string {
+const SHORT_ESCAPES: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** The text for a terminal: what a terminal would act on stands as an escape, as in a JavaScript string. */
+export function escapeControls(text: string): string {
   return text.replace(
-    UNFIT,
+    CONTROLS,
     (character) => SHORT_ESCAPES[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`,
   );
+}
+
+/** The text for a place between double quotes. */
+export function escapeText(text: string): string {
+  return escapeControls(text.replace(QUOTES, '\\$&'));
 }
 
 /** At most 128 bytes of the text, escaped; `…` behind them says that there was more. */

@@ -79,6 +79,17 @@ test('makes room for a whole message and no more ahead of need', () => {
   expect(unread.bytes.length).toBe(MOST + 1);
 });
 
+test('copies nothing while there is room', () => {
+  const unread = new Unread(MOST);
+  unread.push(chunkOf('a'));
+  unread.push(chunkOf('b'));
+  const memory = unread.bytes;
+  expect(memory.length).toBe(4);
+  unread.push(chunkOf('cd'));
+  expect(unread.bytes).toBe(memory);
+  expect(unreadBytes(unread)).toBe('abcd');
+});
+
 test('copies a message that comes byte by byte only when its length has doubled', () => {
   const unread = new Unread(2 ** 17);
   const memories = new Set<Buffer>();

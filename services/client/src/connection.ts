@@ -2,91 +2,112 @@
 import { connect, type Socket } from 'node:net';
 
 import { type Codec, CodecError, GOAWAY, Refusal, type Said } from '@knock/shared/codec';
+import type { Logger } from '@knock/shared/log';
+import { hexBytes } from '@knock/shared/text-sample';
 
+import { Queue } from './queue.ts';
 import type { Verdict } from './verdict.ts';
 
-/** A message that waits for its answer, or to be written. */
-interface Waiting {
-  message: string;
-  /** When it stops waiting, on the clock of `performance.now()`. */
-  expiresAt: number;
-  settle: (verdict: Verdict) => void;
-}
-
-/** How a connection ended. */
-interface Ending {
+/** How a connection ended, and how soon another may be tried: at once where nothing was left unanswered. */
+export interface Ending {
   why: string;
-  /** How soon another connection may be tried: at once where nothing was left unanswered. */
   next: 'at once' | 'soon' | 'later';
 }
 
 export interface ConnectionOptions {
-  address: string;
-  port: number;
-  timeoutMs: number;
   codec: Codec;
   /** How many messages may be unanswered at once; the rest wait unwritten. */
   window: number;
+  /** From writing a message to its answer, in milliseconds. */
+  replyTimeoutMs: number;
+  logger: Logger;
+  /** Told before any message hears of it, so that whoever tries again knows how long to wait. */
+  ended: (ending: Ending) => void;
+}
+
+/** What one connection did for a message. */
+export interface Answer {
+  verdict: Verdict;
+  written: boolean;
+}
+
+/** A message that waits for its answer, or to be written. */
+interface Waiting {
+  message: string;
+  deadline: number;
+  /** When it stops waiting where it is, on the clock of `performance.now()`. */
+  expiresAt: number;
+  settle: (answer: Answer) => void;
 }
 
 /** After these the server ends the conversation, and has handled nothing behind the message that it refused. */
 const FATAL_REFUSALS = ['too_large', 'bad_frame', 'timeout'];
 
-/** Connects. Rejects with the system's error, or ETIMEDOUT when `timeoutMs` have passed. */
-export async function openConnection(options: ConnectionOptions): Promise<Connection> {
-  const socket = connect({ host: options.address, port: options.port, noDelay: true, allowHalfOpen: true });
+/** How long a server that was told goodbye may take to close its side. */
+const LINGER_MS = 1000;
+
+/** Connects. Rejects with the system's error, or with that of the signal. */
+export async function openSocket(address: string, port: number, signal: AbortSignal): Promise<Socket> {
+  const socket = connect({ host: address, port, noDelay: true, allowHalfOpen: true, signal });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once('connect', resolve);
   socket.once('error', reject);
-  const tooLate = Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' });
-  const timer = setTimeout(() => socket.destroy(tooLate), options.timeoutMs);
-  await promise.finally(() => clearTimeout(timer));
-  return new Connection(socket, options);
+  await promise;
+  // A connect to a port of this machine on which nobody listens can meet itself in the middle, and be its own server.
+  if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
+    socket.destroy();
+    throw Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' });
+  }
+  return socket;
 }
 
+/**
+ * Takes messages while it is `open`. When it hangs up it is `leaving`, and still hears the answers to what it has sent.
+ * When it is `over`, every message has its verdict.
+ */
 export class Connection {
-  /** Resolves when no further message can be sent on it. */
-  readonly closed: Promise<Ending>;
   readonly address: string;
   readonly #socket: Socket;
-  readonly #codec: Codec;
-  readonly #window: number;
-  readonly #unwritten: Waiting[] = [];
-  readonly #unanswered: Waiting[] = [];
-  #open = true;
-  #close!: (ending: Ending) => void;
+  readonly #options: ConnectionOptions;
+  readonly #unwritten = new Queue<Waiting>();
+  readonly #unanswered = new Queue<Waiting>();
+  #state: 'open' | 'leaving' | 'over' = 'open';
+  #ending: Ending = { why: 'the connection was closed', next: 'at once' };
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
 
-  constructor(socket: Socket, { address, codec, window }: Pick<ConnectionOptions, 'address' | 'codec' | 'window'>) {
-    this.address = address;
+  constructor(socket: Socket, options: ConnectionOptions) {
+    this.address = socket.remoteAddress ?? 'unknown';
     this.#socket = socket;
-    this.#codec = codec;
-    this.#window = window;
-    this.closed = new Promise((resolve) => (this.#close = resolve));
+    this.#options = options;
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
+    socket.on('drain', () => this.#write());
     socket.on('end', () => this.#readEnd());
     socket.on('error', (error: NodeJS.ErrnoException) => this.#breakOff(`the connection broke (${error.code})`));
     socket.on('close', () => this.#breakOff('the connection broke'));
   }
 
   get open(): boolean {
-    return this.#open;
+    return this.#state === 'open';
   }
 
-  /** Sends a message and resolves with what became of it, at `expiresAt` at the latest. */
-  ask(message: string, expiresAt: number): Promise<Verdict> {
+  /** Sends a message and resolves with what became of it, at the deadline at the latest. */
+  ask(message: string, deadline: number): Promise<Answer> {
     return new Promise((settle) => {
-      this.#unwritten.push({ message, expiresAt, settle });
-      if (expiresAt < this.#timerAt) this.#setTimer(expiresAt);
-      this.#write();
+      if (!this.open) return settle({ verdict: { kind: 'not_sent', why: this.#ending.why }, written: false });
+      this.#unwritten.push({ message, deadline, expiresAt: deadline, settle });
+      this.#lookAt(deadline);
+      return this.#write();
     });
   }
 
-  /** Ends in good order: says that no more will come. */
+  /** Takes no more messages, and ends when all that were sent have their answers. */
   hangUp(): void {
-    this.#stop({ why: 'the connection was closed', next: 'at once' });
+    if (!this.open) return;
+    this.#state = 'leaving';
+    this.#giveBackUnwritten();
     this.#socket.end();
+    this.#endIfDone();
   }
 
   /** Ends at once; what is unanswered is `unknown`. */
@@ -96,19 +117,26 @@ export class Connection {
   }
 
   #write(): void {
-    while (this.#open && this.#unwritten.length > 0 && this.#unanswered.length < this.#window) {
-      const next = this.#unwritten.shift()!;
-      let bytes;
-      try {
-        bytes = this.#codec.encodeMessage(next.message);
-      } catch (error) {
-        next.settle({ kind: 'not_sent', why: (error as Error).message });
-        continue;
-      }
-      this.#cork();
-      this.#unanswered.push(next);
-      this.#socket.write(bytes);
+    while (this.open && this.#unanswered.length < this.#options.window && !this.#socket.writableNeedDrain) {
+      const next = this.#unwritten.shift();
+      if (next === undefined) return;
+      this.#writeOne(next);
     }
+  }
+
+  #writeOne(waiting: Waiting): void {
+    let bytes;
+    try {
+      bytes = this.#options.codec.encodeMessage(waiting.message);
+    } catch (error) {
+      waiting.settle({ verdict: { kind: 'not_sent', why: (error as Error).message }, written: false });
+      return;
+    }
+    waiting.expiresAt = Math.min(waiting.deadline, performance.now() + this.#options.replyTimeoutMs);
+    this.#lookAt(waiting.expiresAt);
+    this.#unanswered.push(waiting);
+    this.#cork();
+    this.#socket.write(bytes);
   }
 
   /** One write for all messages of this turn. */
@@ -119,24 +147,28 @@ export class Connection {
   }
 
   #read(bytes: Buffer): void {
-    this.#codec.push(bytes);
-    try {
-      for (let said = this.#codec.next(); said !== undefined && this.#open; said = this.#codec.next()) this.#hear(said);
-    } catch (error) {
-      this.#protocolError(error);
+    const { codec, logger } = this.#options;
+    if (this.#state === 'over') return;
+    if (logger.isLevelEnabled('trace')) {
+      logger.trace({ address: this.address, bytes: hexBytes(bytes) }, `read ${bytes.length} bytes: ${hexBytes(bytes)}`);
     }
+    codec.push(bytes);
+    this.#hearAll(() => codec.next());
     this.#write();
   }
 
   #readEnd(): void {
-    try {
-      const rest = this.#codec.end();
-      if (rest !== undefined && this.#open) this.#hear(rest);
-    } catch (error) {
-      this.#protocolError(error);
-    }
+    this.#hearAll(() => (this.#state === 'over' ? undefined : this.#options.codec.end()));
     this.#breakOff('the server closed the connection before its answer');
-    this.#socket.end();
+  }
+
+  #hearAll(next: () => Said | undefined): void {
+    try {
+      for (let said = next(); said !== undefined && this.#state !== 'over'; said = next()) this.#hear(said);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.abandon(`the server broke the protocol: ${error.message}`);
+    }
   }
 
   #hear(said: Said): void {
@@ -150,62 +182,76 @@ export class Connection {
       this.#serverLeaves({ why: `busy: ${sentence}`, next: 'later' });
       return;
     }
-    this.#answer({ kind: 'refused', code, sentence });
-    if (FATAL_REFUSALS.includes(code))
-      this.#serverLeaves({ why: `the server ended the conversation: ${code}`, next: 'soon' });
+    const fatal = FATAL_REFUSALS.includes(code);
+    if (!fatal || this.#unanswered.length > 0) this.#answer({ kind: 'refused', code, sentence });
+    if (fatal) this.#serverLeaves({ why: `the server ended the conversation: ${code}`, next: 'soon' });
   }
 
   #answer(verdict: Verdict): void {
     const oldest = this.#unanswered.shift();
-    if (oldest) oldest.settle(verdict);
-    else if (verdict.kind === 'replied') this.abandon('a reply came that nobody had asked for');
+    if (oldest === undefined) return this.abandon('an answer came to nothing that was asked');
+    oldest.settle({ verdict, written: true });
+    return this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#state === 'leaving' && this.#unanswered.length === 0) this.#end(this.#ending, 'not_sent');
   }
 
   /** The server's last frame came: what it has not answered, it has not handled. */
   #serverLeaves(ending: Ending): void {
-    for (const { settle } of this.#unanswered.splice(0)) settle({ kind: 'not_sent', why: ending.why });
-    this.#stop(ending);
-    this.#socket.end();
-  }
-
-  #protocolError(error: unknown): void {
-    if (!(error instanceof CodecError)) throw error;
-    this.abandon(`the server broke the protocol: ${error.message}`);
+    this.#end(ending, 'not_sent');
   }
 
   /** No answer will come any more, and nobody knows what was handled. */
   #breakOff(why: string): void {
-    const next = this.#unanswered.length === 0 ? 'at once' : 'soon';
-    for (const { settle } of this.#unanswered.splice(0)) settle({ kind: 'unknown', why });
-    this.#stop({ why, next });
+    this.#end({ why, next: this.#unanswered.length === 0 ? 'at once' : 'soon' }, 'unknown');
   }
 
-  #stop(ending: Ending): void {
-    if (!this.#open) return;
-    this.#open = false;
+  #end(ending: Ending, unanswered: 'not_sent' | 'unknown'): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#ending = ending;
     clearTimeout(this.#timer);
-    for (const { settle } of this.#unwritten.splice(0)) settle({ kind: 'not_sent', why: ending.why });
-    this.#close(ending);
+    this.#options.ended(ending);
+    for (const { settle } of this.#unanswered.drain()) {
+      settle({ verdict: { kind: unanswered, why: ending.why }, written: true });
+    }
+    this.#giveBackUnwritten();
+    this.#socket.end();
+    const patience = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#socket.once('close', () => clearTimeout(patience));
   }
 
-  #setTimer(at: number): void {
+  #giveBackUnwritten(): void {
+    const verdict: Verdict = { kind: 'not_sent', why: this.#ending.why };
+    for (const { settle } of this.#unwritten.drain()) settle({ verdict, written: false });
+  }
+
+  /** Looks at `at`, or before, whether somebody has waited long enough. */
+  #lookAt(at: number): void {
+    if (at >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
     // A turn later, so that an answer that waits in the kernel is read first.
-    this.#timer = setTimeout(() => setImmediate(() => this.#timeUp()), at - performance.now());
+    this.#timer = setTimeout(() => setImmediate(() => this.#timeUp()), Math.max(1, at - performance.now()));
   }
 
   #timeUp(): void {
-    if (!this.#open) return;
-    const now = performance.now();
-    const late = ({ expiresAt }: Waiting) => expiresAt <= now;
-    for (const { settle } of this.#unwritten.filter(late))
-      settle({ kind: 'not_sent', why: 'it was not its turn in time' });
-    this.#unwritten.splice(0, Infinity, ...this.#unwritten.filter((waiting) => !late(waiting)));
-    // Answers come in order and carry no name: after one was given up, the next one could be taken for it.
-    if (this.#unanswered.some(late)) this.abandon('no answer in time');
-    const next = Math.min(Infinity, ...[...this.#unanswered, ...this.#unwritten].map(({ expiresAt }) => expiresAt));
+    if (this.#state === 'over') return;
     this.#timerAt = Infinity;
-    if (next < Infinity) this.#setTimer(next);
+    const now = performance.now();
+    // Answers come in order and carry no name: after one was given up, the next one could be taken for it.
+    if (this.#unanswered.toArray().some(({ expiresAt }) => expiresAt <= now)) {
+      this.abandon('no answer in time');
+      return;
+    }
+    const waiting = Map.groupBy(this.#unwritten.drain(), ({ expiresAt }) => (expiresAt <= now ? 'late' : 'in time'));
+    this.#unwritten.replace(waiting.get('in time') ?? []);
+    for (const { settle } of waiting.get('late') ?? []) {
+      settle({ verdict: { kind: 'not_sent', why: 'its turn did not come in time' }, written: false });
+    }
+    for (const { expiresAt } of this.#unanswered.toArray()) this.#lookAt(expiresAt);
+    for (const { expiresAt } of this.#unwritten.toArray()) this.#lookAt(expiresAt);
   }
 }

@@ -7,7 +7,7 @@ import { sampleText } from '@knock/shared/text-sample';
 
 import { Client, type Delivery } from './client.ts';
 import type { ClientSettings } from './settings.ts';
-import { Tally, type Verdict } from './verdict.ts';
+import { inWords, Tally, type Verdict } from './verdict.ts';
 
 export interface GreetOptions {
   settings: ClientSettings;
@@ -23,17 +23,19 @@ const LAST_GREETING_MS = 500;
 /** Resolves with the verdicts, after `COUNT` greetings or when it was told to stop. */
 export async function greet({ settings, name, logger, signal }: GreetOptions): Promise<Tally> {
   const tally = new Tally();
-  const client = new Client(settings);
+  const client = new Client(settings, logger);
   signal.addEventListener('abort', () => {
     setTimeout(() => client.stop('this client was told to stop'), LAST_GREETING_MS).unref();
   });
+  let nextAt = performance.now();
   for (let n = 1; !signal.aborted && (settings.COUNT === 0 || n <= settings.COUNT); n += 1) {
-    const nextAt = performance.now() + settings.INTERVAL_MS;
     const message = settings.MESSAGE.replaceAll(/\{(?:client|n)\}/g, (word) => (word === '{n}' ? String(n) : name));
     const delivery = await client.send(message, { repeatable: true });
     client.hangUp();
     tally.add(delivery.verdict);
     await logDelivery(logger, name, message, delivery);
+    // Counted from the last time, so that the greetings keep their rhythm; but what was missed is not made up for.
+    nextAt = Math.max(nextAt + settings.INTERVAL_MS, performance.now());
     if (n !== settings.COUNT) await pause(nextAt - performance.now(), signal);
   }
   logger.info({ verdicts: tally.counts }, `${name} is done: ${tally.summary}`);
@@ -42,20 +44,13 @@ export async function greet({ settings, name, logger, signal }: GreetOptions): P
 
 /** One line for each message: who said what to whom, and what became of it. */
 async function logDelivery(logger: Logger, name: string, message: string, delivery: Delivery): Promise<void> {
-  const { verdict, attempts, address, ms } = delivery;
+  const { verdict, attempts, address } = delivery;
   const server = address === undefined ? 'nobody' : await nameOf(address);
+  const ms = Math.round(delivery.ms);
   const said = sampleText(message);
-  const fields = {
-    server,
-    address,
-    message: said,
-    verdict: verdict.kind,
-    ...details(verdict),
-    attempts,
-    ms: Math.round(ms),
-  };
+  const fields = { server, address, message: said, verdict: verdict.kind, ...details(verdict), attempts, ms };
   const tries = attempts > 1 ? `, ${attempts} attempts` : '';
-  const sentence = `${name} → ${server}: "${said}" ← ${outcome(verdict)} (${fields.ms} ms${tries})`;
+  const sentence = `${name} → ${server}: "${said}" ← ${inWords(verdict)} (${ms} ms${tries})`;
   if (verdict.kind === 'replied') logger.info(fields, sentence);
   else logger.warn(fields, sentence);
 }
@@ -66,20 +61,6 @@ function details(verdict: Verdict): Record<string, string> {
   return { why: verdict.why };
 }
 
-/** The verdict in words. */
-export function outcome(verdict: Verdict): string {
-  switch (verdict.kind) {
-    case 'replied':
-      return `"${sampleText(verdict.reply)}"`;
-    case 'refused':
-      return `refused: ${sampleText(verdict.code)}: ${sampleText(verdict.sentence)}`;
-    case 'not_sent':
-      return `not sent: ${verdict.why}`;
-    case 'unknown':
-      return `unknown: ${verdict.why}`;
-  }
-}
-
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(Math.max(0, ms), undefined, { signal }).catch(() => undefined);
+  if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -12,17 +12,18 @@ import { clientSettings, type ClientSettings } from './settings.ts';
 const EXIT_WRONG_USAGE = 64;
 const EXIT_CUT_SHORT = 1;
 
+const stopped = stopSignal();
 process.exit(await main());
 
 async function main(): Promise<number> {
   let exitCode = 0;
   const program = new Command('client')
     .description('Says messages to the server, and tells what became of each. Settings come from the environment.')
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text) });
+    .showHelpAfterError('Commands and options: --help')
+    .exitOverride();
   program
-    .command('greet', { isDefault: true })
-    .description('greet the server, again and again (the default)')
+    .command('greet')
+    .description('greet the server, again and again (what it does without a command)')
     .action(async () => {
       exitCode = await runGreet(readConfig(clientSettings, process.env));
     });
@@ -34,7 +35,8 @@ async function main(): Promise<number> {
       exitCode = await runSend(readConfig(clientSettings, process.env), texts);
     });
   try {
-    await program.parseAsync();
+    const [command = 'greet', ...args] = process.argv.slice(2);
+    await program.parseAsync([command, ...args], { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_WRONG_USAGE;
@@ -45,9 +47,10 @@ async function main(): Promise<number> {
 }
 
 async function runGreet(settings: ClientSettings): Promise<number> {
-  const name = await ownName();
+  const name = settings.NAME ?? (await ownName());
   const log = createLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, name });
-  const signal = stopSignal();
+  // The log is what this program is for: without a reader it is done.
+  const signal = AbortSignal.any([stopped, log.unread]);
   const tally = await greet({ settings, name, logger: log.logger, signal });
   await log.close();
   if (!signal.aborted) return tally.exitCode;
@@ -55,17 +58,29 @@ async function runGreet(settings: ClientSettings): Promise<number> {
 }
 
 async function runSend(settings: ClientSettings, texts: string[]): Promise<number> {
-  const signal = stopSignal();
+  const onTerminal = process.stderr.isTTY && settings.LOG_LEVEL === 'info';
+  const log = createLog({
+    level: onTerminal ? 'warn' : settings.LOG_LEVEL,
+    format: settings.LOG_FORMAT,
+    name: settings.NAME ?? 'client',
+    to: 2,
+  });
+  const unread = new AbortController();
+  process.stdout.on('error', () => unread.abort());
+  const signal = AbortSignal.any([stopped, unread.signal]);
   const tally = await send({
     settings,
     texts,
     signal,
+    logger: log.logger,
     terminal: process.stdout.isTTY,
-    print: (line) => console.log(line),
-    complain: (sentence) => console.error(sentence),
+    print: (line) => process.stdout.write(`${line}\n`),
+    // Without a reader there is nobody who would want to know what became of the rest.
+    complain: (sentence) => unread.signal.aborted || process.stderr.write(`${sentence}\n`),
   });
+  await log.close();
   // Replies to a pipe may still be on their way, and an exit would cut them off.
-  await new Promise<void>((written) => process.stdout.write('', () => written()));
+  if (!unread.signal.aborted) await new Promise<void>((written) => process.stdout.write('', () => written()));
   return signal.aborted ? EXIT_CUT_SHORT : tally.exitCode;
 }
 

@@ -23,6 +23,11 @@ export const clientSettings = z.object({
   CONNECT_TIMEOUT_MS: milliseconds().default(4000).describe('look-up and connection'),
   REPLY_TIMEOUT_MS: milliseconds().default(5000).describe('from a message to its reply, for each attempt'),
   DEADLINE_MS: milliseconds().default(10_000).describe('for a message, over all attempts'),
+  NAME: z
+    .string()
+    .min(1, { error: 'must not be empty' })
+    .optional()
+    .describe("the name of this replica, where it is not the network's or the machine's"),
   ...logSettings,
 });
 

@@ -22,6 +22,5 @@ test.each([
 test('counts the verdicts', () => {
   const tally = new Tally();
   for (const verdict of [replied, replied, unknown]) tally.add(verdict);
-  expect(tally.total).toBe(3);
   expect(tally.summary).toBe('2 replied, 0 refused, 0 not sent, 1 unknown');
 });

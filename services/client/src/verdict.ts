@@ -1,4 +1,6 @@
 /** What became of a message. Exactly one of these for each, within its deadline. */
+import { sampleText } from '@knock/shared/text-sample';
+
 export type Verdict =
   | { kind: 'replied'; reply: string }
   /** The server heard it and said no. */
@@ -8,10 +10,24 @@ export type Verdict =
   /** It was written, and whether the server handled it cannot be known. */
   | { kind: 'unknown'; why: string };
 
-/** From best to worst, with the exit code of a program whose worst verdict it was. */
+/** With the exit code of a program whose worst verdict it was. */
 const EXIT_CODES = { replied: 0, refused: 2, not_sent: 3, unknown: 4 } as const;
 
 export type VerdictKind = keyof typeof EXIT_CODES;
+
+/** The verdict in words, fit for a log and a terminal. */
+export function inWords(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'replied':
+      return `"${sampleText(verdict.reply)}"`;
+    case 'refused':
+      return `refused: ${sampleText(verdict.code)}: ${sampleText(verdict.sentence)}`;
+    case 'not_sent':
+      return `not sent: ${verdict.why}`;
+    case 'unknown':
+      return `unknown: ${verdict.why}`;
+  }
+}
 
 /** Counts verdicts, for the last line and the exit code. */
 export class Tally {
@@ -21,10 +37,7 @@ export class Tally {
     this.counts[kind] += 1;
   }
 
-  get total(): number {
-    return Object.values(this.counts).reduce((sum, count) => sum + count, 0);
-  }
-
+  /** That of the worst verdict. */
   get exitCode(): number {
     const seen = Object.entries(EXIT_CODES).filter(([kind]) => this.counts[kind as VerdictKind] > 0);
     return Math.max(0, ...seen.map(([, code]) => code));

@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { expect, test } from 'vitest';
 
 import { Client } from '../src/client.ts';
@@ -6,7 +7,8 @@ import { frame, GOAWAY, onMessage, refusal, scripted } from './scripted-server.t
 
 function clientOf({ port }: { port: number }, overrides: Partial<ClientSettings> = {}): Client {
   const defaults = clientSettings.parse({ SERVER_HOST: '127.0.0.1' });
-  return new Client({ ...defaults, SERVER_PORT: port, DEADLINE_MS: 2000, REPLY_TIMEOUT_MS: 500, ...overrides });
+  const settings = { ...defaults, SERVER_PORT: port, DEADLINE_MS: 2000, REPLY_TIMEOUT_MS: 500, ...overrides };
+  return new Client(settings, pino({ level: 'silent' }));
 }
 
 const echo = (socket: Parameters<typeof onMessage>[0]) => onMessage(socket, (message) => socket.write(frame(message)));
@@ -89,6 +91,112 @@ test('tries again after busy, but less soon', async () => {
   const { verdict } = await clientOf(server, { DEADLINE_MS: 10_000 }).send('Hello');
   expect(verdict.kind).toBe('replied');
   expect(times).toHaveLength(4);
+});
+
+test('waits before it tries again: a random time of up to a second after busy, the first time already', async () => {
+  let waited = 0;
+  for (let run = 0; run < 5; run += 1) {
+    await using server = await scripted((socket, nth) => {
+      if (nth > 1) echo(socket);
+      else socket.end(refusal('busy: come back later'));
+    });
+    const { ms } = await clientOf(server).send('Hello');
+    expect(ms).toBeLessThan(1100);
+    waited += ms;
+  }
+  // The mean of five is below 50 ms once in a million runs, if each is as likely to be short as long.
+  expect(waited / 5).toBeGreaterThan(50);
+});
+
+test('tries no more than three times to have an answer, and does not count what was never handled', async () => {
+  await using server = await scripted((socket, nth) => {
+    if (nth === 1) socket.end(GOAWAY);
+    else if (nth < 4) onMessage(socket, () => socket.destroy());
+    else echo(socket);
+  });
+  const { verdict } = await clientOf(server, { DEADLINE_MS: 5000 }).send('again', { repeatable: true });
+  expect(verdict).toEqual({ kind: 'replied', reply: 'again' });
+});
+
+test('stays in doubt where a second attempt is refused after a first one that may have been handled', async () => {
+  await using server = await scripted((socket, nth) =>
+    onMessage(socket, () => (nth === 1 ? socket.destroy() : socket.write(refusal('failed: no luck')))),
+  );
+  const { verdict } = await clientOf(server).send('again', { repeatable: true });
+  expect(verdict.kind).toBe('unknown');
+});
+
+test('gives a verdict to a message that comes in the moment of hanging up or stopping', async () => {
+  await using server = await scripted(echo);
+  const client = clientOf(server);
+  await client.send('one');
+  const second = client.send('two');
+  client.hangUp();
+  expect((await second).verdict.kind).toBe('replied');
+  const third = client.send('three');
+  client.stop('told to stop');
+  expect((await third).verdict).toEqual({ kind: 'not_sent', why: 'told to stop' });
+});
+
+test('hears the answers that are on their way when it hangs up', async () => {
+  await using server = await scripted((socket) =>
+    onMessage(socket, (message) => setTimeout(() => socket.write(frame(message)), 50)),
+  );
+  const client = clientOf(server);
+  const sending = client.send('slow');
+  await expect.poll(() => server.accepted).toBe(1);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  client.hangUp();
+  expect((await sending).verdict).toEqual({ kind: 'replied', reply: 'slow' });
+});
+
+test('sends nothing any more once it was stopped, even where it was still connecting', async () => {
+  let heard = 0;
+  await using server = await scripted((socket) => onMessage(socket, () => (heard += 1)));
+  const client = clientOf(server);
+  const sending = client.send('too late');
+  client.stop('told to stop');
+  expect((await sending).verdict).toEqual({ kind: 'not_sent', why: 'told to stop' });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(heard).toBe(0);
+});
+
+test('survives a queue of two hundred thousand messages that nobody answers', async () => {
+  await using server = await scripted(() => undefined);
+  const client = clientOf(server, { REPLY_TIMEOUT_MS: 300, DEADLINE_MS: 900 });
+  const deliveries = await Promise.all(Array.from({ length: 200_000 }, () => client.send('x')));
+  expect(deliveries.every(({ verdict: { kind } }) => kind === 'unknown' || kind === 'not_sent')).toBe(true);
+}, 20_000);
+
+test('counts the time for a reply from the writing of a message, not from its waiting', async () => {
+  await using server = await scripted((socket) =>
+    socket.on('data', () => setTimeout(() => socket.write('heard\n'), 20)),
+  );
+  const client = clientOf(server, { PROTOCOL: 'text', REPLY_TIMEOUT_MS: 200 });
+  const deliveries = await Promise.all(Array.from({ length: 20 }, () => client.send('x')));
+  expect(deliveries.map(({ verdict }) => verdict.kind)).toEqual(deliveries.map(() => 'replied'));
+});
+
+test('gives up a connection on which an answer comes that nobody asked for', async () => {
+  await using server = await scripted((socket) =>
+    onMessage(socket, (message) => socket.write(Buffer.concat([frame(message), refusal('failed: again')]))),
+  );
+  const client = clientOf(server);
+  await client.send('one');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await client.send('two');
+  expect(server.accepted).toBe(2);
+});
+
+test('holds back what a server does not read', async () => {
+  await using server = await scripted((socket) => socket.pause());
+  const client = clientOf(server, { REPLY_TIMEOUT_MS: 300, DEADLINE_MS: 300 });
+  const large = 'x'.repeat(2 ** 20);
+  const sending = Array.from({ length: 200 }, () => client.send(large));
+  const kinds = (await Promise.all(sending)).map(({ verdict }) => verdict.kind);
+  // The kernel takes a few MiB; what was never written can be told apart.
+  expect(kinds.filter((kind) => kind === 'unknown').length).toBeLessThan(40);
+  expect(kinds.filter((kind) => kind === 'not_sent').length).toBeGreaterThan(160);
 });
 
 test('says not sent, with the reason of the server, where it is busy until the deadline', async () => {

@@ -140,7 +140,7 @@ test.each([[['shout']], [['send']], [['--loud']], [['greet', 'who']]])(
   async (args) => {
     const { code, stderr } = await run(args);
     expect(code).toBe(64);
-    expect(stderr).toMatch(/^error: /);
+    expect(stderr).toMatch(/^error: .*\n[^]*--help/);
   },
 );
 
@@ -149,4 +149,50 @@ test('explains itself with --help, and ends with 0', async () => {
   expect(code).toBe(0);
   expect(stdout).toContain('greet');
   expect(stdout).toContain('send');
+});
+
+test('names a command that it does not know', async () => {
+  const { stderr } = await run(['shout']);
+  expect(stderr).toContain("unknown command 'shout'");
+});
+
+/** Runs the client in a shell, whose exit code is that of the client. */
+async function shell(command: string, env: Record<string, string>): Promise<Run> {
+  const client = `${process.execPath} ${MAIN}`;
+  const script = command.replace('client', client);
+  const child = spawn('bash', ['-c', `${script}; exit \${PIPESTATUS[0]}`], {
+    env: { ...process.env, SERVER_HOST: '127.0.0.1', ...env },
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (text) => (stdout += text));
+  child.stderr.on('data', (text) => (stderr += text));
+  const [code] = await once(child, 'close');
+  return { code, stdout, stderr };
+}
+
+test('ends without a word when the reader of its replies has gone', async () => {
+  await using server = await echo();
+  expect(await shell('client send $(seq 3000) | head -1', at(server))).toEqual({ code: 1, stdout: '1\n', stderr: '' });
+});
+
+test('stops greeting when the reader of its log has gone', async () => {
+  await using server = await echo();
+  const { code, stdout, stderr } = await shell('client greet | head -1', at(server, { INTERVAL_MS: '20' }));
+  expect([code, stderr]).toEqual([0, '']);
+  expect(lines(stdout)).toHaveLength(1);
+});
+
+test('ends on a signal though nobody reads its log', async () => {
+  await using server = await echo();
+  const env = at(server, { INTERVAL_MS: '0', MESSAGE: 'x'.repeat(100) });
+  const child = spawn(process.execPath, [MAIN], { env: { SERVER_HOST: '127.0.0.1', ...env } });
+  child.stdout.pause();
+  // More than a pipe holds was said by then.
+  await expect.poll(() => server.accepted, { timeout: 10_000 }).toBeGreaterThan(400);
+  const began = performance.now();
+  child.kill('SIGTERM');
+  const [code] = await once(child, 'exit');
+  expect(code).toBe(0);
+  expect(performance.now() - began).toBeLessThan(1500);
+  child.stdout.destroy();
 });

@@ -4,8 +4,8 @@ import type { ServerSettings } from './settings.ts';
 /** Descriptors that are not callers: the listener, the log, look-ups, callers that are being turned away. */
 const RESERVED_DESCRIPTORS = 128;
 
-/** Replies that wait for a caller to read before its next message is decoded; the socket's own high-water mark. */
-const MAX_UNSENT_BYTES = 65_536;
+/** Replies that wait for a caller to read before its next message is decoded: the high-water mark of its socket. */
+export const MAX_UNSENT_BYTES = 65_536;
 
 export interface Machine {
   /** How many descriptors this process may open; undefined: not known. */

@@ -37,9 +37,12 @@ async function run(settings: ServerSettings, name: string, logger: Logger): Prom
     logger.error({ err: error }, whyNotListening(error as NodeJS.ErrnoException, settings));
     return 1;
   }
-  const start = { port: server.port, maxConnections, memoryBytes };
-  logger.info(start, `${name} listens on port ${server.port}: ${howToCall(server.port, settings.PUBLISHED_PORT)}`);
-  logger.debug(start, `${maxConnections} callers can take ${mebibytes(memoryBytes)} at most`);
+  logger.info(
+    { maxConnections, memoryBytes },
+    `${maxConnections} callers at once can take ${mebibytes(memoryBytes)} at most`,
+  );
+  const { port } = server;
+  logger.info({ port }, `${name} listens on port ${port}: ${howToCall(port, settings.PUBLISHED_PORT)}`);
   return stopOnSignal(server, logger);
 }
 

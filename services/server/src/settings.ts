@@ -40,6 +40,11 @@ export const serverSettings = z.object({
     .string()
     .optional()
     .describe('the port under which people reach this server, where it is another one; only the log names it'),
+  NAME: z
+    .string()
+    .min(1, { error: 'must not be empty' })
+    .optional()
+    .describe("the name of this replica, where it is not the network's or the machine's"),
   ...logSettings,
 });
 

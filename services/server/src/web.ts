@@ -7,6 +7,7 @@ import type { Logger } from '@knock/shared/log';
 import type { Unread } from '@knock/shared/unread';
 import { assertWellFormed, decodeUtf8 } from '@knock/shared/utf8';
 
+import { MAX_UNSENT_BYTES } from './capacity.ts';
 import { callerOf, type Connection } from './connection.ts';
 import { MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import type { Handler } from './handler.ts';
@@ -51,6 +52,7 @@ export class Web {
       maxHeaderSize: MAX_REQUEST_LINE_BYTES,
       // Node's own refusal has no sentence; ours has.
       requireHostHeader: false,
+      highWaterMark: MAX_UNSENT_BYTES,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 15_000,

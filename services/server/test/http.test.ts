@@ -239,3 +239,17 @@ test('speaks one language for the whole of a connection', async () => {
   expect(answer).toContain('HTTP/1.1 200 ');
   expect(answer).toContain('HTTP/1.1 400 ');
 });
+
+test('answers the same, wherever the bytes of two requests are cut', async () => {
+  await using server = await start({ REPLY: '{message}' });
+  const requests = post('one') + post('two', 'Connection: close\r\n');
+  const whole = (await server.exchange(requests)).replaceAll(/Date: .*\r\n/g, '');
+  expect(whole.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
+  for (let cut = 1; cut < requests.length; cut += 1) {
+    const caller = await server.dial();
+    caller.send(requests.slice(0, cut));
+    await new Promise(setImmediate);
+    caller.end(requests.slice(cut));
+    expect.soft((await caller.closed()).toString().replaceAll(/Date: .*\r\n/g, ''), `cut at ${cut}`).toBe(whole);
+  }
+});

@@ -1,0 +1,125 @@
+/** Finds the server: looks its name up, tries its addresses, and waits between failures. */
+import type { LookupAddress } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { openSocket } from './connection.ts';
+import type { ClientSettings } from './settings.ts';
+
+type DialSettings = Pick<ClientSettings, 'SERVER_HOST' | 'SERVER_PORT' | 'CONNECT_TIMEOUT_MS'>;
+
+const BASE_DELAY_MS = { soon: 100, later: 1000 };
+const MAX_DELAY_MS = 2000;
+
+/** What may be over in a moment: the server starts, moves, or has just gone; a name is not known yet. */
+const WORTH_ANOTHER_TRY = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAI_AGAIN',
+  'ENOTFOUND',
+  'EADDRNOTAVAIL',
+]);
+
+/** There is no connection, and here is why, in a sentence that says what to do. */
+export class DialError extends Error {
+  override readonly name = 'DialError';
+  readonly worthAnotherTry: boolean;
+
+  constructor(sentence: string, { worthAnotherTry }: { worthAnotherTry: boolean }) {
+    super(sentence);
+    this.worthAnotherTry = worthAnotherTry;
+  }
+}
+
+export class Dialler {
+  readonly #settings: DialSettings;
+  #lookUp: Promise<LookupAddress[]> | undefined;
+  /** Failures since the last reply, and when the next connection may be tried. */
+  #failures = 0;
+  #nextTryAt = 0;
+
+  constructor(settings: DialSettings) {
+    this.#settings = settings;
+  }
+
+  /** Connects when it is time. Rejects with a {@link DialError}, or with the signal's reason. */
+  async dial(signal: AbortSignal): Promise<Socket> {
+    while (this.#nextTryAt > performance.now()) {
+      await sleep(Math.max(1, this.#nextTryAt - performance.now()), undefined, { signal });
+    }
+    const tooLate = AbortSignal.timeout(this.#settings.CONNECT_TIMEOUT_MS);
+    try {
+      return await this.#tryAddresses(AbortSignal.any([signal, tooLate]));
+    } catch (error) {
+      signal.throwIfAborted();
+      this.backOff('soon');
+      throw this.#explain(tooLate.aborted ? { code: 'ETIMEDOUT' } : (error as NodeJS.ErrnoException));
+    }
+  }
+
+  /** Something went wrong: the next try comes after a random time, so that clients do not all come back together. */
+  backOff(next: 'soon' | 'later'): void {
+    const longest = Math.min(MAX_DELAY_MS, BASE_DELAY_MS[next] * 2 ** this.#failures);
+    this.#nextTryAt = performance.now() + Math.random() * longest;
+    this.#failures += 1;
+  }
+
+  /** A reply came: whatever was wrong is over. */
+  succeeded(): void {
+    this.#failures = 0;
+  }
+
+  /** The name is looked up again each time and its addresses come in random order, so that replicas share the load. */
+  async #tryAddresses(signal: AbortSignal): Promise<Socket> {
+    const { SERVER_HOST, SERVER_PORT, CONNECT_TIMEOUT_MS } = this.#settings;
+    // A look-up cannot be called off: one that hangs is waited for again, not asked once more.
+    this.#lookUp ??= lookup(SERVER_HOST, { all: true }).finally(() => (this.#lookUp = undefined));
+    const addresses = shuffle(await orAborted(this.#lookUp, signal));
+    const share = CONNECT_TIMEOUT_MS / addresses.length;
+    const failures: NodeJS.ErrnoException[] = [];
+    for (const { address } of addresses) {
+      try {
+        return await openSocket(address, SERVER_PORT, AbortSignal.any([signal, AbortSignal.timeout(share)]));
+      } catch (error) {
+        signal.throwIfAborted();
+        failures.push(error as NodeJS.ErrnoException);
+      }
+    }
+    throw failures.find(({ code = 'ETIMEDOUT' }) => WORTH_ANOTHER_TRY.has(code)) ?? failures[0]!;
+  }
+
+  #explain({ code, name, message }: Partial<NodeJS.ErrnoException>): DialError {
+    const { SERVER_HOST, SERVER_PORT } = this.#settings;
+    const place = `${SERVER_HOST}:${SERVER_PORT}`;
+    const sentences: Record<string, string> = {
+      ECONNREFUSED: `nobody listens at ${place}: start the server, or set SERVER_HOST and SERVER_PORT`,
+      ENOTFOUND: `nobody answers to the name "${SERVER_HOST}": is the server running, and on this network? SERVER_HOST sets another`,
+      ETIMEDOUT: `no connection to ${place} in time: is it the right address, and is the server awake?`,
+    };
+    sentences['EAI_AGAIN'] = sentences['ENOTFOUND']!;
+    const kind = name === 'AbortError' ? 'ETIMEDOUT' : (code ?? '');
+    const sentence = sentences[kind] ?? `no connection to ${place}: ${message}`;
+    return new DialError(sentence, { worthAnotherTry: WORTH_ANOTHER_TRY.has(kind) });
+  }
+}
+
+/** The promise's result, or a rejection with the signal's reason if that comes first. */
+export async function orAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason as Error);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort);
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', abort));
+}
+
+function shuffle<Item>(items: Item[]): Item[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ item }) => item);
+}
