@@ -1,52 +1,86 @@
-/** The one line that the log has for each connection, written at its end. */
+/** What the log says of connections: one line for each at its end, and more of it for those who ask for more. */
 import type { Logger } from '@knock/shared/log';
 import { hexBytes, sampleText } from '@knock/shared/text-sample';
 
 import type { Connection } from './connection.ts';
+import { describeFailure } from './reply.ts';
 
-/** `who`: the caller's name, or its address. */
-export function logConnection(logger: Logger, connection: Connection, who: string): void {
-  const { socket, firstMessage, firstReply } = connection;
+/** The one line at its end. */
+export function logConnection(logger: Logger, connection: Connection): void {
+  const { socket, who, firstMessage, firstReply, lastRefusal } = connection;
   const fields = {
     connection: connection.id,
     caller: who,
     address: connection.address,
     language: connection.language,
     messages: connection.messages,
-    ...(firstMessage === undefined ? {} : { message: sampleText(firstMessage) }),
-    ...(firstReply === undefined ? {} : { reply: sampleText(firstReply) }),
+    ...(firstMessage === undefined ? {} : { message: firstMessage }),
+    ...(firstReply === undefined ? {} : { reply: firstReply }),
+    ...(lastRefusal === undefined ? {} : { refusals: connection.refusals, refusal: lastRefusal }),
     bytesIn: socket.bytesRead,
     bytesOut: socket.bytesWritten,
     ms: Math.round(performance.now() - connection.openedAt),
     reason: connection.closeReason,
   };
-  const { language = 'no language', bytesIn, bytesOut, ms, reason } = fields;
-  const sentence = `${who} ${whatWasSaid(fields)} (${language}, ${bytesIn} B in, ${bytesOut} B out, ${ms} ms: ${reason})`;
-  // Health checks, and probes that only connect, come all the time and say nothing about the callers.
-  const isProbe = connection.messages === 0 && (connection.probes > 0 || (bytesIn === 0 && reason === 'caller_left'));
-  if (isProbe) logger.debug(fields, sentence);
+  const { language = 'no language', ms, reason } = fields;
+  const end = reason === 'done' ? '' : `: ${reason}`;
+  const sentence = `${who} ${whatWasSaid(fields)} (${language}, ${ms} ms${end})`;
+  if (isProbe(connection)) logger.debug(fields, sentence);
   else logger.info(fields, sentence);
 }
 
-function whatWasSaid({ messages, message, reply }: { messages: number; message?: string; reply?: string }): string {
-  if (message === undefined) return 'said no message';
+/** Health checks, and probes that only connect, come all the time and say nothing about the callers. */
+function isProbe({ messages, probes, refusals, socket, closeReason }: Connection): boolean {
+  if (messages > 0 || refusals > 0) return false;
+  return probes > 0 ? closeReason !== 'bad_frame' : socket.bytesRead === 0 && closeReason === 'caller_left';
+}
+
+interface Said {
+  messages: number;
+  message?: string;
+  reply?: string;
+  refusal?: string;
+}
+
+function whatWasSaid({ messages, message, reply, refusal }: Said): string {
+  if (message === undefined) return refusal === undefined ? 'said no message' : `was refused: ${refusal}`;
   const said = messages === 1 ? `said "${message}"` : `said ${messages} messages, first "${message}"`;
-  return reply === undefined ? `${said} and got no reply` : `${said} and got "${reply}"`;
+  if (reply !== undefined) return `${said}, got "${reply}"`;
+  return refusal === undefined ? `${said}, got no reply` : `${said}, was refused: ${refusal}`;
+}
+
+/** One message and its reply. */
+export function logExchange(logger: Logger, connection: Connection, message: string, reply: string): void {
+  if (!logger.isLevelEnabled('debug')) return;
+  const fields = { connection: connection.id, message: sampleText(message), reply: sampleText(reply) };
+  logger.debug(fields, `${connection.who} said "${fields.message}", got "${fields.reply}"`);
+}
+
+/** One read, with its bytes. */
+export function logRead(logger: Logger, connection: Connection, bytes: Buffer): void {
+  if (!logger.isLevelEnabled('trace')) return;
+  const fields = { connection: connection.id, bytes: hexBytes(bytes) };
+  logger.trace(fields, `${connection.who} sent ${bytes.length} bytes: ${fields.bytes}`);
+}
+
+/** A handler that failed; only the first time for each connection above `debug`, so that no caller can fill the log. */
+export function logFailure(logger: Logger, connection: Connection, thrown: unknown): void {
+  const { failure, stack } = describeFailure(thrown);
+  const level = connection.refusals === 0 ? 'error' : 'debug';
+  logger[level]({ connection: connection.id, stack }, `the handler failed for ${connection.who}: ${failure}`);
 }
 
 /** Says what bytes that are none of our languages would have meant, and what to send instead. */
 export function logStrangeBytes(logger: Logger, connection: Connection, head: Buffer): void {
-  const fields = { connection: connection.id, address: connection.address, bytes: hexBytes(head.subarray(0, 16)) };
-  if (connection.language === 'tls') {
+  const { id, who, language } = connection;
+  const fields = { connection: id, address: connection.address, bytes: hexBytes(head.subarray(0, 16)) };
+  if (language === 'tls') {
     const advice = 'TLS is not configured here: use http:// instead of https://, or connect without TLS';
-    logger.warn(fields, `${connection.address} began a TLS handshake; ${advice}`);
+    logger.warn(fields, `${who} began a TLS handshake; ${advice}`);
     return;
   }
   const length = head.length < 4 ? '' : `, and a length of ${head.readUIntBE(1, 3)} bytes`;
   const meaning = `read as a frame, that is kind ${head[0]}, which no caller may send${length}`;
   const advice = 'send a frame (00, three bytes of length, the text), a line of text, or an HTTP request';
-  logger.warn(
-    fields,
-    `${connection.address} sent ${fields.bytes}, which is no language of ours: ${meaning}; ${advice}`,
-  );
+  logger.warn(fields, `${who} sent ${fields.bytes}, which is no language of ours: ${meaning}; ${advice}`);
 }

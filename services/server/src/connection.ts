@@ -1,5 +1,8 @@
 /** One caller's socket: what is known of it, its one clock, and how it ends. */
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+
+import { sampleText } from '@knock/shared/text-sample';
 
 import { Clock } from './clock.ts';
 import type { Language } from './detect.ts';
@@ -28,19 +31,22 @@ export type CloseReason =
 /** A clock's reason is the close reason to which it leads. */
 export type TimeoutReason = Extract<CloseReason, `${string}_timeout`>;
 
-/** Whoever speaks with the caller now: the door first, then a conversation or the web server. */
+/** Whoever speaks with the caller now: the door first, then a conversation in the caller's language. */
 export interface Owner {
-  /** A clock ran out. */
+  /** The connection's clock ran out. */
   timeUp(reason: TimeoutReason): void;
   /** The server leaves: answer what was wholly heard, then end. */
   drain(): void;
-  /** Why it ended, for a socket that closed without anybody here having said why. */
-  closed(): CloseReason;
+  /** The connection ends, or gets another owner: listen and wait for nothing any more. */
+  release(): void;
 }
 
 /** How long what a caller still sends is read and thrown away once our last words are out. */
 const LINGER_MS = 1000;
 const LINGER_WHILE_DRAINING_MS = 200;
+
+/** How long a caller that did not read for the whole of its write clock may go on without a sign of reading. */
+const PROBATION_MS = 1000;
 
 export class Connection {
   readonly id: number;
@@ -54,9 +60,16 @@ export class Connection {
   messages = 0;
   /** Requests of health checks, which are no messages. */
   probes = 0;
+  /** What was said first, fit for the log: the whole of it would be kept for as long as the connection lives. */
   firstMessage: string | undefined;
   firstReply: string | undefined;
+  /** The code of the last refusal, and how many there were. */
+  lastRefusal: string | undefined;
+  refusals = 0;
+  /** The caller's name, as soon as somebody has found it out. */
+  name: string | undefined;
   readonly #writeTimeoutMs: number;
+  #onProbation = false;
   #reason: CloseReason | undefined;
   #linger: NodeJS.Timeout | undefined;
   #lingerMs = LINGER_MS;
@@ -72,13 +85,18 @@ export class Connection {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#reason ??= isHangUp(error) ? 'caller_left' : 'error';
     });
-    socket.on('timeout', () => (this.ending ? socket.destroy() : this.owner?.timeUp('write_timeout')));
+    socket.on('timeout', () => this.#writeTimeUp());
     socket.once('close', () => {
-      this.#reason ??= this.owner?.closed() ?? 'caller_left';
-      this.clock.stop();
+      this.#reason ??= 'caller_left';
+      this.#letGo();
       clearTimeout(this.#linger);
       this.#gone?.abort();
     });
+  }
+
+  /** What people call the caller. */
+  get who(): string {
+    return this.name ?? this.address;
   }
 
   /** Why it is ending or has ended; undefined while it is open. */
@@ -97,14 +115,39 @@ export class Connection {
     return this.#gone.signal;
   }
 
-  hear(message: string): void {
+  countMessage(message: string): void {
     this.messages += 1;
-    this.firstMessage ??= message;
+    this.firstMessage ??= sampleText(message);
+  }
+
+  countReply(reply: string): void {
+    this.firstReply ??= sampleText(reply);
+  }
+
+  countRefusal(code: string): void {
+    this.refusals += 1;
+    this.lastRefusal = code;
+  }
+
+  /** Reads on. (`socket.resume` is taken from Node's HTTP on the sockets that it was given.) */
+  resume(): void {
+    Readable.prototype.resume.call(this.socket);
+  }
+
+  /** Stops reading: no more than one read's bytes still come, since the stream's own buffer takes no more. */
+  pause(): void {
+    Readable.prototype.pause.call(this.socket);
   }
 
   /** Gives the caller `WRITE_TIMEOUT_MS`, started again by each byte that its kernel takes, to read what was written. */
-  expectRead(ms = this.#writeTimeoutMs): void {
-    this.socket.setTimeout(ms);
+  expectRead(): void {
+    this.#onProbation = false;
+    this.socket.setTimeout(this.#writeTimeoutMs);
+  }
+
+  /** The caller has read what was written. */
+  wasRead(): void {
+    this.socket.setTimeout(0);
   }
 
   /**
@@ -115,18 +158,22 @@ export class Connection {
   finish(reason: CloseReason, lastWords?: Buffer | string): void {
     if (this.ending) return;
     this.#reason = reason;
-    this.clock.stop();
+    this.#letGo();
     const { socket } = this;
     socket.removeAllListeners('data');
-    // A listener, since `resume` alone would leave an HTTP parser reading at the socket's handle.
-    socket.on('data', () => undefined);
-    socket.resume();
-    this.expectRead();
     socket.once('finish', () => {
-      socket.setTimeout(0);
+      this.wasRead();
+      this.resume();
       this.#startLingering();
     });
     socket.end(lastWords ?? '');
+    // Until the caller has taken everything nothing is read, since reading would start its write clock again.
+    if (socket.writableLength > 0) {
+      this.pause();
+      this.expectRead();
+    } else {
+      this.resume();
+    }
   }
 
   /** Lingers less from now on: the server is about to end. */
@@ -141,9 +188,28 @@ export class Connection {
     this.socket.destroy();
   }
 
+  #letGo(): void {
+    this.clock.stop();
+    this.owner?.release();
+    this.owner = undefined;
+  }
+
   #startLingering(): void {
     clearTimeout(this.#linger);
     this.#linger = setTimeout(() => this.socket.destroy(), this.#lingerMs);
+  }
+
+  /**
+   * Node has looked whether the kernel took bytes before it says that time is up; but after a pause of the container it
+   * looks before it has tried to write. Hence a second look, and no second chance for a caller that reads now and then.
+   */
+  #writeTimeUp(): void {
+    if (this.#onProbation) {
+      this.destroy('write_timeout');
+    } else {
+      this.#onProbation = true;
+      this.socket.setTimeout(PROBATION_MS);
+    }
   }
 }
 

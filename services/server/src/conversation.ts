@@ -6,11 +6,13 @@
  */
 import { type Codec, CodecError, Refusal } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
-import { hexBytes, sampleText } from '@knock/shared/text-sample';
 
+import { MAX_UNSENT_BYTES } from './capacity.ts';
 import { Clock } from './clock.ts';
+import { logExchange, logFailure, logRead } from './connection-log.ts';
 import { callerOf, type CloseReason, type Connection, type Owner, type TimeoutReason } from './connection.ts';
 import type { Caller, Handler } from './handler.ts';
+import { replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';
 
 type ConversationSettings = Pick<
@@ -33,9 +35,6 @@ export interface Beginning {
   ended: boolean;
 }
 
-/** How long a caller that did not read for the whole of its write clock may go on without a sign of reading. */
-const PROBATION_MS = 1000;
-
 export class Conversation implements Owner {
   readonly #connection: Connection;
   readonly #codec: Codec<string>;
@@ -44,12 +43,8 @@ export class Conversation implements Owner {
   readonly #settings: ConversationSettings;
   readonly #logger: Logger;
   readonly #quiet = new Clock<'quiet'>(() => this.#endInput());
-  /** The handler has a message and has not answered. */
-  #handling = false;
-  /** Replies wait for the caller to read. */
-  #blocked = false;
-  /** The caller did not read for the whole of its write clock, at least once since it was last seen reading. */
-  #onProbation = false;
+  /** What keeps the next message from being decoded: the handler has one, or the replies wait for the caller to read. */
+  #busyWith: 'handler' | 'reader' | undefined;
   /** No more bytes count: the caller closed its side, or ended its message by a pause. */
   #inputEnded = false;
   /** The last message was heard. */
@@ -71,7 +66,6 @@ export class Conversation implements Owner {
     socket.on('data', this.#read);
     socket.once('end', this.#endInput);
     socket.on('drain', this.#unblock);
-    socket.once('close', () => this.#quiet.stop());
     this.#inputEnded = ended;
     this.#codec.push(head);
     this.#converse();
@@ -79,11 +73,15 @@ export class Conversation implements Owner {
 
   drain(): void {
     this.#draining = true;
-    if (!this.#handling && !this.#blocked) this.#converse();
+    if (!this.#busyWith) this.#converse();
   }
 
-  closed(): CloseReason {
-    return 'caller_left';
+  release(): void {
+    const { socket } = this.#connection;
+    this.#quiet.stop();
+    socket.off('data', this.#read);
+    socket.off('end', this.#endInput);
+    socket.off('drain', this.#unblock);
   }
 
   timeUp(reason: TimeoutReason): void {
@@ -94,12 +92,11 @@ export class Conversation implements Owner {
         new Refusal('timeout', `no whole message within ${MESSAGE_TIMEOUT_MS} ms of its first byte`),
       );
     } else if (reason === 'handler_timeout') {
+      this.#connection.countRefusal('failed');
       const refusal = new Refusal('failed', `the server had no reply within ${HANDLER_TIMEOUT_MS} ms`);
       // The goaway tells this refusal from one after which the conversation goes on.
       const lastWords = Buffer.concat([this.#codec.encodeRefusal(refusal), this.#codec.encodeGoaway()]);
       this.#connection.finish(reason, lastWords);
-    } else if (reason === 'write_timeout') {
-      this.#writeTimeUp();
     } else {
       this.#leave(reason);
     }
@@ -107,15 +104,15 @@ export class Conversation implements Owner {
 
   readonly #read = (bytes: Buffer) => {
     if (this.#inputEnded) return;
-    if (this.#logger.isLevelEnabled('trace')) this.#traceRead(bytes);
+    logRead(this.#logger, this.#connection, bytes);
     this.#codec.push(bytes);
-    if (this.#handling || this.#blocked) this.#connection.socket.pause();
+    if (this.#busyWith) this.#connection.pause();
     else this.#converse();
   };
 
   readonly #endInput = () => {
     this.#inputEnded = true;
-    if (!this.#handling && !this.#blocked) this.#converse();
+    if (!this.#busyWith) this.#converse();
   };
 
   /** Answers what was wholly said, then waits for whatever has to happen next. */
@@ -124,7 +121,7 @@ export class Conversation implements Owner {
     let heard = 0;
     // One write for all the replies of one read.
     socket.cork();
-    while (!this.#handling && !this.#blocked && !this.#connection.ending && this.#converseOnce()) heard += 1;
+    while (!this.#busyWith && !this.#connection.ending && this.#converseOnce()) heard += 1;
     socket.uncork();
     this.#wait({ newMessage: heard > 0 });
   }
@@ -153,15 +150,15 @@ export class Conversation implements Owner {
   #refuseFault(error: unknown): void {
     if (!(error instanceof CodecError)) throw error;
     const refusal = new Refusal(error.code, error.message);
-    if (!error.fatal) this.#send(this.#codec.encodeRefusal(refusal));
-    else this.#refuse(this.#heardAll ? 'cut_short' : (error.code as 'too_large' | 'bad_frame'), refusal);
+    if (error.fatal) this.#refuse(this.#heardAll ? 'cut_short' : (error.code as 'too_large' | 'bad_frame'), refusal);
+    else this.#sendRefusal(refusal);
   }
 
   #hear(message: string): void {
-    this.#connection.hear(message);
+    this.#connection.countMessage(message);
     let reply;
     try {
-      reply = this.#handler(message, this.#caller);
+      reply = replyOf(this.#handler, message, this.#caller);
     } catch (error) {
       this.#fail(error);
       return;
@@ -171,10 +168,10 @@ export class Conversation implements Owner {
   }
 
   #awaitReply(message: string, reply: Promise<string>): void {
-    this.#handling = true;
+    this.#busyWith = 'handler';
     const settle = (say: () => void) => {
       if (this.#connection.ending) return;
-      this.#handling = false;
+      this.#busyWith = undefined;
       say();
       this.#converse();
     };
@@ -192,19 +189,26 @@ export class Conversation implements Owner {
       this.#fail(error);
       return;
     }
-    this.#connection.firstReply ??= reply;
-    if (this.#logger.isLevelEnabled('debug')) this.#logExchange(message, reply);
+    this.#connection.countReply(reply);
+    logExchange(this.#logger, this.#connection, message, reply);
     this.#send(bytes);
   }
 
   /** The handler threw, or what it returned cannot be said: the caller hears `failed`, and the conversation goes on. */
   #fail(error: unknown): void {
-    this.#logger.error({ connection: this.#connection.id, err: error }, `the handler failed: ${String(error)}`);
-    this.#send(this.#codec.encodeRefusal(new Refusal('failed', 'the server could not answer this message')));
+    logFailure(this.#logger, this.#connection, error);
+    this.#sendRefusal(new Refusal('failed', 'the server could not answer this message'));
+  }
+
+  #sendRefusal(refusal: Refusal): void {
+    this.#connection.countRefusal(refusal.code);
+    this.#send(this.#codec.encodeRefusal(refusal));
   }
 
   #send(bytes: Buffer): void {
-    this.#blocked = !this.#connection.socket.write(bytes);
+    const { socket } = this.#connection;
+    socket.write(bytes);
+    if (socket.writableLength >= MAX_UNSENT_BYTES) this.#busyWith = 'reader';
   }
 
   /** Decides what this connection waits for now: exactly one thing, under one clock. */
@@ -212,10 +216,12 @@ export class Conversation implements Owner {
     const { clock, ending } = this.#connection;
     this.#quiet.stop();
     if (ending) return;
-    if (this.#blocked) {
+    if (this.#busyWith === 'reader') {
       clock.stop();
+      // Reading would start the write clock again: a caller must not be able to hold us by sending instead of reading.
+      this.#connection.pause();
       this.#connection.expectRead();
-    } else if (this.#handling) {
+    } else if (this.#busyWith === 'handler') {
       clock.start('handler_timeout', this.#settings.HANDLER_TIMEOUT_MS);
     } else if (this.#heardAll) {
       this.#connection.finish('done');
@@ -227,7 +233,7 @@ export class Conversation implements Owner {
   }
 
   #waitForBytes(newMessage: boolean): void {
-    const { clock, socket } = this.#connection;
+    const { clock } = this.#connection;
     if (this.#codec.endsByPause) this.#quiet.start('quiet', this.#settings.QUIET_MS);
     if (!this.#codec.unfinished) {
       clock.start('idle_timeout', this.#settings.IDLE_TIMEOUT_MS);
@@ -235,47 +241,25 @@ export class Conversation implements Owner {
       // Absolute: further bytes of the same message never start it again.
       clock.start('message_timeout', this.#settings.MESSAGE_TIMEOUT_MS);
     }
-    socket.resume();
+    this.#connection.resume();
   }
 
+  /** The kernel has taken everything that was written. */
   readonly #unblock = () => {
-    if (!this.#blocked) return;
-    this.#blocked = false;
-    this.#onProbation = false;
-    this.#connection.socket.setTimeout(0);
-    if (!this.#handling) this.#converse();
+    if (this.#busyWith !== 'reader') return;
+    this.#busyWith = undefined;
+    this.#connection.wasRead();
+    this.#converse();
   };
-
-  /**
-   * Node looks whether the kernel took bytes before it calls this, but after a pause of the container it looks before
-   * it has tried to write; hence a second look.
-   */
-  #writeTimeUp(): void {
-    if (this.#onProbation) {
-      this.#connection.destroy('write_timeout');
-    } else {
-      this.#onProbation = true;
-      this.#connection.expectRead(PROBATION_MS);
-    }
-  }
 
   /** Ends with a refusal as the last words. */
   #refuse(reason: CloseReason, refusal: Refusal): void {
+    this.#connection.countRefusal(refusal.code);
     this.#connection.finish(reason, this.#codec.encodeRefusal(refusal));
   }
 
   /** Ends with a goaway: nothing that the caller may have sent by now is handled. */
   #leave(reason: CloseReason): void {
     this.#connection.finish(reason, this.#codec.encodeGoaway());
-  }
-
-  #traceRead(bytes: Buffer): void {
-    const fields = { connection: this.#connection.id, bytes: hexBytes(bytes) };
-    this.#logger.trace(fields, `read ${bytes.length} bytes: ${fields.bytes}`);
-  }
-
-  #logExchange(message: string, reply: string): void {
-    const fields = { connection: this.#connection.id, message: sampleText(message), reply: sampleText(reply) };
-    this.#logger.debug(fields, `"${fields.message}" was answered "${fields.reply}"`);
   }
 }

@@ -1,11 +1,12 @@
 /** The door: looks at a caller's first bytes until they tell its language, and then is gone. */
+import type { Logger } from '@knock/shared/log';
+
 import { Clock } from './clock.ts';
-import type { CloseReason, Connection, Owner, TimeoutReason } from './connection.ts';
+import { logRead } from './connection-log.ts';
+import type { Connection, Owner, TimeoutReason } from './connection.ts';
 import { detect, type Language, type NotYet } from './detect.ts';
 import { plainResponse } from './plain-response.ts';
 import type { ServerSettings } from './settings.ts';
-
-type DoorSettings = Pick<ServerSettings, 'FIRST_BYTE_TIMEOUT_MS' | 'MESSAGE_TIMEOUT_MS' | 'QUIET_MS'>;
 
 /** What the door has found out, and what it has read meanwhile. */
 export interface Sight {
@@ -15,61 +16,71 @@ export interface Sight {
   ended: boolean;
 }
 
+export interface DoorOptions {
+  settings: Pick<ServerSettings, 'FIRST_BYTE_TIMEOUT_MS' | 'MESSAGE_TIMEOUT_MS' | 'QUIET_MS'>;
+  logger: Logger;
+  /** Told once, when the door has let go of the socket, which is paused. */
+  found: (sight: Sight) => void;
+}
+
+/** How long a caller that has just come in is given to say something, when the server leaves. */
+const LAST_CALL_MS = 200;
+
 const NOTHING = Buffer.alloc(0);
 
 export class Door implements Owner {
   readonly #connection: Connection;
-  readonly #settings: DoorSettings;
-  readonly #found: (sight: Sight) => void;
+  readonly #options: DoorOptions;
   readonly #quiet = new Clock<'quiet'>(() => this.#pass('text', { ended: true }));
   #head: Buffer = NOTHING;
   #sight: Language | NotYet | undefined;
 
-  constructor(connection: Connection, settings: DoorSettings, found: (sight: Sight) => void) {
+  constructor(connection: Connection, options: DoorOptions) {
     this.#connection = connection;
-    this.#settings = settings;
-    this.#found = found;
-  }
-
-  /** Whether the caller is in the pause that makes its bytes a message. */
-  get inQuiet(): boolean {
-    return this.#sight === 'could_be_http';
+    this.#options = options;
   }
 
   open(): void {
     const { clock, socket } = this.#connection;
     this.#connection.owner = this;
-    clock.start('first_byte_timeout', this.#settings.FIRST_BYTE_TIMEOUT_MS);
+    clock.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
     socket.on('data', this.#look);
     socket.on('end', this.#endOfInput);
-    socket.once('close', () => this.#quiet.stop());
   }
 
   timeUp(reason: TimeoutReason): void {
-    if (this.#sight !== 'looks_like_http') this.#connection.finish(reason);
-    else
-      this.#connection.finish(
-        reason,
-        plainResponse(408, `no whole request within ${this.#settings.MESSAGE_TIMEOUT_MS} ms`),
-      );
+    const { MESSAGE_TIMEOUT_MS } = this.#options.settings;
+    const lastWords = plainResponse(408, `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte`);
+    if (reason === 'drain_timeout') this.#connection.finish('drained');
+    else this.#connection.finish(reason, this.#sight === 'looks_like_http' ? lastWords : undefined);
   }
 
-  /** Whoever is still at the door is told when its language is known; the server ends those who stay silent. */
-  drain(): void {}
+  /** Whoever has come in just now may be about to speak, and is told in its language; whoever pauses is answered. */
+  drain(): void {
+    const { clock, openedAt } = this.#connection;
+    const inQuiet = this.#sight === 'could_be_http';
+    const left = inQuiet ? this.#options.settings.QUIET_MS : openedAt + LAST_CALL_MS - performance.now();
+    clock.start('drain_timeout', Math.max(1, left));
+  }
 
-  closed(): CloseReason {
-    return 'caller_left';
+  release(): void {
+    const { socket } = this.#connection;
+    this.#quiet.stop();
+    socket.off('data', this.#look);
+    socket.off('end', this.#endOfInput);
   }
 
   readonly #look = (bytes: Buffer) => {
     const { clock } = this.#connection;
+    logRead(this.#options.logger, this.#connection, bytes);
     // From the first byte of the first message; whoever takes the connection over lets this clock run on.
-    if (this.#sight === undefined) clock.start('message_timeout', this.#settings.MESSAGE_TIMEOUT_MS);
+    if (clock.reason === 'first_byte_timeout')
+      clock.start('message_timeout', this.#options.settings.MESSAGE_TIMEOUT_MS);
     this.#head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
     this.#quiet.stop();
     const sight = detect(this.#head);
     this.#sight = sight;
-    if (sight === 'could_be_http') this.#quiet.start('quiet', this.#settings.QUIET_MS);
+    if (sight === 'could_be_http') this.#quiet.start('quiet', this.#options.settings.QUIET_MS);
     else if (sight !== 'looks_like_http') this.#pass(sight, { ended: false });
   };
 
@@ -79,13 +90,10 @@ export class Door implements Owner {
   };
 
   #pass(language: Language, { ended }: { ended: boolean }): void {
-    const { socket } = this.#connection;
-    this.#quiet.stop();
-    socket.off('data', this.#look);
-    socket.off('end', this.#endOfInput);
+    this.release();
     // Removing the listener does not stop the stream: nothing may be read before the next owner listens.
-    socket.pause();
+    this.#connection.pause();
     this.#connection.language = language;
-    this.#found({ language, head: this.#head, ended });
+    this.#options.found({ language, head: this.#head, ended });
   }
 }

@@ -8,6 +8,7 @@ import { createHandler } from './handler.ts';
 import { type Server, startServer } from './server.ts';
 import { serverSettings, type ServerSettings } from './settings.ts';
 
+const signals = stopSignals();
 process.exit(await main());
 
 async function main(): Promise<number> {
@@ -19,7 +20,7 @@ async function main(): Promise<number> {
     for (const problem of error.problems) console.error(problem);
     return EXIT_WRONG_SETTINGS;
   }
-  const name = await ownName();
+  const name = settings.NAME ?? (await ownName());
   const log = createLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, name });
   const exitCode = await run(settings, name, log.logger);
   await log.close();
@@ -34,37 +35,39 @@ async function run(settings: ServerSettings, name: string, logger: Logger): Prom
   try {
     server = await startServer({ settings: { ...settings, MAX_CONNECTIONS: maxConnections }, handler, logger });
   } catch (error) {
-    logger.error({ err: error }, whyNotListening(error as NodeJS.ErrnoException, settings));
+    logger.error(whyNotListening(error as NodeJS.ErrnoException, settings));
     return 1;
   }
-  logger.info(
-    { maxConnections, memoryBytes },
-    `${maxConnections} callers at once can take ${mebibytes(memoryBytes)} at most`,
-  );
+  const most = `${maxConnections} callers at once can take ${mebibytes(memoryBytes)} at most`;
+  logger.info({ maxConnections, memoryBytes }, most);
   const { port } = server;
-  logger.info({ port }, `${name} listens on port ${port}: ${howToCall(port, settings.PUBLISHED_PORT)}`);
+  logger.info({ port }, `${name} listens on port ${port}: ${howToCall(port, name, settings.PUBLISHED_PORT)}`);
   return stopOnSignal(server, logger);
 }
 
 /** The first signal drains, the second ends at once. Resolves with the exit code. */
 async function stopOnSignal(server: Server, logger: Logger): Promise<number> {
-  const { promise: insisted, resolve: insist } = Promise.withResolvers<number>();
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals) => {
-    if (stopping) {
-      logger.warn(`${signal} came again: ending at once`);
-      insist(1);
-    } else {
-      stopping = true;
-      logger.info({ signal }, `${signal}: no new callers; answering what has come`);
-      void server.close();
-    }
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  void signals.first.then((signal) => {
+    logger.info({ signal }, `${signal}: no new callers; answering what has come`);
+    return server.close();
+  });
+  const insisted = signals.second.then((signal) => {
+    logger.warn({ signal }, `${signal} came again: ending at once`);
+    return 1;
+  });
   const exitCode = await Promise.race([server.ended.then(() => 0), insisted]);
   if (exitCode === 0) logger.info('stopped: every connection has ended');
   return exitCode;
+}
+
+/** Listens from the start, since a signal that nobody listens for ends the program without a word. */
+function stopSignals(): { first: Promise<NodeJS.Signals>; second: Promise<NodeJS.Signals> } {
+  const [first, second] = [Promise.withResolvers<NodeJS.Signals>(), Promise.withResolvers<NodeJS.Signals>()];
+  let heard = 0;
+  const hear = (signal: NodeJS.Signals) => (heard++ === 0 ? first : second).resolve(signal);
+  process.on('SIGTERM', hear);
+  process.on('SIGINT', hear);
+  return { first: first.promise, second: second.promise };
 }
 
 function thisMachine(): Machine {
@@ -80,10 +83,11 @@ function thisMachine(): Machine {
   };
 }
 
-function howToCall(port: number, publishedPort: string | undefined): string {
+function howToCall(port: number, name: string, publishedPort: string | undefined): string {
   const reachable = publishedPort ?? String(port);
-  if (!/^[1-9]\d*$/.test(reachable)) return `docker compose port server ${port} tells how to reach it from outside`;
-  return `open http://localhost:${reachable}/, or type at it with: nc localhost ${reachable}`;
+  if (/^[1-9]\d*$/.test(reachable)) return `open http://localhost:${reachable}/ or type: nc localhost ${reachable}`;
+  const index = /-(\d+)$/.exec(name)?.[1] ?? '1';
+  return `from outside: docker compose port --index ${index} server ${port}`;
 }
 
 function whyNotListening(error: NodeJS.ErrnoException, { HOST, PORT }: ServerSettings): string {

@@ -29,7 +29,15 @@ const TURNED_AWAY_MS = 1500;
 /** How long newcomers are still told that the server leaves, so that nobody in the accept queue is reset. */
 const LAST_CALL_MS = 200;
 
-const LEAVING = 'the server is leaving; try again, another one may answer';
+/** Why a caller is not served. */
+interface TurnedAway {
+  reason: 'busy' | 'drained';
+  sentence: string;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+const LEAVING: TurnedAway = { reason: 'drained', sentence: 'the server is leaving; try again, another one may answer' };
 
 /** Listens when it resolves. Rejects with the system's error where the address cannot be had. */
 export async function startServer(options: ServerOptions): Promise<Server> {
@@ -47,8 +55,9 @@ export class Server {
   readonly #names = new Names();
   readonly #web: Web;
   readonly #connections = new Set<Connection>();
-  /** Callers that are not served, and why not. */
-  readonly #turnedAway = new Map<Connection, string>();
+  readonly #turnedAway = new Map<Connection, TurnedAway>();
+  #end!: () => void;
+  #listening = false;
   #lastId = 0;
   /** The one caller that `ACCEPT=once` serves. */
   #chosen: Connection | undefined;
@@ -62,12 +71,12 @@ export class Server {
       settings,
       handler,
       logger,
-      turnedAway: (connection) => this.#turnedAway.get(connection),
+      turnedAway: (connection) => this.#turnedAway.get(connection)?.sentence,
       ready: () => !this.#leaving && !this.#full,
       served: (connection) => this.#choose(connection),
     });
     this.#web.server.on('connection', (socket) => this.#admit(socket));
-    this.ended = new Promise((resolve) => this.#web.server.once('close', resolve));
+    this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 
   get port(): number {
@@ -78,6 +87,7 @@ export class Server {
     const { HOST, PORT } = this.#settings;
     this.#web.server.listen({ port: PORT, ...(HOST === undefined ? {} : { host: HOST }) });
     await once(this.#web.server, 'listening');
+    this.#listening = true;
   }
 
   /**
@@ -92,18 +102,25 @@ export class Server {
   #leave(): void {
     this.#leaving = true;
     this.#logDraining('open');
-    for (const connection of this.#connections) {
-      connection.hurry();
-      connection.owner?.drain();
-    }
+    for (const connection of this.#connections) this.#letGo(connection);
     setTimeout(() => {
-      this.#web.server.close();
-      this.#clearDoor();
-      if (this.#connections.size > 0) this.#logDraining('still being served');
+      // After the reads of this turn, among which are the callers that wait to be accepted: closing resets them.
+      setImmediate(() => this.#stopListening());
     }, LAST_CALL_MS);
     setTimeout(() => {
       for (const connection of this.#connections) connection.destroy('drain_timeout');
     }, this.#settings.DRAIN_TIMEOUT_MS).unref();
+  }
+
+  #stopListening(): void {
+    this.#web.stopListening();
+    this.#listening = false;
+    if (this.#leaving && this.#connections.size > 0) this.#logDraining('still being served');
+    this.#endIfOver();
+  }
+
+  #endIfOver(): void {
+    if (!this.#listening && this.#connections.size === 0) this.#end();
   }
 
   #logDraining(state: string): void {
@@ -121,29 +138,42 @@ export class Server {
   #admit(socket: Socket): void {
     const connection = new Connection(++this.#lastId, socket, this.#settings);
     socket.once('close', () => this.#forget(connection));
-    const reason = this.#reasonToTurnAway();
+    const turnedAway = this.#reasonToTurnAway();
     this.#connections.add(connection);
-    if (reason !== undefined) this.#turnAway(connection, reason);
+    if (turnedAway) this.#turnAway(connection, turnedAway);
     if (connection.ending) return;
-    // Asked for now, so that the name is there when the connection's line is written.
-    this.#names.of(connection.address);
-    new Door(connection, this.#settings, (sight) => this.#receive(connection, sight)).open();
+    this.#names.tell(connection);
+    const found = (sight: Sight) => this.#receive(connection, sight);
+    new Door(connection, { settings: this.#settings, logger: this.#logger, found }).open();
+    if (this.#leaving) this.#letGo(connection);
   }
 
-  #reasonToTurnAway(): string | undefined {
+  #letGo(connection: Connection): void {
+    connection.hurry();
+    connection.owner?.drain();
+  }
+
+  #reasonToTurnAway(): TurnedAway | undefined {
     if (this.#leaving || this.#chosen) return LEAVING;
-    if (this.#full) return `the server serves ${this.#settings.MAX_CONNECTIONS} callers, its limit; try again soon`;
-    return undefined;
+    if (!this.#full) return undefined;
+    const { MAX_CONNECTIONS } = this.#settings;
+    return { reason: 'busy', sentence: `the server serves ${MAX_CONNECTIONS} callers, its limit; try again soon` };
   }
 
-  #turnAway(connection: Connection, reason: string): void {
-    this.#turnedAway.set(connection, reason);
-    if (this.#turnedAway.size > MAX_TURNED_AWAY) connection.destroy('busy');
-    else setTimeout(() => connection.finish('busy'), TURNED_AWAY_MS).unref();
+  #turnAway(connection: Connection, turnedAway: TurnedAway): void {
+    this.#turnedAway.set(connection, turnedAway);
+    // A health check comes from this very machine, and must be heard however many stand before the door.
+    if (this.#turnedAway.size > MAX_TURNED_AWAY && !isLoopback(connection.address)) {
+      connection.destroy(turnedAway.reason);
+      return;
+    }
+    const timer = setTimeout(() => connection.finish(turnedAway.reason), TURNED_AWAY_MS);
+    connection.socket.once('close', () => clearTimeout(timer));
   }
 
   /** The door knows the language now, and has let go of the socket. */
   #receive(connection: Connection, { language, head, ended }: Sight): void {
+    if (connection.ending) return;
     if (language === 'http') {
       this.#web.take(connection, head);
     } else if (language === 'tls' || language === 'unknown') {
@@ -161,10 +191,9 @@ export class Server {
   }
 
   #converse(connection: Connection, codec: Codec<string>, beginning: { head: Buffer; ended: boolean }): void {
-    const reason = this.#turnedAway.get(connection);
-    if (reason !== undefined) {
-      const goaway = reason === LEAVING ? codec.encodeGoaway() : Buffer.alloc(0);
-      connection.finish('busy', goaway.length > 0 ? goaway : codec.encodeRefusal(new Refusal('busy', reason)));
+    const turnedAway = this.#turnedAway.get(connection);
+    if (turnedAway) {
+      this.#tell(connection, codec, turnedAway);
       return;
     }
     this.#choose(connection);
@@ -178,27 +207,33 @@ export class Server {
     if (this.#leaving) conversation.drain();
   }
 
+  /** A server that leaves says goaway where the language has a word for it, else that it is busy. */
+  #tell(connection: Connection, codec: Codec<string>, { reason, sentence }: TurnedAway): void {
+    const goaway = reason === 'drained' ? codec.encodeGoaway() : NOTHING;
+    connection.countRefusal(reason);
+    connection.finish(reason, goaway.length > 0 ? goaway : codec.encodeRefusal(new Refusal('busy', sentence)));
+  }
+
   /** With `ACCEPT=once` the first caller that says something is served, and at that moment nobody else is. */
   #choose(connection: Connection): void {
     if (this.#settings.ACCEPT === 'forever' || this.#chosen || this.#turnedAway.has(connection)) return;
     this.#chosen = connection;
-    this.#web.server.close();
+    this.#stopListening();
     for (const other of this.#connections) {
       if (other === connection || this.#turnedAway.has(other)) continue;
       this.#turnAway(other, LEAVING);
-      other.owner?.drain();
-    }
-  }
-
-  #clearDoor(): void {
-    for (const connection of this.#connections) {
-      if (connection.owner instanceof Door && !connection.owner.inQuiet) connection.finish('drained');
+      this.#letGo(other);
     }
   }
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection);
     this.#turnedAway.delete(connection);
-    logConnection(this.#logger, connection, this.#names.of(connection.address));
+    logConnection(this.#logger, connection);
+    this.#endIfOver();
   }
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
 }

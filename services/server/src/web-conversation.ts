@@ -1,8 +1,17 @@
-/** A conversation over HTTP: requests of one connection are answered one after another, each under a clock. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+/**
+ * A conversation over HTTP. Node's own server parses the requests and writes the responses; when it reads, how much of it,
+ * and when the connection ends is decided here, by the same clocks and rules as for frames and text.
+ *
+ * Node would parse as many requests as come, whether they are answered or not, and would end or keep the connection by
+ * clocks of its own. So it is handed the bytes in small pieces, and none while a request waits for its answer.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
+import type { Logger } from '@knock/shared/log';
 import { Unread } from '@knock/shared/unread';
 
+import { logRead } from './connection-log.ts';
 import type { CloseReason, Connection, Owner, TimeoutReason } from './connection.ts';
 import { plainResponse } from './plain-response.ts';
 import type { ServerSettings } from './settings.ts';
@@ -16,144 +25,222 @@ export interface Answer {
   last?: CloseReason;
 }
 
-type WebConversationSettings = Pick<ServerSettings, 'MAX_MESSAGE_BYTES' | 'MESSAGE_TIMEOUT_MS' | 'HANDLER_TIMEOUT_MS'>;
+type WebConversationSettings = Pick<
+  ServerSettings,
+  'MAX_MESSAGE_BYTES' | 'MESSAGE_TIMEOUT_MS' | 'HANDLER_TIMEOUT_MS' | 'IDLE_TIMEOUT_MS'
+>;
 
-/** Answers a request whose body was wholly read; `startHandler` starts the handler's clock. */
-export type Route = (request: IncomingMessage, body: Unread, startHandler: () => void) => Answer | Promise<Answer>;
+export interface WebConversationOptions {
+  settings: WebConversationSettings;
+  logger: Logger;
+  /** Answers a request whose body was wholly read. */
+  route: (request: IncomingMessage, body: Unread) => Promise<Answer>;
+}
+
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  body: Unread;
+}
+
+/** What is wrong with the input, and what to say about it. */
+export interface Fault {
+  reason: CloseReason;
+  status: number;
+  sentence: string;
+}
+
+/** How much Node is handed at a time: no more than some fifty of the smallest requests, which is what it may hold. */
+const PIECE_BYTES = 1024;
 
 export class WebConversation implements Owner {
   readonly #connection: Connection;
-  readonly #settings: WebConversationSettings;
-  readonly #route: Route;
-  /** Requests that came and are not answered. */
-  #waiting = 0;
-  #turn: Promise<void> = Promise.resolve();
-  #readingBody = false;
-  /** Why Node closes the connection, when it does: the requests so far are all answered. */
-  #reason: CloseReason = 'cut_short';
+  readonly #options: WebConversationOptions;
+  readonly #unfed: Unread;
+  /** Requests that Node has parsed the heads of; the first one is being served. */
+  readonly #exchanges: Exchange[] = [];
+  #phase: 'reading' | 'answering' = 'reading';
+  #feed: ((bytes: Buffer) => void) | undefined;
+  #fault: Fault | undefined;
+  #inputEnded = false;
   #draining = false;
 
-  constructor(connection: Connection, settings: WebConversationSettings, route: Route) {
+  constructor(connection: Connection, options: WebConversationOptions) {
     this.#connection = connection;
-    this.#settings = settings;
-    this.#route = route;
+    this.#options = options;
+    this.#unfed = new Unread(PIECE_BYTES);
   }
 
-  /** A request's head was read. Node would hand over many at once to be answered in any order; here each waits its turn. */
+  /** Puts itself between the socket and Node's server, which `serveHttp` makes listen to it; `head` was read before. */
+  begin(serveHttp: (this: Server, socket: Socket) => void, server: Server, head: Buffer): void {
+    const { socket } = this.#connection;
+    this.#connection.owner = this;
+    const before = socket.listeners('end');
+    serveHttp.call(server, socket);
+    this.#feed = socket.listeners('data')[0] as (bytes: Buffer) => void;
+    socket.removeAllListeners('data');
+    for (const listener of socket.listeners('end')) {
+      if (!before.includes(listener)) socket.off('end', listener as () => void);
+    }
+    // Its requests and responses would stop, start and end the socket as suits each of them alone.
+    Object.assign(socket, { pause: () => socket, resume: () => socket, destroySoon: () => undefined });
+    socket.on('data', this.#read);
+    socket.once('end', this.#readEnd);
+    this.#unfed.push(head);
+    this.#advance();
+  }
+
+  /** A request's head was parsed. */
   receive(request: IncomingMessage, response: ServerResponse): void {
-    this.#waiting += 1;
-    if (this.#waiting > 1) this.#connection.socket.pause();
-    this.#turn = this.#turn.then(() => this.#exchange(request, response));
+    this.#exchanges.push({ request, response, body: new Unread(this.#options.settings.MAX_MESSAGE_BYTES) });
   }
 
-  /** What came is not HTTP, or came too slowly: the requests that were whole before it are answered first. */
-  fault(error: NodeJS.ErrnoException): void {
-    const { reason, status, sentence } = this.#judge(error);
-    const refuse = () => this.#connection.finish(reason, plainResponse(status, sentence));
-    if (this.#readingBody) refuse();
-    else this.#turn = this.#turn.then(refuse);
+  /** What came is no request; those that were whole before it are answered first. */
+  fail(fault: Fault): void {
+    this.#fault ??= fault;
   }
 
   drain(): void {
     this.#draining = true;
-    if (this.#readingBody)
-      this.#connection.finish('drained', plainResponse(503, 'the server is leaving; send this again'));
-    else if (this.#waiting === 0) this.#connection.finish('drained');
+    if (this.#phase === 'reading') this.#advance();
+  }
+
+  release(): void {
+    const { socket } = this.#connection;
+    socket.off('data', this.#read);
+    socket.off('end', this.#readEnd);
   }
 
   timeUp(reason: TimeoutReason): void {
-    if (reason === 'message_timeout') this.#connection.finish(reason, plainResponse(408, this.#tooSlow()));
-    else if (reason === 'handler_timeout') this.#connection.finish(reason, plainResponse(500, this.#noReply()));
-    // A socket's own timeout is a caller that does not read, or one that is idle between two requests.
-    else if (this.#waiting > 0) this.#connection.destroy('write_timeout');
-    else this.#connection.finish('idle_timeout');
+    const { MESSAGE_TIMEOUT_MS, HANDLER_TIMEOUT_MS } = this.#options.settings;
+    if (reason === 'message_timeout') {
+      this.#refuse({
+        reason,
+        status: 408,
+        sentence: `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte`,
+      });
+    } else if (reason === 'handler_timeout') {
+      this.#refuse({
+        reason,
+        status: 500,
+        sentence: `failed: the server had no reply within ${HANDLER_TIMEOUT_MS} ms`,
+      });
+    } else {
+      this.#connection.finish(reason);
+    }
   }
 
-  closed(): CloseReason {
-    if (this.#waiting > 0) return this.#readingBody ? 'cut_short' : 'caller_left';
-    return this.#draining ? 'drained' : this.#reason;
+  readonly #read = (bytes: Buffer) => {
+    logRead(this.#options.logger, this.#connection, bytes);
+    this.#unfed.push(bytes);
+    if (this.#phase === 'answering') this.#connection.pause();
+    else this.#advance();
+  };
+
+  readonly #readEnd = () => {
+    this.#inputEnded = true;
+    if (this.#phase === 'reading') this.#advance();
+  };
+
+  /** Lets Node parse until a request is whole, and answers it; else decides what to wait for. */
+  #advance(): void {
+    const { clock, ending } = this.#connection;
+    if (ending) return;
+    const { MESSAGE_TIMEOUT_MS, IDLE_TIMEOUT_MS } = this.#options.settings;
+    while (!this.#firstIsWhole() && !this.#fault && this.#unfed.length > 0) {
+      // Absolute, from the first byte of a request; the door has started it for the first one.
+      if (clock.reason !== 'message_timeout') clock.start('message_timeout', MESSAGE_TIMEOUT_MS);
+      this.#feed!(this.#takePiece());
+      if (!this.#takeBody()) return;
+    }
+    this.#unfed.tidy();
+    if (this.#firstIsWhole()) void this.#answer(this.#exchanges[0]!);
+    else if (!this.#endIfOver()) {
+      if (clock.reason !== 'message_timeout') clock.start('idle_timeout', IDLE_TIMEOUT_MS);
+      this.#connection.resume();
+    }
   }
 
-  async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { clock, socket } = this.#connection;
-    const body = await this.#readBody(request);
-    clock.stop();
-    if (body === undefined || this.#connection.ending) return;
-    const answer = await this.#route(request, body, () =>
-      clock.start('handler_timeout', this.#settings.HANDLER_TIMEOUT_MS),
-    );
+  #firstIsWhole(): boolean {
+    return this.#exchanges[0]?.request.complete ?? false;
+  }
+
+  #takePiece(): Buffer {
+    const { bytes, start, end } = this.#unfed;
+    this.#unfed.start = Math.min(end, start + PIECE_BYTES);
+    return bytes.subarray(start, this.#unfed.start);
+  }
+
+  /** Takes what there is of the first request's body; false: it is too large, and the conversation has ended. */
+  #takeBody(): boolean {
+    const first = this.#exchanges[0];
+    if (first === undefined) return true;
+    const { request, body } = first;
+    const { MAX_MESSAGE_BYTES } = this.#options.settings;
+    for (let bytes = request.read() as Buffer | null; bytes !== null; bytes = request.read() as Buffer | null)
+      body.push(bytes);
+    const announced = Number(request.headers['content-length'] ?? 0);
+    if (Math.max(announced, body.length) <= MAX_MESSAGE_BYTES) return true;
+    this.#refuse({
+      reason: 'too_large',
+      status: 413,
+      sentence: `a message of more than ${MAX_MESSAGE_BYTES} bytes is above the limit`,
+    });
+    return false;
+  }
+
+  /** Ends if no whole request can come any more, or none may. */
+  #endIfOver(): boolean {
+    const inside = this.#connection.clock.reason === 'message_timeout';
+    if (this.#fault) this.#refuse(this.#fault);
+    else if (this.#inputEnded && inside) {
+      this.#refuse({ reason: 'cut_short', status: 400, sentence: 'the stream ended inside a request' });
+    } else if (this.#inputEnded) this.#connection.finish('done');
+    else if (this.#draining && inside) {
+      this.#refuse({ reason: 'drained', status: 503, sentence: 'the server is leaving; send this again' });
+    } else if (this.#draining) this.#connection.finish('drained');
+    return this.#connection.ending;
+  }
+
+  async #answer({ request, response, body }: Exchange): Promise<void> {
+    const { clock } = this.#connection;
+    this.#phase = 'answering';
+    clock.start('handler_timeout', this.#options.settings.HANDLER_TIMEOUT_MS);
+    const answer = await this.#options.route(request, body);
     clock.stop();
     if (this.#connection.ending) return;
     await this.#respond(response, answer);
-    this.#waiting -= 1;
-    if (this.#waiting <= 1) socket.resume();
+    this.#exchanges.shift();
+    this.#phase = 'reading';
+    const last = answer.last ?? (response.shouldKeepAlive ? undefined : 'done');
+    if (last) this.#connection.finish(last);
+    else if (this.#takeBody()) this.#advance();
   }
 
-  /** The whole body, or undefined where the connection is ending because of it. */
-  async #readBody(request: IncomingMessage): Promise<Unread | undefined> {
-    const { MAX_MESSAGE_BYTES } = this.#settings;
-    const body = new Unread(MAX_MESSAGE_BYTES);
-    const announced = Number(request.headers['content-length'] ?? 0);
-    if (announced > MAX_MESSAGE_BYTES) return this.#refuseTooLarge();
-    this.#readingBody = true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    request.on('data', (bytes: Buffer) => {
-      body.push(bytes);
-      if (body.length > MAX_MESSAGE_BYTES) resolve();
-    });
-    request.once('end', resolve);
-    request.once('close', resolve);
-    await promise;
-    if (body.length > MAX_MESSAGE_BYTES) return this.#refuseTooLarge();
-    // A caller that left in the middle closes the request as well, and half a body is no message.
-    if (!request.complete) return undefined;
-    this.#readingBody = false;
-    return body;
-  }
-
-  #refuseTooLarge(): undefined {
-    const sentence = `a message of more than ${this.#settings.MAX_MESSAGE_BYTES} bytes is above the limit`;
-    this.#connection.finish('too_large', plainResponse(413, sentence));
-    return undefined;
-  }
-
-  /** Resolves when the response was handed to the kernel, or the connection is gone. */
-  #respond(response: ServerResponse, { status, text, headers, last }: Answer): Promise<void> {
+  /** Resolves when the kernel has taken the response, or the connection is gone. */
+  async #respond(response: ServerResponse, { status, text, headers, last }: Answer): Promise<void> {
     const body = Buffer.from(text);
-    this.#reason = last ?? 'done';
+    const nothingMore = this.#draining && this.#exchanges.length === 1 && this.#unfed.length === 0;
     response.writeHead(status, {
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Length': body.length,
       'Cache-Control': 'no-store',
       'X-Content-Type-Options': 'nosniff',
-      ...(last || this.#draining ? { Connection: 'close' } : {}),
+      ...(last || nothingMore ? { Connection: 'close' } : {}),
       ...headers,
     });
-    // Node puts the idle clock in this one's place when the response is out.
-    this.#connection.expectRead();
     const { promise, resolve } = Promise.withResolvers<void>();
     response.once('close', resolve);
+    // Reading would start the write clock again: a caller must not be able to hold us by sending instead of reading.
+    this.#connection.pause();
+    this.#connection.expectRead();
     response.end(body);
-    return promise;
+    await promise;
+    this.#connection.wasRead();
   }
 
-  #judge({ code }: NodeJS.ErrnoException): { reason: CloseReason; status: number; sentence: string } {
-    if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-      return { reason: 'message_timeout', status: 408, sentence: this.#tooSlow() };
-    if (code === 'HPE_HEADER_OVERFLOW') {
-      return { reason: 'too_large', status: 431, sentence: 'the head of the request is above the limit' };
-    }
-    if (code === 'HPE_INVALID_EOF_STATE') {
-      return { reason: 'cut_short', status: 400, sentence: 'the stream ended inside a request' };
-    }
-    return { reason: 'bad_frame', status: 400, sentence: 'what came is not a valid HTTP/1.1 request' };
-  }
-
-  #tooSlow(): string {
-    return `no whole request within ${this.#settings.MESSAGE_TIMEOUT_MS} ms of its first byte`;
-  }
-
-  #noReply(): string {
-    return `failed: the server had no reply within ${this.#settings.HANDLER_TIMEOUT_MS} ms`;
+  #refuse({ reason, status, sentence }: Fault): void {
+    if (status !== 503) this.#connection.countRefusal(String(status));
+    this.#connection.finish(reason, plainResponse(status, sentence));
   }
 }

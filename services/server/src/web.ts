@@ -1,19 +1,20 @@
 /** The web server: the same handler behind HTTP. Node's own server reads the protocol; here are the routes. */
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
 
 import { CodecError } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
 import type { Unread } from '@knock/shared/unread';
 import { assertWellFormed, decodeUtf8 } from '@knock/shared/utf8';
 
-import { MAX_UNSENT_BYTES } from './capacity.ts';
+import { logExchange, logFailure } from './connection-log.ts';
 import { callerOf, type Connection } from './connection.ts';
 import { MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import type { Handler } from './handler.ts';
 import { isAllowedHost } from './hosts.ts';
+import { replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';
-import { type Answer, WebConversation } from './web-conversation.ts';
+import { type Answer, type Fault, WebConversation } from './web-conversation.ts';
 
 export interface WebOptions {
   settings: ServerSettings;
@@ -26,9 +27,6 @@ export interface WebOptions {
   /** A request came that is no probe. */
   served(connection: Connection): void;
 }
-
-/** How often Node looks for requests that take too long; at its own 30 s they would live four times as long. */
-const SWEEP_MS = 500;
 
 const MESSAGE_METHODS = ['GET', 'HEAD', 'POST'];
 const PROBE_METHODS = ['GET', 'HEAD'];
@@ -43,54 +41,62 @@ export class Web {
 
   constructor(options: WebOptions) {
     this.#options = options;
-    const { MESSAGE_TIMEOUT_MS, IDLE_TIMEOUT_MS } = options.settings;
     this.server = createServer({
-      connectionsCheckingInterval: SWEEP_MS,
-      headersTimeout: MESSAGE_TIMEOUT_MS,
-      requestTimeout: MESSAGE_TIMEOUT_MS,
-      keepAliveTimeout: IDLE_TIMEOUT_MS,
+      // The clocks are those of the conversation.
+      headersTimeout: 0,
+      requestTimeout: 0,
+      keepAliveTimeout: 0,
       maxHeaderSize: MAX_REQUEST_LINE_BYTES,
       // Node's own refusal has no sentence; ours has.
       requireHostHeader: false,
-      highWaterMark: MAX_UNSENT_BYTES,
+      // A stream that is paused takes one read more, and stops: with a larger buffer it would go on reading until that is full.
+      highWaterMark: 1,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 15_000,
     });
-    // Not in Node's types: callers may close their side and still read the response.
-    Object.assign(this.server, { httpAllowHalfOpen: true });
     this.#serveHttp = this.server.listeners('connection')[0] as (socket: Socket) => void;
     this.server.removeAllListeners('connection');
-    this.server.on('request', (request, response) => this.#conversationOf(request.socket).receive(request, response));
-    this.server.on('clientError', (error, socket) => this.#conversationOf(socket as Socket).fault(error));
+    const receive = (request: IncomingMessage, response: ServerResponse) =>
+      this.#conversationOf(request.socket)?.receive(request, response);
+    this.server.on('request', receive);
+    this.server.on('checkExpectation', receive);
+    this.server.on('connect', ({ socket }) => this.#conversationOf(socket)?.fail(NO_TUNNEL));
+    this.server.on('clientError', (error, socket) => this.#conversationOf(socket as Socket)?.fail(faultOf(error)));
     // A listener, so that Node leaves it to the connection what a silent socket means.
     this.server.on('timeout', () => undefined);
   }
 
   /** Hands a connection over to HTTP: its socket is paused, and `head` was read from it. */
   take(connection: Connection, head: Buffer): void {
-    const { socket } = connection;
+    const { settings, logger } = this.#options;
     const route = this.#route.bind(this, connection);
-    const conversation = new WebConversation(connection, this.#options.settings, route);
-    connection.owner = conversation;
-    this.#conversations.set(socket, conversation);
-    socket.unshift(head);
-    this.#serveHttp.call(this.server, socket);
-    socket.resume();
+    const conversation = new WebConversation(connection, { settings, logger, route });
+    this.#conversations.set(connection.socket, conversation);
+    conversation.begin(this.#serveHttp, this.server, head);
   }
 
-  #conversationOf(socket: Socket): WebConversation {
-    return this.#conversations.get(socket)!;
+  /** Stops listening. Not Node's own `close`, which ends connections whose response is still on its way. */
+  stopListening(): void {
+    NetServer.prototype.close.call(this.server);
   }
 
-  async #route(
-    connection: Connection,
-    request: IncomingMessage,
-    body: Unread,
-    startHandler: () => void,
-  ): Promise<Answer> {
+  #conversationOf(socket: Socket): WebConversation | undefined {
+    return this.#conversations.get(socket);
+  }
+
+  async #route(connection: Connection, request: IncomingMessage, body: Unread): Promise<Answer> {
+    const answer = await this.#find(connection, request, body);
+    if (answer.status >= 400 && !PROBES.includes(request.url!)) connection.countRefusal(String(answer.status));
+    return answer;
+  }
+
+  async #find(connection: Connection, request: IncomingMessage, body: Unread): Promise<Answer> {
     const target = targetOf(request);
     if (target === undefined) return refusal(400, 'the target of the request is not a valid path or address');
+    if (request.headers.expect?.toLowerCase() !== '100-continue' && request.headers.expect) {
+      return refusal(417, 'this server meets no expectation but 100-continue');
+    }
     const stranger = this.#strangeHost(request, target);
     if (stranger !== undefined) return stranger;
 
@@ -101,7 +107,7 @@ export class Web {
     if (reason !== undefined) return unavailable(`busy: ${reason}`);
     if (pathname !== '/') return refusal(404, `there is nothing at ${pathname}; messages go to POST /`);
     if (!MESSAGE_METHODS.includes(request.method!)) return wrongMethod(MESSAGE_METHODS);
-    return this.#reply(connection, body, startHandler);
+    return this.#reply(connection, body);
   }
 
   /** Two hosts are a smuggler's, a foreign one is another site's page that found its way here. */
@@ -128,27 +134,42 @@ export class Web {
     return well ? { status: 200, text: 'ok\n' } : unavailable('not ready: the server takes no new callers now');
   }
 
-  async #reply(connection: Connection, body: Unread, startHandler: () => void): Promise<Answer> {
+  async #reply(connection: Connection, body: Unread): Promise<Answer> {
     const { handler, logger } = this.#options;
     try {
       const message = decodeUtf8(body.bytes, body.start, body.end);
-      connection.hear(message);
-      startHandler();
-      const reply = await handler(message, callerOf(connection));
+      connection.countMessage(message);
+      const reply = await replyOf(handler, message, callerOf(connection));
       assertWellFormed(reply);
-      connection.firstReply ??= reply;
+      connection.countReply(reply);
+      logExchange(logger, connection, message, reply);
       return { status: 200, text: reply };
     } catch (error) {
       if (error instanceof CodecError) return refusal(400, `${error.code}: ${error.message}`);
-      logger.error({ connection: connection.id, err: error }, `the handler failed: ${String(error)}`);
+      logFailure(logger, connection, error);
       return refusal(500, 'failed: the server could not answer this message');
     }
   }
 }
 
-/** The target as an address, whether it came as a path or absolute (RFC 9112 section 3.2). */
+/** The target as an address, whether it came as a path, an asterisk, or absolute (RFC 9112 section 3.2). */
 function targetOf({ url = '' }: IncomingMessage): URL | undefined {
-  return URL.parse(url, 'http://localhost') ?? undefined;
+  const path = url.startsWith('/') ? url : `/${url}`;
+  return URL.parse(/^https?:/i.test(url) ? url : `http://localhost${path}`) ?? undefined;
+}
+
+const NO_TUNNEL: Fault = { reason: 'bad_frame', status: 405, sentence: 'this server makes no tunnels' };
+
+/** What Node's parser found wrong. */
+function faultOf({ code }: NodeJS.ErrnoException): Fault {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return { reason: 'too_large', status: 431, sentence: 'the head of the request is above the limit' };
+  }
+  return {
+    reason: 'bad_frame',
+    status: 400,
+    sentence: 'what came is not a valid HTTP/1.1 request; its lines end in CR LF',
+  };
 }
 
 function refusal(status: number, sentence: string): Answer {

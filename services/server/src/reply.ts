@@ -1,0 +1,24 @@
+/** What a handler answers, made safe: handlers are changed by everybody, and none of them may harm another caller. */
+import { escapeText } from '@knock/shared/text-sample';
+
+import type { Caller, Handler } from './handler.ts';
+
+/** The handler's reply, or a promise of it. Throws, or rejects, where the handler does or where it is no text. */
+export function replyOf(handler: Handler, message: string, caller: Caller): string | Promise<string> {
+  const reply: unknown = handler(message, caller);
+  // Anything else that has a `then` may call back at once, twice or never: a promise of our own does not.
+  return typeof reply === 'string' ? reply : Promise.resolve(reply).then(assertText);
+}
+
+function assertText(reply: unknown): string {
+  if (typeof reply === 'string') return reply;
+  throw new TypeError(`it must answer with a text, and answered with ${reply === null ? 'null' : typeof reply}`);
+}
+
+/** What went wrong in a handler, for the log: whatever it threw, on one line; and where, if that is known. */
+export function describeFailure(thrown: unknown): { failure: string; stack?: string } {
+  if (!(thrown instanceof Error)) return { failure: `it threw ${typeof thrown}` };
+  // Only the lines that name a place: an error's message may hold what the caller sent.
+  const places = String(thrown.stack).match(/^ {4}at .*$/gm) ?? [];
+  return { failure: escapeText(`${thrown.name}: ${thrown.message}`), stack: places.join('\n') };
+}
