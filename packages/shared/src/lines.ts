@@ -46,28 +46,30 @@ export class LineCodec implements Codec<string> {
 
   /** Throws a {@link CodecError}: `too_large` is fatal, after `bad_utf8` decoding goes on. */
   next(): string | undefined {
-    const unread = this.#unread;
-    const lineEnd = unread.bytes.indexOf(LF, unread.start + this.#searched);
-    if (lineEnd < 0 || lineEnd >= unread.end) {
-      this.#searched = unread.length;
-      this.#judgeLength(unread.end);
-      unread.tidy();
+    const { bytes, start, end } = this.#unread;
+    // Not beyond `end`, where there may be as much unused room as there are bytes.
+    const lineEnd = bytes.subarray(0, end).indexOf(LF, start + this.#searched);
+    if (lineEnd < 0) {
+      this.#searched = end - start;
+      this.#judgeLength(this.#withoutCr(end));
+      this.#unread.tidy();
       return undefined;
     }
     this.#heardLineEnd = true;
-    return this.#take(lineEnd, lineEnd + 1);
+    return this.#take(this.#withoutCr(lineEnd), lineEnd + 1);
   }
 
   end(): string | undefined {
     return this.unfinished ? this.#take(this.#unread.end, this.#unread.end) : undefined;
   }
 
-  /** Throws a RangeError for a text that holds an LF or is not well-formed. */
+  /** Throws a RangeError for a text that holds an LF, that ends in a CR which would be lost, or that is not well-formed. */
   encodeMessage(text: string): Buffer {
     assertWellFormed(text);
     if (text.includes('\n')) throw new RangeError('the text holds a line feed, so it cannot be sent as one line');
-    const bare = this.#side === 'server' && !this.#heardLineEnd;
-    return Buffer.from(bare ? text : `${text}\n`);
+    if (this.#side === 'server' && !this.#heardLineEnd) return Buffer.from(text);
+    if (text.endsWith('\r')) throw new RangeError('the text ends in a carriage return, which a line would lose');
+    return Buffer.from(`${text}\n`);
   }
 
   encodeRefusal({ code, sentence }: Refusal): Buffer {
@@ -85,16 +87,17 @@ export class LineCodec implements Codec<string> {
     this.#judgeLength(end);
     this.#unread.start = next;
     this.#searched = 0;
-    const endsInCr = next > end && end > start && bytes[end - 1] === CR;
-    return decodeUtf8(bytes, start, endsInCr ? end - 1 : end);
+    return decodeUtf8(bytes, start, end);
+  }
+
+  /** Where a line that ends at `end` has its text end. */
+  #withoutCr(end: number): number {
+    return end > this.#unread.start && this.#unread.bytes[end - 1] === CR ? end - 1 : end;
   }
 
   #judgeLength(end: number): void {
-    const { bytes, start } = this.#unread;
-    const mayEndInCr = end > start && bytes[end - 1] === CR;
-    if (end - start - (mayEndInCr ? 1 : 0) <= this.#maxBytes) return;
-    throw new CodecError('too_large', `a line of more than ${this.#maxBytes} bytes is above the limit`, {
-      fatal: true,
-    });
+    if (end - this.#unread.start <= this.#maxBytes) return;
+    const sentence = `a line of more than ${this.#maxBytes} bytes is above the limit`;
+    throw new CodecError('too_large', sentence, { fatal: true });
   }
 }

@@ -100,7 +100,7 @@ describe.concurrent('the log', () => {
       expect(lines).toHaveLength(kept + 2);
       expect(lines.slice(0, kept).every((line) => line.includes('x'.repeat(20_000)))).toBe(true);
       expect(lines[kept]).toContain(report);
-      if (format === 'json') expect(JSON.parse(lines[kept]!)).toMatchObject({ level: 40, dropped: 100 - kept });
+      if (format === 'json') expect(JSON.parse(lines[kept]!)).toMatchObject({ level: 50, dropped: 100 - kept });
       expect(lines[kept + 1]).toContain('read again');
     },
   );

@@ -43,7 +43,7 @@ export function createLog({ level, format, name, to = 1 }: LogOptions): Log {
     if (dropped === 0) return;
     const count = dropped;
     dropped = 0;
-    logger.warn({ dropped: count }, `${count} log lines were dropped, because nobody read them fast enough`);
+    logger.error({ dropped: count }, `${count} log lines were dropped, because nobody read them fast enough`);
   });
 
   const unread = new AbortController();
@@ -54,7 +54,7 @@ export function createLog({ level, format, name, to = 1 }: LogOptions): Log {
     unread: unread.signal,
     async close() {
       if (unread.signal.aborted) return;
-      const taken = once(destination, 'close');
+      const taken = once(destination, 'close').catch(() => undefined);
       destination.end();
       await Promise.race([taken, sleep(CLOSE_TIMEOUT_MS)]);
       destination.destroy();
@@ -71,13 +71,14 @@ function makeNonBlocking(to: 1 | 2): void {
 }
 
 /**
- * People get the time, the sentence and what an error has to say. The line is made in place, not in a stream between,
- * where lines would wait uncounted.
+ * People get the time, the sentence and, of an error, the places that it went through. The line is made in place, not in
+ * a stream between, where lines would wait uncounted.
  */
 function prettyStream(destination: { write(line: string): unknown }, to: 1 | 2) {
   const pretty = prettyFactory({
     colorize: isatty(to) && process.env['NO_COLOR'] === undefined,
-    include: 'level,time,err',
+    include: 'level,time,stack',
+    customPrettifiers: { stack: (places) => `\n${places as string}` },
     translateTime: 'SYS:HH:MM:ss.l',
   });
   return { write: (line: string) => void destination.write(pretty(line)) };

@@ -33,13 +33,15 @@ function reverse(address: string): Promise<string[]> {
 
 /**
  * Compose answers `knock-client-3.knock_default` and Swarm `knock_client.3.<task id>.knock_default`: what the network's
- * name and the container's have in common is the project, and says nothing. Any other name stays as it is.
+ * name and the container's begin with is the project, and says nothing. Any other name stays as it is.
  */
 export function replicaName(reverseName: string): string {
   const [container = '', ...rest] = reverseName.split('.');
-  const project = rest.at(-1)?.split('_', 1)[0] ?? '';
-  for (const separator of ['-', '_']) {
-    if (project === '' || !container.startsWith(project + separator)) continue;
+  const network = rest.at(-1) ?? '';
+  // A project's name may hold underscores, too: the longest one that fits both is it.
+  for (let end = network.lastIndexOf('_'); end > 0; end = network.lastIndexOf('_', end - 1)) {
+    const project = network.slice(0, end);
+    if (!['-', '_'].some((separator) => container.startsWith(project + separator))) continue;
     const service = container.slice(project.length + 1);
     return rest.length > 1 ? `${service}-${rest[0]}` : service;
   }

@@ -4,7 +4,7 @@ import { LineCodec } from '@knock/shared/lines';
 import type { Logger } from '@knock/shared/log';
 
 import { type Answer, Connection } from './connection.ts';
-import { DialError, Dialler, orAborted } from './dialler.ts';
+import { DialError, Dialler } from './dialler.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { ClientSettings } from './settings.ts';
 import { inWords, type Verdict } from './verdict.ts';
@@ -114,14 +114,10 @@ export class Client {
     this.#stopped.signal.throwIfAborted();
     if (this.#connection?.open) return this.#connection;
     this.#connecting ??= this.#connect().finally(() => (this.#connecting = undefined));
-    const late = AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now())));
-    try {
-      return await orAborted(this.#connecting, AbortSignal.any([late, this.#stopped.signal]));
-    } catch (error) {
-      if (error instanceof DialError) throw error;
-      // The deadline came while the next try was waited for: the last try says why.
-      throw new DialError(this.#lastWhy ?? 'there was no time to connect', { worthAnotherTry: false });
-    }
+    const connection = await byDeadline(deadline, this.#connecting);
+    if (connection) return connection;
+    // The deadline came while the next try was waited for: the last try says why.
+    throw new DialError(this.#lastWhy ?? 'there was no time to connect', { worthAnotherTry: false });
   }
 
   async #connect(): Promise<Connection> {
@@ -141,9 +137,11 @@ export class Client {
       this.#logger.debug({ address: this.#connection.address }, `connected to ${this.#connection.address}`);
       return this.#connection;
     } catch (error) {
-      this.#lastWhy = (error as Error).message;
-      this.#logger.debug(this.#lastWhy);
-      throw error;
+      // What waits is told that it was called off; why it was is the signal's.
+      const why = (signal.aborted ? signal.reason : error) as DialError;
+      this.#lastWhy = why.message;
+      this.#logger.debug(why.message);
+      throw why;
     }
   }
 
@@ -161,4 +159,11 @@ export class Client {
  */
 function together(earlier: Verdict | undefined, latest: Verdict): Verdict {
   return earlier?.kind === 'unknown' && latest.kind !== 'replied' ? earlier : latest;
+}
+
+/** The promise's result; undefined at the deadline, on the clock of `performance.now()`. */
+async function byDeadline<Result>(deadline: number, promise: Promise<Result>): Promise<Result | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(resolve, Math.max(1, deadline - performance.now()), undefined);
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

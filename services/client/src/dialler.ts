@@ -109,7 +109,7 @@ export class Dialler {
 }
 
 /** The promise's result, or a rejection with the signal's reason if that comes first. */
-export async function orAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
+async function orAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason as Error);
   if (signal.aborted) abort();

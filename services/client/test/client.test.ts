@@ -161,6 +161,16 @@ test('sends nothing any more once it was stopped, even where it was still connec
   expect(heard).toBe(0);
 });
 
+test('says why nothing is sent, where it is stopped while it waits for its next try', async () => {
+  await using server = await scripted((socket) => socket.end(refusal('busy: come back later')));
+  const client = clientOf(server);
+  const sending = client.send('Hello');
+  await expect.poll(() => server.accepted).toBe(1);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  client.stop('told to stop');
+  expect((await sending).verdict).toEqual({ kind: 'not_sent', why: 'told to stop' });
+});
+
 test('survives a queue of two hundred thousand messages that nobody answers', async () => {
   await using server = await scripted(() => undefined);
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 300, DEADLINE_MS: 900 });
@@ -170,9 +180,9 @@ test('survives a queue of two hundred thousand messages that nobody answers', as
 
 test('counts the time for a reply from the writing of a message, not from its waiting', async () => {
   await using server = await scripted((socket) =>
-    socket.on('data', () => setTimeout(() => socket.write('heard\n'), 20)),
+    socket.on('data', () => setTimeout(() => socket.write('heard\n'), 60)),
   );
-  const client = clientOf(server, { PROTOCOL: 'text', REPLY_TIMEOUT_MS: 200 });
+  const client = clientOf(server, { PROTOCOL: 'text', REPLY_TIMEOUT_MS: 1000, DEADLINE_MS: 10_000 });
   const deliveries = await Promise.all(Array.from({ length: 20 }, () => client.send('x')));
   expect(deliveries.map(({ verdict }) => verdict.kind)).toEqual(deliveries.map(() => 'replied'));
 });

@@ -4,7 +4,7 @@ import type { ServerSettings } from './settings.ts';
 /** Descriptors that are not callers: the listener, the log, look-ups, callers that are being turned away. */
 const RESERVED_DESCRIPTORS = 128;
 
-/** Replies that wait for a caller to read before its next message is decoded: the high-water mark of its socket. */
+/** How many bytes of replies may wait for a caller to read; its next message is not decoded until all are gone. */
 export const MAX_UNSENT_BYTES = 65_536;
 
 export interface Machine {

@@ -80,7 +80,7 @@ export class WebConversation implements Owner {
     this.#feed = socket.listeners('data')[0] as (bytes: Buffer) => void;
     socket.removeAllListeners('data');
     for (const listener of socket.listeners('end')) {
-      if (!before.includes(listener)) socket.off('end', listener as () => void);
+      if (!before.includes(listener)) socket.off('end', listener);
     }
     // Its requests and responses would stop, start and end the socket as suits each of them alone.
     Object.assign(socket, { pause: () => socket, resume: () => socket, destroySoon: () => undefined });

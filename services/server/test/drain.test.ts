@@ -125,3 +125,47 @@ test('ends within a moment where nobody is connected', async () => {
   await server.server.close();
   expect(performance.now() - began).toBeLessThan(400);
 });
+
+test('answers all HTTP requests that were wholly read, and lets a slow reader have its whole reply', async () => {
+  const reply = 'x'.repeat(16 * 2 ** 20);
+  await using server = await start({
+    handler: async (message) => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return message === 'large' ? reply : message;
+    },
+  });
+  const post = (body: string) => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const [three, slow] = await Promise.all([server.dial(), server.dial()]);
+  slow.socket.pause();
+  slow.send(post('large'));
+  three.send(post('one') + post('two') + post('three'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const closing = server.server.close();
+  setTimeout(() => slow.socket.resume(), 400);
+  const answers = (await three.closed()).toString();
+  expect(answers.match(/HTTP\/1\.1 200 /g)).toHaveLength(3);
+  expect((await slow.closed()).length).toBeGreaterThan(reply.length);
+  await closing;
+});
+
+test('has every connection on the log before it is done, those that are cut off among them', async () => {
+  const server = await start({ DRAIN_TIMEOUT_MS: 300, handler: () => new Promise(() => undefined) });
+  const callers = await Promise.all(Array.from({ length: 30 }, () => server.dial()));
+  for (const caller of callers) caller.send(frame('stuck'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await server.server.close();
+  expect(server.lines.filter(({ reason }) => reason === 'drain_timeout')).toHaveLength(30);
+});
+
+test('does not wait for a newcomer that stays after it was told', async () => {
+  await using server = await start();
+  const began = performance.now();
+  const closing = server.server.close();
+  const [frames, silent] = await Promise.all([server.dial(), server.dial()]);
+  // They never close their side.
+  for (const { socket } of [frames, silent]) socket.removeAllListeners('end');
+  frames.send(frame('Hello'));
+  await closing;
+  expect(performance.now() - began).toBeLessThan(800);
+  for (const { socket } of [frames, silent]) socket.destroy();
+});

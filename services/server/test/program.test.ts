@@ -107,3 +107,29 @@ test('fills its name and the message into the reply that it is set to', async ()
   caller.end("it's $& {server}\n");
   expect((await caller.closed()).toString()).toMatch(/^\S+ heard it's \$& \{server\}\n$/);
 });
+
+test('closes no healthy caller when it goes on after a pause longer than its clocks', async () => {
+  await using program = new Program({ IDLE_TIMEOUT_MS: '500', MESSAGE_TIMEOUT_MS: '500', LOG_LEVEL: 'debug' });
+  const port = await program.port();
+  const [frames, text, http, half] = await Promise.all([1, 2, 3, 4].map(() => Dialled.to(port)));
+  const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+  frames!.send(frame('one'));
+  text!.send('one\n');
+  http!.send(get);
+  half!.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab');
+  await Promise.all([frames, text, http].map((caller) => caller!.until('hello from the server!')));
+  program.child.kill('SIGSTOP');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  // In time, while the server sleeps.
+  frames!.send(frame('two'));
+  text!.send('two\n');
+  http!.send(get);
+  half!.send('cd');
+  await new Promise((resolve) => setTimeout(resolve, 800));
+  program.child.kill('SIGCONT');
+  for (const caller of [frames, text, http]) {
+    await expect.poll(() => caller!.received.toString().match(/hello from the server!/g)?.length).toBe(2);
+  }
+  await half!.until('hello from the server!');
+  for (const caller of [frames, text, http, half]) caller!.socket.destroy();
+});

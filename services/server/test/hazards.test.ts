@@ -1,0 +1,173 @@
+/** What callers and handlers can do to a server, each found by somebody who tried. */
+import { expect, test } from 'vitest';
+
+import { type Dialled, frame } from './dialled.ts';
+import { start } from './test-server.ts';
+
+const post = (body: string, headers = '') =>
+  `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
+
+const slowly = (ms: number) => async (message: string) => {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return message;
+};
+
+/** Sends a byte now and then, until the connection ends or the test stops it. */
+function drip(caller: Dialled, byte: string, everyMs: number): Disposable {
+  const timer = setInterval(() => caller.socket.writable && caller.send(byte), everyMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+test('holds no more requests than it was sent in a piece, however many a caller sends at once', async () => {
+  await using server = await start({ handler: slowly(20) });
+  const flood = await server.dial();
+  const before = process.memoryUsage().heapUsed;
+  flood.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(200_000));
+  await flood.until('HTTP/1.1 200 ');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const began = performance.now();
+  await server.expectWell();
+  expect(performance.now() - began).toBeLessThan(500);
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 * 2 ** 20);
+  flood.socket.destroy();
+  await server.expectWell();
+});
+
+test.each([
+  ['nothing', () => undefined],
+  ['a number', () => 42],
+  ['a promise of nothing', () => Promise.resolve()],
+  [
+    'an object that is no error, thrown',
+    () => {
+      throw Object.create(null);
+    },
+  ],
+  // oxlint-disable-next-line unicorn/no-thenable
+  ['something that calls back at once', () => ({ then: (resolve: (value: number) => void) => resolve(1) })],
+])('says failed, and harms nobody, where the handler answers with %s', async (_what, handler) => {
+  await using server = await start({
+    handler: (message) => (message === 'well?' ? message : (handler() as unknown as string)),
+  });
+  const many = Buffer.concat(Array.from({ length: 5000 }, () => frame('x')));
+  const answers = await server.exchange(many);
+  expect(answers.match(/failed: /g)).toHaveLength(5000);
+  expect(await server.exchange(post('x', 'Connection: close\r\n'))).toContain('HTTP/1.1 500 ');
+  await server.expectWell();
+});
+
+test('logs a handler that fails once for each connection, on one line, without the control characters of its error', async () => {
+  await using server = await start({
+    LOG_LEVEL: 'info',
+    handler: () => {
+      throw new Error('bad \u001b[2J\nINFO: forged');
+    },
+  });
+  await server.exchange(Buffer.concat(Array.from({ length: 100 }, () => frame('x'))));
+  await server.expectReasons('done');
+  const failures = server.lines.filter(({ msg }) => msg.includes('the handler failed'));
+  expect(failures.map(({ msg }) => msg)).toEqual([
+    'the handler failed for localhost: Error: bad \\u{1b}[2J\\nINFO: forged',
+  ]);
+  expect(failures[0]!['stack']).toMatch(/^ {4}at /);
+});
+
+test('cannot be held by a caller that sends bytes instead of reading its replies', async () => {
+  const reply = 'x'.repeat(2 ** 20);
+  await using server = await start({ WRITE_TIMEOUT_MS: 200, handler: () => reply });
+  const frames = await server.dial();
+  frames.socket.pause();
+  frames.send(Buffer.alloc(4 * 64));
+  const http = await server.dial();
+  http.socket.pause();
+  http.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(64));
+  using _one = drip(frames, '\0', 50);
+  using _two = drip(http, 'G', 50);
+  await server.expectReasons('write_timeout', 'write_timeout');
+});
+
+test('gives a handler its whole time, though the caller had to read a reply before', async () => {
+  await using server = await start({ WRITE_TIMEOUT_MS: 100, handler: slowly(400) });
+  const answers = await server.exchange(post('one') + post('two', 'Connection: close\r\n'));
+  expect(answers.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
+});
+
+test('gives a second request its own time, and no more, though the first is still being handled', async () => {
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 200, handler: slowly(400) });
+  const caller = await server.dial();
+  caller.send(post('one') + 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
+  using _drip = drip(caller, 'x', 50);
+  const began = performance.now();
+  const answers = (await caller.closed()).toString();
+  expect(answers).toContain('HTTP/1.1 200 ');
+  expect(answers).toContain('HTTP/1.1 408 ');
+  expect(performance.now() - began).toBeLessThan(1000);
+});
+
+test('is not held by line ends between requests', async () => {
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 200, IDLE_TIMEOUT_MS: 300 });
+  const caller = await server.dial();
+  caller.send(post('one'));
+  await caller.until('hello');
+  using _drip = drip(caller, '\r\n', 50);
+  await server.expectReasons('message_timeout');
+});
+
+test('with ACCEPT=once does not take a caller for served that was only told it was too slow', async () => {
+  await using server = await start({ ACCEPT: 'once', MESSAGE_TIMEOUT_MS: 100 });
+  const slow = await server.dial();
+  slow.send('GET / HT');
+  await slow.until('HTTP/1.1 408 ');
+  slow.end();
+  await server.expectReasons('message_timeout');
+  expect(await server.exchange('Hello, server')).toBe('hello from the server!');
+});
+
+test('the last reply arrives, though the caller goes on sending behind its last request', async () => {
+  await using server = await start();
+  for (let run = 0; run < 20; run += 1) {
+    const caller = await server.dial();
+    caller.send(post('one', 'Connection: close\r\n'));
+    caller.end(Buffer.alloc(64 * 1024, 'x'));
+    expect.soft((await caller.closed()).toString()).toContain('hello from the server!');
+    expect.soft(caller.error).toBeUndefined();
+  }
+});
+
+test('answers a whole request before it refuses what follows, wherever the bytes are cut', async () => {
+  await using server = await start();
+  const bytes = Buffer.concat([Buffer.from(post('one')), frame('no HTTP')]);
+  for (let cut = 1; cut < bytes.length; cut += 1) {
+    const caller = await server.dial();
+    caller.send(bytes.subarray(0, cut));
+    await new Promise(setImmediate);
+    caller.end(bytes.subarray(cut));
+    expect.soft((await caller.closed()).toString(), `cut at ${cut}`).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 /);
+  }
+});
+
+test('refuses a tunnel in its turn, and an expectation that it cannot meet', async () => {
+  await using server = await start();
+  const tunnel = await server.exchange(`${post('one')}CONNECT /x HTTP/1.1\r\nHost: a\r\n\r\n`);
+  expect(tunnel).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 405 /);
+  const expectation = await server.exchange(post('one', 'Expect: banana\r\nConnection: close\r\n'));
+  expect(expectation).toContain('HTTP/1.1 417 ');
+  const goOn = await server.exchange(post('one', 'Expect: 100-continue\r\nConnection: close\r\n'));
+  expect(goOn).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+});
+
+test('takes a path for a path, though it begins with two slashes', async () => {
+  await using server = await start();
+  const answer = await server.exchange('GET //localhost/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  expect(answer).toContain('HTTP/1.1 404 ');
+});
+
+test('answers the probes of its own machine, however many silent callers are turned away', async () => {
+  await using server = await start({ MAX_CONNECTIONS: 1 });
+  const inside = await server.dial();
+  inside.send(frame('here'));
+  await inside.until('hello');
+  const silent = await Promise.all(Array.from({ length: 40 }, () => server.dial()));
+  expect(await server.exchange('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 200 ');
+  for (const caller of [...silent, inside]) caller.socket.destroy();
+});
