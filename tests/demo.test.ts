@@ -28,9 +28,7 @@ test('in the demo as it is shipped, the log is made of sentences that say who sp
   await expect.poll(() => demo.compose('logs', '--no-log-prefix', 'client'), { timeout: 5000 }).toMatch(greeting);
   const log = await demo.compose('logs', '--no-log-prefix', 'server');
   expect(log).toMatch(/INFO: server-1 listens on port 12000: /);
-  expect(log).toMatch(
-    /INFO: client-1 said "Hello, server" and got "hello from the server!" \(frames, 17 B in, 26 B out/,
-  );
+  expect(log).toMatch(/INFO: client-1 said "Hello, server", got "hello from the server!" \(frames, \d+ ms\)/);
 });
 
 test('ten client replicas get their replies, and each says who it is', async () => {

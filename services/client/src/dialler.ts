@@ -80,7 +80,7 @@ export class Dialler {
     // A look-up cannot be called off: one that hangs is waited for again, not asked once more.
     this.#lookUp ??= lookup(SERVER_HOST, { all: true }).finally(() => (this.#lookUp = undefined));
     const addresses = shuffle(await orAborted(this.#lookUp, signal));
-    const share = CONNECT_TIMEOUT_MS / addresses.length;
+    const share = Math.ceil(CONNECT_TIMEOUT_MS / addresses.length);
     const failures: NodeJS.ErrnoException[] = [];
     for (const { address } of addresses) {
       try {

@@ -165,7 +165,7 @@ test('says why nothing is sent, where it is stopped while it waits for its next 
   await using server = await scripted((socket) => socket.end(refusal('busy: come back later')));
   const client = clientOf(server);
   const sending = client.send('Hello');
-  await expect.poll(() => server.accepted).toBe(1);
+  await expect.poll(() => server.accepted).toBeGreaterThan(0);
   await new Promise((resolve) => setTimeout(resolve, 5));
   client.stop('told to stop');
   expect((await sending).verdict).toEqual({ kind: 'not_sent', why: 'told to stop' });
@@ -316,6 +316,16 @@ test('says not sent for a text that cannot be sent at all, at once', async () =>
     why: expect.stringContaining('surrogate'),
   });
   expect((await client.send('good')).verdict.kind).toBe('replied');
+});
+
+test('finds the server behind a name of several addresses, of which not all have one', async () => {
+  await using server = await scripted(echo);
+  // Where `localhost` is ::1 as well, nobody listens there; and the time for each address is no whole number.
+  const client = clientOf(server, { SERVER_HOST: 'localhost', CONNECT_TIMEOUT_MS: 333 });
+  for (let n = 0; n < 10; n += 1) {
+    expect((await client.send('Hello')).verdict).toEqual({ kind: 'replied', reply: 'Hello' });
+    client.hangUp();
+  }
 });
 
 test('connects again after it has hung up', async () => {
