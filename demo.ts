@@ -1,6 +1,7 @@
 /** The demo without Docker: the same server and three clients as programs of this machine, with the output of Compose. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const CLIENTS = ['client-1', 'client-2', 'client-3'];
@@ -8,10 +9,11 @@ const LABEL_WIDTH = 9;
 const port = process.env['KNOCK_PORT'] ?? '12000';
 
 const running: ChildProcess[] = [];
+const told = new Set<ChildProcess>();
 
 /** Detached: Ctrl-C in a terminal signals the whole group, and a program that hears it twice ends without draining. */
 function start(name: string, main: string): ChildProcess {
-  const child = spawn(process.execPath, [new URL(main, import.meta.url).pathname], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, main)], {
     env: { LOG_FORMAT: 'pretty', ...process.env, NAME: name, PORT: port, SERVER_PORT: port },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -23,15 +25,22 @@ function start(name: string, main: string): ChildProcess {
   return child;
 }
 
-function stop(signal: NodeJS.Signals): void {
-  for (const child of running) child.kill(signal);
+function tell(children: Iterable<ChildProcess>, signal: NodeJS.Signals): void {
+  for (const child of children) {
+    told.add(child);
+    child.kill(signal);
+  }
 }
 
-process.on('SIGINT', stop);
-process.on('SIGTERM', stop);
-process.on('SIGHUP', stop);
+/** Each is told once, since a second signal means at once. */
+function end(): void {
+  const untold = running.filter((child) => !told.has(child));
+  tell(untold, 'SIGTERM');
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => tell(running, signal));
 // Whoever read the output has gone (`pnpm demo | head`).
-process.stdout.on('error', () => stop('SIGTERM'));
+process.stdout.on('error', end);
 
 const server = start('server-1', 'services/server/src/main.ts');
 server.stdout!.once('data', () => {
@@ -39,5 +48,5 @@ server.stdout!.once('data', () => {
 });
 // Without the server there is nothing to see.
 const [serverCode] = await once(server, 'close');
-stop('SIGTERM');
+end();
 process.exitCode = serverCode ?? 1;

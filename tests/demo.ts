@@ -1,11 +1,12 @@
 /** The demo as `docker compose up` runs it: the real Compose file and images, under a name and on a port of its own. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { DockerComposeEnvironment, type StartedDockerComposeEnvironment } from 'testcontainers';
 
-const ROOT = new URL('..', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '..');
 const FILES = ['docker-compose.yml', 'tests/compose.images.yml'];
 const run = promisify(execFile);
 

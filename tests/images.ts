@@ -1,22 +1,23 @@
 /** Builds the images once, as a user does, before any test of the containers runs; and the server that records. */
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { build } from 'rolldown';
 
-const ROOT = new URL('..', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '..');
 
 export async function setup(): Promise<void> {
   await Promise.all([
     promisify(execFile)('docker', ['compose', 'build', '--quiet'], { cwd: ROOT }),
     build({
-      input: `${ROOT}services/server/src/main.ts`,
+      input: `${ROOT}/services/server/src/main.ts`,
       platform: 'node',
-      output: { file: `${ROOT}.build/recording/main.mjs`, format: 'esm' },
+      output: { file: `${ROOT}/.build/recording/main.mjs`, format: 'esm' },
       plugins: [
         {
           name: 'recording handler',
-          resolveId: (id) => (id === './handler.ts' ? `${ROOT}tests/recording/handler.ts` : undefined),
+          resolveId: (id) => (id === './handler.ts' ? `${ROOT}/tests/recording/handler.ts` : undefined),
         },
       ],
     }),

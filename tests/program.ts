@@ -1,10 +1,11 @@
 /** A program that a test runs, and that ends with its test. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import { vi } from 'vitest';
 
-const ROOT = new URL('..', import.meta.url).pathname;
+const ROOT = join(import.meta.dirname, '..');
 const PATIENCE_MS = 10_000;
 
 /** What a program has left behind. */

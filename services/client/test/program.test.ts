@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
 import { frame, onMessage, refusal, type Scripted, scripted } from './scripted-server.ts';
 
-const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
+const MAIN = join(import.meta.dirname, '../src/main.ts');
 
 interface Run {
   code: unknown;

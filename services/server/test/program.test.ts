@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
 import { Dialled, frame } from './dialled.ts';
 
-const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
+const MAIN = join(import.meta.dirname, '../src/main.ts');
 
 /** The server as a program of its own. */
 class Program implements AsyncDisposable {
