@@ -1,5 +1,5 @@
 /** One connection to the server: messages go out without waiting for one another, answers come back in their order. */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
 import { type Codec, CodecError, GOAWAY, Refusal, type Said } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
@@ -45,21 +45,6 @@ const FATAL_REFUSALS = ['too_large', 'bad_frame', 'timeout'];
 
 /** How long a server that was told goodbye may take to close its side. */
 const LINGER_MS = 1000;
-
-/** Connects. Rejects with the system's error, or with that of the signal. */
-export async function openSocket(address: string, port: number, signal: AbortSignal): Promise<Socket> {
-  const socket = connect({ host: address, port, noDelay: true, allowHalfOpen: true, signal });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  socket.once('connect', resolve);
-  socket.once('error', reject);
-  await promise;
-  // A connect to a port of this machine on which nobody listens can meet itself in the middle, and be its own server.
-  if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
-    socket.destroy();
-    throw Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' });
-  }
-  return socket;
-}
 
 /**
  * Takes messages while it is `open`. When it hangs up it is `leaving`, and still hears the answers to what it has sent.

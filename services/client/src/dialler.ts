@@ -1,10 +1,9 @@
 /** Finds the server: looks its name up, tries its addresses, and waits between failures. */
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { openSocket } from './connection.ts';
 import type { ClientSettings } from './settings.ts';
 
 type DialSettings = Pick<ClientSettings, 'SERVER_HOST' | 'SERVER_PORT' | 'CONNECT_TIMEOUT_MS'>;
@@ -106,6 +105,21 @@ export class Dialler {
     const sentence = sentences[kind] ?? `no connection to ${place}: ${message}`;
     return new DialError(sentence, { worthAnotherTry: WORTH_ANOTHER_TRY.has(kind) });
   }
+}
+
+/** Connects. Rejects with the system's error, or with that of the signal. */
+async function openSocket(address: string, port: number, signal: AbortSignal): Promise<Socket> {
+  const socket = connect({ host: address, port, noDelay: true, allowHalfOpen: true, signal });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.once('connect', resolve);
+  socket.once('error', reject);
+  await promise;
+  // A connect to a port of this machine on which nobody listens can meet itself in the middle, and be its own server.
+  if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
+    socket.destroy();
+    throw Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' });
+  }
+  return socket;
 }
 
 /** The promise's result, or a rejection with the signal's reason if that comes first. */

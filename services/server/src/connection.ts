@@ -5,31 +5,10 @@ import { Readable } from 'node:stream';
 import { sampleText } from '@knock/shared/text-sample';
 
 import { Clock } from './clock.ts';
+import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import type { Language } from './detect.ts';
 import type { Caller } from './handler.ts';
 import type { ServerSettings } from './settings.ts';
-
-/** Why a connection ended. Each ends for exactly one of these. */
-export type CloseReason =
-  | 'done'
-  | 'caller_left'
-  | 'cut_short'
-  | 'first_byte_timeout'
-  | 'message_timeout'
-  | 'idle_timeout'
-  | 'write_timeout'
-  | 'handler_timeout'
-  | 'too_large'
-  | 'bad_frame'
-  | 'unknown_language'
-  | 'tls'
-  | 'busy'
-  | 'drained'
-  | 'drain_timeout'
-  | 'error';
-
-/** A clock's reason is the close reason to which it leads. */
-export type TimeoutReason = Extract<CloseReason, `${string}_timeout`>;
 
 /** Whoever speaks with the caller now: the door first, then a conversation in the caller's language. */
 export interface Owner {

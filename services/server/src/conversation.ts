@@ -9,8 +9,9 @@ import type { Logger } from '@knock/shared/log';
 
 import { MAX_UNSENT_BYTES } from './capacity.ts';
 import { Clock } from './clock.ts';
+import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logExchange, logFailure, logRead } from './connection-log.ts';
-import { callerOf, type CloseReason, type Connection, type Owner, type TimeoutReason } from './connection.ts';
+import { callerOf, type Connection, type Owner } from './connection.ts';
 import type { Caller, Handler } from './handler.ts';
 import { replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';

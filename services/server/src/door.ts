@@ -2,8 +2,9 @@
 import type { Logger } from '@knock/shared/log';
 
 import { Clock } from './clock.ts';
+import type { TimeoutReason } from './close-reason.ts';
 import { logRead } from './connection-log.ts';
-import type { Connection, Owner, TimeoutReason } from './connection.ts';
+import type { Connection, Owner } from './connection.ts';
 import { detect, type Language, type NotYet } from './detect.ts';
 import { plainResponse } from './plain-response.ts';
 import type { ServerSettings } from './settings.ts';

@@ -7,6 +7,7 @@ import { FrameCodec } from '@knock/shared/frames';
 import { LineCodec } from '@knock/shared/lines';
 import type { Logger } from '@knock/shared/log';
 
+import { Admission, type TurnedAway } from './admission.ts';
 import { logConnection, logStrangeBytes } from './connection-log.ts';
 import { Connection } from './connection.ts';
 import { Conversation } from './conversation.ts';
@@ -22,22 +23,10 @@ export interface ServerOptions {
   logger: Logger;
 }
 
-/** How many callers that are turned away are told so at once; any others are closed without a word. */
-const MAX_TURNED_AWAY = 32;
-/** How long a caller that is turned away is looked at, to tell it in its own language. */
-const TURNED_AWAY_MS = 1500;
 /** How long newcomers are still told that the server leaves, so that nobody in the accept queue is reset. */
 const LAST_CALL_MS = 200;
 
-/** Why a caller is not served. */
-interface TurnedAway {
-  reason: 'busy' | 'drained';
-  sentence: string;
-}
-
 const NOTHING = Buffer.alloc(0);
-
-const LEAVING: TurnedAway = { reason: 'drained', sentence: 'the server is leaving; try again, another one may answer' };
 
 /** Listens when it resolves. Rejects with the system's error where the address cannot be had. */
 export async function startServer(options: ServerOptions): Promise<Server> {
@@ -54,8 +43,7 @@ export class Server {
   readonly #logger: Logger;
   readonly #names = new Names();
   readonly #web: Web;
-  readonly #connections = new Set<Connection>();
-  readonly #turnedAway = new Map<Connection, TurnedAway>();
+  readonly #admission: Admission;
   #end!: () => void;
   #listening = false;
   #lastId = 0;
@@ -67,12 +55,13 @@ export class Server {
     this.#settings = settings;
     this.#handler = handler;
     this.#logger = logger;
+    this.#admission = new Admission(settings.MAX_CONNECTIONS);
     this.#web = new Web({
       settings,
       handler,
       logger,
-      turnedAway: (connection) => this.#turnedAway.get(connection)?.sentence,
-      ready: () => !this.#leaving && !this.#full,
+      turnedAway: (connection) => this.#admission.whyNot(connection)?.sentence,
+      ready: () => this.#admission.ready,
       served: (connection) => this.#choose(connection),
     });
     this.#web.server.on('connection', (socket) => this.#admit(socket));
@@ -101,74 +90,46 @@ export class Server {
 
   #leave(): void {
     this.#leaving = true;
+    this.#admission.close();
     this.#logDraining('open');
-    for (const connection of this.#connections) this.#letGo(connection);
+    for (const connection of this.#admission.connections) letGo(connection);
     setTimeout(() => {
       // After the reads of this turn, among which are the callers that wait to be accepted: closing resets them.
       setImmediate(() => this.#stopListening());
     }, LAST_CALL_MS);
     setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy('drain_timeout');
+      for (const connection of this.#admission.connections) connection.destroy('drain_timeout');
     }, this.#settings.DRAIN_TIMEOUT_MS).unref();
   }
 
   #stopListening(): void {
     this.#web.stopListening();
     this.#listening = false;
-    if (this.#leaving && this.#connections.size > 0) this.#logDraining('still being served');
+    if (this.#leaving && this.#admission.connections.length > 0) this.#logDraining('still being served');
     this.#endIfOver();
   }
 
   #endIfOver(): void {
-    if (!this.#listening && this.#connections.size === 0) this.#end();
+    if (!this.#listening && this.#admission.connections.length === 0) this.#end();
   }
 
   #logDraining(state: string): void {
-    const connections = this.#connections.size;
+    const connections = this.#admission.connections.length;
     this.#logger.info(
       { connections },
       `draining: ${connections} ${connections === 1 ? 'connection is' : 'connections are'} ${state}`,
     );
   }
 
-  get #full(): boolean {
-    return this.#connections.size - this.#turnedAway.size >= this.#settings.MAX_CONNECTIONS;
-  }
-
   #admit(socket: Socket): void {
     const connection = new Connection(++this.#lastId, socket, this.#settings);
     socket.once('close', () => this.#forget(connection));
-    const turnedAway = this.#reasonToTurnAway();
-    this.#connections.add(connection);
-    if (turnedAway) this.#turnAway(connection, turnedAway);
+    this.#admission.admit(connection);
     if (connection.ending) return;
     this.#names.tell(connection);
     const found = (sight: Sight) => this.#receive(connection, sight);
     new Door(connection, { settings: this.#settings, logger: this.#logger, found }).open();
-    if (this.#leaving) this.#letGo(connection);
-  }
-
-  #letGo(connection: Connection): void {
-    connection.hurry();
-    connection.owner?.drain();
-  }
-
-  #reasonToTurnAway(): TurnedAway | undefined {
-    if (this.#leaving || this.#chosen) return LEAVING;
-    if (!this.#full) return undefined;
-    const { MAX_CONNECTIONS } = this.#settings;
-    return { reason: 'busy', sentence: `the server serves ${MAX_CONNECTIONS} callers, its limit; try again soon` };
-  }
-
-  #turnAway(connection: Connection, turnedAway: TurnedAway): void {
-    this.#turnedAway.set(connection, turnedAway);
-    // A health check comes from this very machine, and must be heard however many stand before the door.
-    if (this.#turnedAway.size > MAX_TURNED_AWAY && !isLoopback(connection.address)) {
-      connection.destroy(turnedAway.reason);
-      return;
-    }
-    const timer = setTimeout(() => connection.finish(turnedAway.reason), TURNED_AWAY_MS);
-    connection.socket.once('close', () => clearTimeout(timer));
+    if (this.#leaving) letGo(connection);
   }
 
   /** The door knows the language now, and has let go of the socket. */
@@ -182,6 +143,7 @@ export class Server {
     } else {
       this.#converse(connection, this.#codecFor(language), { head, ended });
     }
+    if (this.#leaving && !connection.ending) letGo(connection);
   }
 
   #codecFor(language: 'frames' | 'text'): Codec<string> {
@@ -191,7 +153,7 @@ export class Server {
   }
 
   #converse(connection: Connection, codec: Codec<string>, beginning: { head: Buffer; ended: boolean }): void {
-    const turnedAway = this.#turnedAway.get(connection);
+    const turnedAway = this.#admission.whyNot(connection);
     if (turnedAway) {
       this.#tell(connection, codec, turnedAway);
       return;
@@ -204,7 +166,6 @@ export class Server {
       logger: this.#logger,
     });
     conversation.begin(beginning);
-    if (this.#leaving) conversation.drain();
   }
 
   /** A server that leaves says goaway where the language has a word for it, else that it is busy. */
@@ -216,24 +177,21 @@ export class Server {
 
   /** With `ACCEPT=once` the first caller that says something is served, and at that moment nobody else is. */
   #choose(connection: Connection): void {
-    if (this.#settings.ACCEPT === 'forever' || this.#chosen || this.#turnedAway.has(connection)) return;
+    if (this.#settings.ACCEPT === 'forever' || this.#chosen || this.#admission.whyNot(connection)) return;
     this.#chosen = connection;
     this.#stopListening();
-    for (const other of this.#connections) {
-      if (other === connection || this.#turnedAway.has(other)) continue;
-      this.#turnAway(other, LEAVING);
-      this.#letGo(other);
-    }
+    for (const other of this.#admission.closeBehind(connection)) letGo(other);
   }
 
   #forget(connection: Connection): void {
-    this.#connections.delete(connection);
-    this.#turnedAway.delete(connection);
+    this.#admission.forget(connection);
     logConnection(this.#logger, connection);
     this.#endIfOver();
   }
 }
 
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1';
+/** Ends when it has answered what was wholly heard, and lingers no longer than it has to. */
+function letGo(connection: Connection): void {
+  connection.hurry();
+  connection.owner?.drain();
 }

@@ -11,8 +11,9 @@ import type { Socket } from 'node:net';
 import type { Logger } from '@knock/shared/log';
 import { Unread } from '@knock/shared/unread';
 
+import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logRead } from './connection-log.ts';
-import type { CloseReason, Connection, Owner, TimeoutReason } from './connection.ts';
+import type { Connection, Owner } from './connection.ts';
 import { plainResponse } from './plain-response.ts';
 import type { ServerSettings } from './settings.ts';
 

@@ -2,7 +2,7 @@
 import { pino } from 'pino';
 import { expect } from 'vitest';
 
-import type { CloseReason } from '../src/connection.ts';
+import type { CloseReason } from '../src/close-reason.ts';
 import { createHandler, type Handler } from '../src/handler.ts';
 import { type Server, startServer } from '../src/server.ts';
 import { serverSettings, type ServerSettings } from '../src/settings.ts';

@@ -1,0 +1,87 @@
+/** Who comes in: callers above the limit, and callers of a server that leaves, are not served, but they are told so. */
+import type { Connection } from './connection.ts';
+
+/** Why a caller is not served. */
+export interface TurnedAway {
+  reason: 'busy' | 'drained';
+  sentence: string;
+}
+
+/** How many are told so at once; any others are closed without a word. */
+const MAX_TURNED_AWAY = 32;
+/** How long a caller is looked at, to tell it in its own language. */
+const LOOK_MS = 1500;
+
+const LEAVING: TurnedAway = { reason: 'drained', sentence: 'the server is leaving; try again, another one may answer' };
+
+export class Admission {
+  readonly #maxConnections: number;
+  readonly #inside = new Set<Connection>();
+  readonly #turnedAway = new Map<Connection, TurnedAway>();
+  #closed = false;
+
+  constructor(maxConnections: number) {
+    this.#maxConnections = maxConnections;
+  }
+
+  /** Every connection that is open, those that are turned away among them. */
+  get connections(): Connection[] {
+    return [...this.#inside, ...this.#turnedAway.keys()];
+  }
+
+  /** Whether a new caller would be served. */
+  get ready(): boolean {
+    return !this.#closed && this.#inside.size < this.#maxConnections;
+  }
+
+  /** Takes a new caller in, or turns it away: then it may be ending already. */
+  admit(connection: Connection): void {
+    if (this.ready) this.#inside.add(connection);
+    else if (this.#closed) this.#turnAway(connection, LEAVING);
+    else {
+      const sentence = `the server serves ${this.#maxConnections} callers, its limit; try again soon`;
+      this.#turnAway(connection, { reason: 'busy', sentence });
+    }
+  }
+
+  /** From now on whoever comes is told that the server leaves. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** From now on only this caller is served. The others are returned, since they have to be let go. */
+  closeBehind(chosen: Connection): Connection[] {
+    this.close();
+    const others = [...this.#inside].filter((connection) => connection !== chosen);
+    for (const connection of others) {
+      this.#inside.delete(connection);
+      this.#turnAway(connection, LEAVING);
+    }
+    return others;
+  }
+
+  /** Why this caller is not served; undefined: it is. */
+  whyNot(connection: Connection): TurnedAway | undefined {
+    return this.#turnedAway.get(connection);
+  }
+
+  forget(connection: Connection): void {
+    this.#inside.delete(connection);
+    this.#turnedAway.delete(connection);
+  }
+
+  #turnAway(connection: Connection, turnedAway: TurnedAway): void {
+    this.#turnedAway.set(connection, turnedAway);
+    // A health check comes from this very machine, and must be heard however many stand before the door.
+    if (this.#turnedAway.size > MAX_TURNED_AWAY && !isLoopback(connection.address)) {
+      connection.destroy(turnedAway.reason);
+      return;
+    }
+    const timer = setTimeout(() => connection.finish(turnedAway.reason), LOOK_MS);
+    connection.socket.once('close', () => clearTimeout(timer));
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}
