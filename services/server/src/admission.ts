@@ -29,14 +29,15 @@ export class Admission {
     return [...this.#inside, ...this.#turnedAway.keys()];
   }
 
-  /** Whether a new caller would be served. */
-  get ready(): boolean {
-    return !this.#closed && this.#inside.size < this.#maxConnections;
+  /** Whether a new caller would be served; the one who asks takes no place. */
+  isReady(asker?: Connection): boolean {
+    const others = this.#inside.size - (asker && this.#inside.has(asker) ? 1 : 0);
+    return !this.#closed && others < this.#maxConnections;
   }
 
   /** Takes a new caller in, or turns it away: then it may be ending already. */
   admit(connection: Connection): void {
-    if (this.ready) this.#inside.add(connection);
+    if (this.isReady()) this.#inside.add(connection);
     else if (this.#closed) this.#turnAway(connection, LEAVING);
     else {
       const sentence = `the server serves ${this.#maxConnections} callers, its limit; try again soon`;
@@ -77,7 +78,8 @@ export class Admission {
       connection.destroy(turnedAway.reason);
       return;
     }
-    const timer = setTimeout(() => connection.finish(turnedAway.reason), LOOK_MS);
+    const { reason, sentence } = turnedAway;
+    const timer = setTimeout(() => connection.owner?.leave(reason, `busy: ${sentence}`), LOOK_MS);
     connection.socket.once('close', () => clearTimeout(timer));
   }
 }

@@ -16,6 +16,8 @@ export interface Owner {
   timeUp(reason: TimeoutReason): void;
   /** The server leaves: answer what was wholly heard, then end. */
   drain(): void;
+  /** The caller is given up before it was served: end, and say so where its language is known. */
+  leave(reason: CloseReason, sentence: string): void;
   /** The connection ends, or gets another owner: listen and wait for nothing any more. */
   release(): void;
 }

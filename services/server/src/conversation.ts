@@ -77,6 +77,10 @@ export class Conversation implements Owner {
     if (!this.#busyWith) this.#converse();
   }
 
+  leave(reason: CloseReason): void {
+    this.#leave(reason);
+  }
+
   release(): void {
     const { socket } = this.#connection;
     this.#quiet.stop();
@@ -151,8 +155,9 @@ export class Conversation implements Owner {
   #refuseFault(error: unknown): void {
     if (!(error instanceof CodecError)) throw error;
     const refusal = new Refusal(error.code, error.message);
-    if (error.fatal) this.#refuse(this.#heardAll ? 'cut_short' : (error.code as 'too_large' | 'bad_frame'), refusal);
-    else this.#sendRefusal(refusal);
+    if (!error.fatal) this.#sendRefusal(refusal);
+    else if (this.#heardAll && error.code === 'bad_frame') this.#refuse('cut_short', refusal);
+    else this.#refuse(error.code as 'too_large' | 'bad_frame', refusal);
   }
 
   #hear(message: string): void {

@@ -2,7 +2,7 @@
 import type { Logger } from '@knock/shared/log';
 
 import { Clock } from './clock.ts';
-import type { TimeoutReason } from './close-reason.ts';
+import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logRead } from './connection-log.ts';
 import type { Connection, Owner } from './connection.ts';
 import { detect, type Language, type NotYet } from './detect.ts';
@@ -52,7 +52,7 @@ export class Door implements Owner {
   timeUp(reason: TimeoutReason): void {
     const { MESSAGE_TIMEOUT_MS } = this.#options.settings;
     const lastWords = plainResponse(408, `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte`);
-    if (reason === 'drain_timeout') this.#connection.finish('drained');
+    if (reason === 'drain_timeout') this.leave('drained', 'the server is leaving; send this again');
     else this.#connection.finish(reason, this.#sight === 'looks_like_http' ? lastWords : undefined);
   }
 
@@ -62,6 +62,10 @@ export class Door implements Owner {
     const inQuiet = this.#sight === 'could_be_http';
     const left = inQuiet ? this.#options.settings.QUIET_MS : openedAt + LAST_CALL_MS - performance.now();
     clock.start('drain_timeout', Math.max(1, left));
+  }
+
+  leave(reason: CloseReason, sentence: string): void {
+    this.#connection.finish(reason, this.#sight === 'looks_like_http' ? plainResponse(503, sentence) : undefined);
   }
 
   release(): void {

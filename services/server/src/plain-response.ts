@@ -9,6 +9,7 @@ export function plainResponse(status: number, sentence: string): string {
     'Content-Type: text/plain; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
+    ...(status === 503 ? ['Retry-After: 1'] : []),
   ];
   return `${head.join('\r\n')}\r\n\r\n${body}`;
 }

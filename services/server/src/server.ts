@@ -61,7 +61,7 @@ export class Server {
       handler,
       logger,
       turnedAway: (connection) => this.#admission.whyNot(connection)?.sentence,
-      ready: () => this.#admission.ready,
+      ready: (asker) => this.#admission.isReady(asker),
       served: (connection) => this.#choose(connection),
     });
     this.#web.server.on('connection', (socket) => this.#admit(socket));

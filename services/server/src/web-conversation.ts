@@ -2,8 +2,9 @@
  * A conversation over HTTP. Node's own server parses the requests and writes the responses; when it reads, how much of it,
  * and when the connection ends is decided here, by the same clocks and rules as for frames and text.
  *
- * Node would parse as many requests as come, whether they are answered or not, and would end or keep the connection by
- * clocks of its own. So it is handed the bytes in small pieces, and none while a request waits for its answer.
+ * Left alone, Node would parse as many requests as come, whether they are answered or not, and would end or keep the
+ * connection by clocks of its own. So it is handed the bytes of one request, up to its very end, and then none until
+ * that request is answered.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -14,7 +15,9 @@ import { Unread } from '@knock/shared/unread';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logRead } from './connection-log.ts';
 import type { Connection, Owner } from './connection.ts';
+import { MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import { plainResponse } from './plain-response.ts';
+import { requestPiece, skipEmptyLines } from './request-piece.ts';
 import type { ServerSettings } from './settings.ts';
 
 /** What a request is answered. */
@@ -38,6 +41,7 @@ export interface WebConversationOptions {
   route: (request: IncomingMessage, body: Unread) => Promise<Answer>;
 }
 
+/** A request whose head was parsed. */
 interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
@@ -51,17 +55,16 @@ export interface Fault {
   sentence: string;
 }
 
-/** How much Node is handed at a time: no more than some fifty of the smallest requests, which is what it may hold. */
-const PIECE_BYTES = 1024;
-
 export class WebConversation implements Owner {
   readonly #connection: Connection;
   readonly #options: WebConversationOptions;
-  readonly #unfed: Unread;
-  /** Requests that Node has parsed the heads of; the first one is being served. */
-  readonly #exchanges: Exchange[] = [];
-  #phase: 'reading' | 'answering' = 'reading';
-  #feed: ((bytes: Buffer) => void) | undefined;
+  readonly #unfed = new Unread(MAX_REQUEST_LINE_BYTES);
+  #feed!: (bytes: Buffer) => void;
+  /** The request that is being read or answered. */
+  #exchange: Exchange | undefined;
+  #answering = false;
+  /** Bytes of a request have come, and it is not answered. */
+  #insideRequest = false;
   #fault: Fault | undefined;
   #inputEnded = false;
   #draining = false;
@@ -69,7 +72,6 @@ export class WebConversation implements Owner {
   constructor(connection: Connection, options: WebConversationOptions) {
     this.#connection = connection;
     this.#options = options;
-    this.#unfed = new Unread(PIECE_BYTES);
   }
 
   /** Puts itself between the socket and Node's server, which `serveHttp` makes listen to it; `head` was read before. */
@@ -93,17 +95,22 @@ export class WebConversation implements Owner {
 
   /** A request's head was parsed. */
   receive(request: IncomingMessage, response: ServerResponse): void {
-    this.#exchanges.push({ request, response, body: new Unread(this.#options.settings.MAX_MESSAGE_BYTES) });
+    this.#exchange = { request, response, body: new Unread(this.#options.settings.MAX_MESSAGE_BYTES) };
   }
 
-  /** What came is no request; those that were whole before it are answered first. */
+  /** What came is no request. */
   fail(fault: Fault): void {
     this.#fault ??= fault;
   }
 
   drain(): void {
     this.#draining = true;
-    if (this.#phase === 'reading') this.#advance();
+    if (!this.#answering) this.#advance();
+  }
+
+  leave(reason: CloseReason, sentence: string): void {
+    if (this.#insideRequest) this.#refuse({ reason, status: 503, sentence });
+    else this.#connection.finish(reason);
   }
 
   release(): void {
@@ -115,17 +122,11 @@ export class WebConversation implements Owner {
   timeUp(reason: TimeoutReason): void {
     const { MESSAGE_TIMEOUT_MS, HANDLER_TIMEOUT_MS } = this.#options.settings;
     if (reason === 'message_timeout') {
-      this.#refuse({
-        reason,
-        status: 408,
-        sentence: `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte`,
-      });
+      const sentence = `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte`;
+      this.#refuse({ reason, status: 408, sentence });
     } else if (reason === 'handler_timeout') {
-      this.#refuse({
-        reason,
-        status: 500,
-        sentence: `failed: the server had no reply within ${HANDLER_TIMEOUT_MS} ms`,
-      });
+      const sentence = `failed: the server had no reply within ${HANDLER_TIMEOUT_MS} ms`;
+      this.#refuse({ reason, status: 500, sentence });
     } else {
       this.#connection.finish(reason);
     }
@@ -134,100 +135,97 @@ export class WebConversation implements Owner {
   readonly #read = (bytes: Buffer) => {
     logRead(this.#options.logger, this.#connection, bytes);
     this.#unfed.push(bytes);
-    if (this.#phase === 'answering') this.#connection.pause();
+    if (this.#answering) this.#connection.pause();
     else this.#advance();
   };
 
   readonly #readEnd = () => {
     this.#inputEnded = true;
-    if (this.#phase === 'reading') this.#advance();
+    if (!this.#answering) this.#advance();
   };
 
   /** Lets Node parse until a request is whole, and answers it; else decides what to wait for. */
   #advance(): void {
-    const { clock, ending } = this.#connection;
-    if (ending) return;
-    const { MESSAGE_TIMEOUT_MS, IDLE_TIMEOUT_MS } = this.#options.settings;
-    while (!this.#firstIsWhole() && !this.#fault && this.#unfed.length > 0) {
-      // Absolute, from the first byte of a request; the door has started it for the first one.
-      if (clock.reason !== 'message_timeout') clock.start('message_timeout', MESSAGE_TIMEOUT_MS);
-      this.#feed!(this.#takePiece());
-      if (!this.#takeBody()) return;
-    }
+    if (this.#connection.ending || !this.#readRequest()) return;
     this.#unfed.tidy();
-    if (this.#firstIsWhole()) void this.#answer(this.#exchanges[0]!);
-    else if (!this.#endIfOver()) {
-      if (clock.reason !== 'message_timeout') clock.start('idle_timeout', IDLE_TIMEOUT_MS);
-      this.#connection.resume();
+    if (this.#exchange?.request.complete) void this.#answer(this.#exchange);
+    else if (this.#fault) this.#refuse(this.#fault);
+    else if (this.#inputEnded) this.#endOfInput();
+    else if (this.#draining) this.leave('drained', 'the server is leaving; send this again');
+    else this.#waitForBytes();
+  }
+
+  /** Feeds what there is of one request; false: it is too large, and the conversation has ended. */
+  #readRequest(): boolean {
+    if (!this.#insideRequest) skipEmptyLines(this.#unfed);
+    while (!this.#fault && !this.#exchange?.request.complete) {
+      this.#insideRequest ||= this.#unfed.length > 0;
+      const piece = requestPiece(this.#unfed, this.#exchange);
+      if (piece === undefined) return true;
+      this.#unfed.start += piece.length;
+      this.#feed(piece);
+      if (!this.#takeBody()) return false;
     }
+    return true;
   }
 
-  #firstIsWhole(): boolean {
-    return this.#exchanges[0]?.request.complete ?? false;
-  }
-
-  #takePiece(): Buffer {
-    const { bytes, start, end } = this.#unfed;
-    this.#unfed.start = Math.min(end, start + PIECE_BYTES);
-    return bytes.subarray(start, this.#unfed.start);
-  }
-
-  /** Takes what there is of the first request's body; false: it is too large, and the conversation has ended. */
   #takeBody(): boolean {
-    const first = this.#exchanges[0];
-    if (first === undefined) return true;
-    const { request, body } = first;
+    if (this.#exchange === undefined) return true;
+    const { request, body } = this.#exchange;
     const { MAX_MESSAGE_BYTES } = this.#options.settings;
-    for (let bytes = request.read() as Buffer | null; bytes !== null; bytes = request.read() as Buffer | null)
-      body.push(bytes);
+    for (let bytes = readBody(request); bytes !== null; bytes = readBody(request)) body.push(bytes);
     const announced = Number(request.headers['content-length'] ?? 0);
     if (Math.max(announced, body.length) <= MAX_MESSAGE_BYTES) return true;
-    this.#refuse({
-      reason: 'too_large',
-      status: 413,
-      sentence: `a message of more than ${MAX_MESSAGE_BYTES} bytes is above the limit`,
-    });
+    const sentence = `a message of more than ${MAX_MESSAGE_BYTES} bytes is above the limit`;
+    this.#refuse({ reason: 'too_large', status: 413, sentence });
     return false;
   }
 
-  /** Ends if no whole request can come any more, or none may. */
-  #endIfOver(): boolean {
-    const inside = this.#connection.clock.reason === 'message_timeout';
-    if (this.#fault) this.#refuse(this.#fault);
-    else if (this.#inputEnded && inside) {
-      this.#refuse({ reason: 'cut_short', status: 400, sentence: 'the stream ended inside a request' });
-    } else if (this.#inputEnded) this.#connection.finish('done');
-    else if (this.#draining && inside) {
-      this.#refuse({ reason: 'drained', status: 503, sentence: 'the server is leaving; send this again' });
-    } else if (this.#draining) this.#connection.finish('drained');
-    return this.#connection.ending;
+  #waitForBytes(): void {
+    const { clock } = this.#connection;
+    const { MESSAGE_TIMEOUT_MS, IDLE_TIMEOUT_MS } = this.#options.settings;
+    const waitingFor = this.#insideRequest ? 'message_timeout' : 'idle_timeout';
+    // Absolute: from the first byte of a request, for which the door has started it the first time, and from the last
+    // answer. Neither further bytes nor empty lines start it again.
+    if (clock.reason !== waitingFor)
+      clock.start(waitingFor, this.#insideRequest ? MESSAGE_TIMEOUT_MS : IDLE_TIMEOUT_MS);
+    this.#connection.resume();
+  }
+
+  #endOfInput(): void {
+    const sentence = 'the stream ended inside a request';
+    if (this.#insideRequest) this.#refuse({ reason: 'cut_short', status: 400, sentence });
+    else this.#connection.finish('done');
   }
 
   async #answer({ request, response, body }: Exchange): Promise<void> {
     const { clock } = this.#connection;
-    this.#phase = 'answering';
+    this.#answering = true;
     clock.start('handler_timeout', this.#options.settings.HANDLER_TIMEOUT_MS);
     const answer = await this.#options.route(request, body);
     clock.stop();
     if (this.#connection.ending) return;
-    await this.#respond(response, answer);
-    this.#exchanges.shift();
-    this.#phase = 'reading';
-    const last = answer.last ?? (response.shouldKeepAlive ? undefined : 'done');
+    // Behind a request to upgrade, Node would take what follows for another protocol.
+    const keep = response.shouldKeepAlive && request.headers.upgrade === undefined;
+    const last = answer.last ?? (keep ? undefined : 'done');
+    await this.#respond(response, { ...answer, ...(last ? { last } : {}) });
+    this.#exchange = undefined;
+    this.#answering = false;
+    this.#insideRequest = false;
     if (last) this.#connection.finish(last);
-    else if (this.#takeBody()) this.#advance();
+    else this.#advance();
   }
 
   /** Resolves when the kernel has taken the response, or the connection is gone. */
   async #respond(response: ServerResponse, { status, text, headers, last }: Answer): Promise<void> {
     const body = Buffer.from(text);
-    const nothingMore = this.#draining && this.#exchanges.length === 1 && this.#unfed.length === 0;
+    const ends = last !== undefined || (this.#draining && this.#unfed.length === 0);
     response.writeHead(status, {
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Length': body.length,
       'Cache-Control': 'no-store',
       'X-Content-Type-Options': 'nosniff',
-      ...(last || nothingMore ? { Connection: 'close' } : {}),
+      ...(ends ? { Connection: 'close' } : {}),
       ...headers,
     });
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -241,7 +239,11 @@ export class WebConversation implements Owner {
   }
 
   #refuse({ reason, status, sentence }: Fault): void {
-    if (status !== 503) this.#connection.countRefusal(String(status));
+    this.#connection.countRefusal(String(status));
     this.#connection.finish(reason, plainResponse(status, sentence));
   }
+}
+
+function readBody(request: IncomingMessage): Buffer | null {
+  return request.read() as Buffer | null;
 }

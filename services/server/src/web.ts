@@ -22,8 +22,8 @@ export interface WebOptions {
   logger: Logger;
   /** Why this caller is not served, in a sentence; undefined: it is. */
   turnedAway(connection: Connection): string | undefined;
-  /** Whether new callers are welcome, for load balancers. */
-  ready(): boolean;
+  /** Whether another caller in the place of the one who asks would be served. */
+  ready(asker: Connection): boolean;
   /** A request came that is no probe. */
   served(connection: Connection): void;
 }
@@ -126,7 +126,7 @@ export class Web {
   #probe(connection: Connection, path: string, method: string): Answer {
     connection.probes += 1;
     if (!PROBE_METHODS.includes(method)) return wrongMethod(PROBE_METHODS);
-    const well = path === '/healthz' || this.#options.ready();
+    const well = path === '/healthz' || this.#options.ready(connection);
     this.#options.logger.debug(
       { connection: connection.id, path, well },
       `probe ${path}: ${well ? 'well' : 'not ready'}`,

@@ -18,7 +18,7 @@ function drip(caller: Dialled, byte: string, everyMs: number): Disposable {
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-test('holds no more requests than it was sent in a piece, however many a caller sends at once', async () => {
+test('holds one request of a caller at a time, however many it sends at once', async () => {
   await using server = await start({ handler: slowly(20) });
   const flood = await server.dial();
   const before = process.memoryUsage().heapUsed;
@@ -110,7 +110,7 @@ test('is not held by line ends between requests', async () => {
   caller.send(post('one'));
   await caller.until('hello');
   using _drip = drip(caller, '\r\n', 50);
-  await server.expectReasons('message_timeout');
+  await server.expectReasons('idle_timeout');
 });
 
 test('with ACCEPT=once does not take a caller for served that was only told it was too slow', async () => {
@@ -170,4 +170,75 @@ test('answers the probes of its own machine, however many silent callers are tur
   const silent = await Promise.all(Array.from({ length: 40 }, () => server.dial()));
   expect(await server.exchange('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 200 ');
   for (const caller of [...silent, inside]) caller.socket.destroy();
+});
+
+test('takes no body for a request, though the request before it asks for another protocol', async () => {
+  const heard: string[] = [];
+  await using server = await start({
+    handler: (message) => {
+      heard.push(message);
+      return message;
+    },
+  });
+  const upgrade = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
+  const smuggled = post('smuggled');
+  const answer = await server.exchange(upgrade + post(`${'x'.repeat(500)}${smuggled}${'x'.repeat(500)}`));
+  expect(answer.match(/HTTP\/1\.1 200 /g)).toHaveLength(1);
+  expect(heard).toEqual(['']);
+});
+
+test.each([
+  ['a half head', 'POST / HTTP/1.1\r\nHo'],
+  ['a half line end', 'POST / HTTP/1.1\r\nHost: a\r\n\r'],
+  ['a half body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab'],
+  ['a half chunk', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab'],
+])('gives %s the time of a message, though it came in one piece with a whole request', async (_what, half) => {
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 200 });
+  const slow = await server.dial();
+  slow.send(post('one') + half);
+  expect((await slow.closed()).toString()).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 408 /);
+  expect(await server.exchange(post('one') + half)).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 /);
+  const leaving = await server.dial();
+  leaving.send(post('one') + half);
+  await leaving.until('hello');
+  const closing = server.server.close();
+  expect((await leaving.closed()).toString()).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 503 [^]*Retry-After: 1/);
+  await closing;
+  await server.expectReasons('message_timeout', 'cut_short', 'drained');
+});
+
+test('answers chunked bodies, with extensions and trailers, wherever they are cut', async () => {
+  await using server = await start({ REPLY: '{message}' });
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const chunked = `${head}5;x=y\r\none\r\n\r\n3\r\ntwo\r\n0\r\nTrailer: x\r\n\r\n`;
+  const bytes = `${chunked}\r\n${post('three')}`;
+  for (let cut = 1; cut < bytes.length; cut += 1) {
+    const caller = await server.dial();
+    caller.send(bytes.slice(0, cut));
+    await new Promise(setImmediate);
+    caller.end(bytes.slice(cut));
+    const answers = (await caller.closed()).toString();
+    expect
+      .soft(answers, `cut at ${cut}`)
+      .toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\none\r\ntwoHTTP\/1\.1 200 [^]*\r\n\r\nthree$/);
+  }
+});
+
+test('is ready as long as another caller in the place of the probe would be served', async () => {
+  await using server = await start({ MAX_CONNECTIONS: 1 });
+  expect(await server.exchange('GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 200 ');
+});
+
+test('tells a slow HTTP caller above the limit that the server is busy', async () => {
+  await using server = await start({ MAX_CONNECTIONS: 1 });
+  const inside = await server.dial();
+  inside.send(frame('here'));
+  await inside.until('hello');
+  const [body, line] = await Promise.all([server.dial(), server.dial()]);
+  body.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab');
+  line.send('POST / HT');
+  for (const caller of [body, line]) {
+    expect((await caller.closed()).toString()).toMatch(/^HTTP\/1\.1 503 [^]*Retry-After: 1\r\n[^]*busy: /);
+  }
+  inside.socket.destroy();
 });
