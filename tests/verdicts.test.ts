@@ -63,7 +63,7 @@ test('of messages that must not be handled twice none is, and none that was not 
   await demo.compose('stop', 'server');
 
   const times = await handled(demo);
-  expect(verdicts.size).toBe(3000);
+  expect([...verdicts.keys()].sort()).toEqual(clients.flat().sort());
   for (const [id, verdict] of verdicts) {
     const count = times.get(id) ?? 0;
     if (verdict === 'replied') expect.soft({ id, count }).toEqual({ id, count: 1 });

@@ -7,8 +7,8 @@ export interface TurnedAway {
   sentence: string;
 }
 
-/** How many are told so at once; any others are closed without a word. */
-const MAX_TURNED_AWAY = 32;
+/** How many callers above the limit are told so at once; any others are closed without a word. */
+const MAX_ABOVE_LIMIT = 32;
 /** How long a caller is looked at, to tell it in its own language. */
 const LOOK_MS = 1500;
 
@@ -27,6 +27,11 @@ export class Admission {
   /** Every connection that is open, those that are turned away among them. */
   get connections(): Connection[] {
     return [...this.#inside, ...this.#turnedAway.keys()];
+  }
+
+  /** How many are served. */
+  get served(): number {
+    return this.#inside.size;
   }
 
   /** Whether a new caller would be served; the one who asks takes no place. */
@@ -74,7 +79,7 @@ export class Admission {
   #turnAway(connection: Connection, turnedAway: TurnedAway): void {
     this.#turnedAway.set(connection, turnedAway);
     // A health check comes from this very machine, and must be heard however many stand before the door.
-    if (this.#turnedAway.size > MAX_TURNED_AWAY && !isLoopback(connection.address)) {
+    if (this.connections.length > this.#maxConnections + MAX_ABOVE_LIMIT && !isLoopback(connection.address)) {
       connection.destroy(turnedAway.reason);
       return;
     }

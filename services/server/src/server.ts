@@ -23,7 +23,7 @@ export interface ServerOptions {
   logger: Logger;
 }
 
-/** How long newcomers are still told that the server leaves, so that nobody in the accept queue is reset. */
+/** How long newcomers are told at least that the server leaves: those that are on their way. */
 const LAST_CALL_MS = 200;
 
 const NOTHING = Buffer.alloc(0);
@@ -50,6 +50,8 @@ export class Server {
   /** The one caller that `ACCEPT=once` serves. */
   #chosen: Connection | undefined;
   #leaving = false;
+  #lastCallOver = false;
+  #looking = false;
 
   constructor({ settings, handler, logger }: ServerOptions) {
     this.#settings = settings;
@@ -80,8 +82,9 @@ export class Server {
   }
 
   /**
-   * Leaves: for 200 ms newcomers are told so, every message that was wholly read is answered, idle callers are let go
-   * at once, and whoever is still being served after `DRAIN_TIMEOUT_MS` is cut off. Resolves when all have gone.
+   * Leaves: newcomers are told so for 200 ms, and for as long as others are served; every message that was wholly read
+   * is answered, idle callers are let go at once, and whoever is still being served after `DRAIN_TIMEOUT_MS` is cut off.
+   * Resolves when all have gone.
    */
   async close(): Promise<void> {
     if (!this.#leaving) this.#leave();
@@ -93,19 +96,40 @@ export class Server {
     this.#admission.close();
     this.#logDraining('open');
     for (const connection of this.#admission.connections) letGo(connection);
-    setTimeout(() => {
-      // After the reads of this turn, among which are the callers that wait to be accepted: closing resets them.
-      setImmediate(() => this.#stopListening());
-    }, LAST_CALL_MS);
+    setTimeout(() => this.#endLastCall(), LAST_CALL_MS);
     setTimeout(() => {
       for (const connection of this.#admission.connections) connection.destroy('drain_timeout');
     }, this.#settings.DRAIN_TIMEOUT_MS).unref();
   }
 
+  #endLastCall(): void {
+    this.#lastCallOver = true;
+    if (this.#admission.served > 0) this.#logDraining('still being served');
+    this.#stopListeningIfIdle();
+  }
+
+  /**
+   * Closing the listener resets the callers that the kernel has let in and Node has not yet seen: they have sent, and
+   * cannot know whether it was handled. So it is closed when nobody is served any more, and when nobody waits: Node
+   * takes in one caller in each turn of its loop, so a turn in which none came is a turn in which none waited.
+   */
+  #stopListeningIfIdle(): void {
+    if (this.#looking || !this.#lastCallOver || this.#admission.served > 0) return;
+    this.#looking = true;
+    const lastSeen = this.#lastId;
+    const look = () => {
+      this.#looking = false;
+      if (this.#lastId === lastSeen) this.#stopListening();
+      else this.#stopListeningIfIdle();
+    };
+    // The second one comes behind a whole turn.
+    setImmediate(() => setImmediate(look));
+  }
+
   #stopListening(): void {
+    if (!this.#listening) return;
     this.#web.stopListening();
     this.#listening = false;
-    if (this.#leaving && this.#admission.connections.length > 0) this.#logDraining('still being served');
     this.#endIfOver();
   }
 
@@ -186,6 +210,7 @@ export class Server {
   #forget(connection: Connection): void {
     this.#admission.forget(connection);
     logConnection(this.#logger, connection);
+    this.#stopListeningIfIdle();
     this.#endIfOver();
   }
 }

@@ -169,3 +169,34 @@ test('does not wait for a newcomer that stays after it was told', async () => {
   expect(performance.now() - began).toBeLessThan(800);
   for (const { socket } of [frames, silent]) socket.destroy();
 });
+
+test('resets none of the callers that come while it is busy leaving', async () => {
+  await using server = await start({
+    handler: async (message) => {
+      await new Promise(setImmediate);
+      const end = performance.now() + 1;
+      while (performance.now() < end);
+      return message;
+    },
+  });
+  const busy = await Promise.all(Array.from({ length: 3 }, () => server.dial()));
+  for (const caller of busy) caller.send(Buffer.concat(Array.from({ length: 300 }, () => frame('work'))));
+  await busy[0]!.until(frame('work'));
+  const closing = server.server.close();
+  const newcomers: Promise<NodeJS.ErrnoException | undefined>[] = [];
+  const coming = setInterval(() => {
+    for (let n = 0; n < 3; n += 1) {
+      const newcomer = server.dial().then(async (caller) => {
+        caller.send(frame('me'));
+        await caller.closed();
+        return caller.error ?? (caller.received.length > 0 ? undefined : new Error('no word'));
+      });
+      newcomers.push(newcomer.catch((error: NodeJS.ErrnoException) => error));
+    }
+  }, 5);
+  await closing;
+  clearInterval(coming);
+  const errors = (await Promise.all(newcomers)).filter(Boolean);
+  expect(newcomers.length).toBeGreaterThan(50);
+  expect(errors.filter((error) => error?.code !== 'ECONNREFUSED')).toEqual([]);
+});
