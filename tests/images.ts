@@ -9,7 +9,10 @@ const ROOT = join(import.meta.dirname, '..');
 
 export async function setup(): Promise<void> {
   await Promise.all([
-    promisify(execFile)('docker', ['compose', 'build', '--quiet'], { cwd: ROOT }),
+    promisify(execFile)('docker', ['compose', 'build', '--quiet'], { cwd: ROOT }).catch((cause: unknown) => {
+      const advice = 'these tests need Docker with Compose, and its engine running (docker info tells)';
+      throw new Error(`the images could not be built; ${advice}`, { cause });
+    }),
     build({
       input: `${ROOT}/services/server/src/main.ts`,
       platform: 'node',
