@@ -77,8 +77,9 @@ export class Conversation implements Owner {
     if (!this.#busyWith) this.#converse();
   }
 
+  /** Ends with a goaway: nothing that the caller may have sent by now is handled. */
   leave(reason: CloseReason): void {
-    this.#leave(reason);
+    this.#connection.finish(reason, this.#codec.encodeGoaway());
   }
 
   release(): void {
@@ -103,7 +104,7 @@ export class Conversation implements Owner {
       const lastWords = Buffer.concat([this.#codec.encodeRefusal(refusal), this.#codec.encodeGoaway()]);
       this.#connection.finish(reason, lastWords);
     } else {
-      this.#leave(reason);
+      this.leave(reason);
     }
   }
 
@@ -232,7 +233,7 @@ export class Conversation implements Owner {
     } else if (this.#heardAll) {
       this.#connection.finish('done');
     } else if (this.#draining && !this.#codec.endsByPause) {
-      this.#leave('drained');
+      this.leave('drained');
     } else {
       this.#waitForBytes(newMessage);
     }
@@ -262,10 +263,5 @@ export class Conversation implements Owner {
   #refuse(reason: CloseReason, refusal: Refusal): void {
     this.#connection.countRefusal(refusal.code);
     this.#connection.finish(reason, this.#codec.encodeRefusal(refusal));
-  }
-
-  /** Ends with a goaway: nothing that the caller may have sent by now is handled. */
-  #leave(reason: CloseReason): void {
-    this.#connection.finish(reason, this.#codec.encodeGoaway());
   }
 }
