@@ -8,9 +8,14 @@ const LOOK_UP_TIMEOUT_MS = 300;
 
 /** The name of an address, or the address itself where nobody knows a name for it in 300 ms. */
 export async function nameOf(address: string): Promise<string> {
-  if (address.startsWith('127.') || address === '::1') return 'localhost';
+  if (isLoopback(address)) return 'localhost';
   const names = await reverse(address);
   return names[0] === undefined ? address : replicaName(names[0]);
+}
+
+/** Whether an address is this very machine's (RFC 5735 section 3, RFC 4291 section 2.5.3). */
+export function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
 }
 
 /** The name of this machine or container: what others see who look its address up, else its host name. */

@@ -135,7 +135,8 @@ export class Connection {
     const { codec, logger } = this.#options;
     if (this.#state === 'over') return;
     if (logger.isLevelEnabled('trace')) {
-      logger.trace({ address: this.address, bytes: hexBytes(bytes) }, `read ${bytes.length} bytes: ${hexBytes(bytes)}`);
+      const fields = { address: this.address, bytes: hexBytes(bytes) };
+      logger.trace(fields, `read ${bytes.length} bytes: ${fields.bytes}`);
     }
     codec.push(bytes);
     this.#hearAll(() => codec.next());

@@ -1,4 +1,6 @@
 /** Who comes in: callers above the limit, and callers of a server that leaves, are not served, but they are told so. */
+import { isLoopback } from '@knock/shared/names';
+
 import type { Connection } from './connection.ts';
 
 /** Why a caller is not served. */
@@ -27,6 +29,11 @@ export class Admission {
   /** Every connection that is open, those that are turned away among them. */
   get connections(): Connection[] {
     return [...this.#inside, ...this.#turnedAway.keys()];
+  }
+
+  /** How many connections are open. */
+  get open(): number {
+    return this.#inside.size + this.#turnedAway.size;
   }
 
   /** How many are served. */
@@ -79,7 +86,7 @@ export class Admission {
   #turnAway(connection: Connection, turnedAway: TurnedAway): void {
     this.#turnedAway.set(connection, turnedAway);
     // A health check comes from this very machine, and must be heard however many stand before the door.
-    if (this.connections.length > this.#maxConnections + MAX_ABOVE_LIMIT && !isLoopback(connection.address)) {
+    if (this.open > this.#maxConnections + MAX_ABOVE_LIMIT && !isLoopback(connection.address)) {
       connection.destroy(turnedAway.reason);
       return;
     }
@@ -87,8 +94,4 @@ export class Admission {
     const timer = setTimeout(() => connection.owner?.leave(reason, `busy: ${sentence}`), LOOK_MS);
     connection.socket.once('close', () => clearTimeout(timer));
   }
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1';
 }

@@ -24,8 +24,8 @@ export interface DoorOptions {
   found: (sight: Sight) => void;
 }
 
-/** How long a caller that has just come in is given to say something, when the server leaves. */
-const LAST_CALL_MS = 200;
+/** When the server leaves: how long newcomers are told so at least, and how long each is given to say something. */
+export const LAST_CALL_MS = 200;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -51,9 +51,8 @@ export class Door implements Owner {
 
   timeUp(reason: TimeoutReason): void {
     const { MESSAGE_TIMEOUT_MS } = this.#options.settings;
-    const lastWords = plainResponse(408, `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte`);
     if (reason === 'drain_timeout') this.leave('drained', 'the server is leaving; send this again');
-    else this.#connection.finish(reason, this.#sight === 'looks_like_http' ? lastWords : undefined);
+    else this.#end(reason, 408, `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte`);
   }
 
   /** Whoever has come in just now may be about to speak, and is told in its language; whoever pauses is answered. */
@@ -65,7 +64,7 @@ export class Door implements Owner {
   }
 
   leave(reason: CloseReason, sentence: string): void {
-    this.#connection.finish(reason, this.#sight === 'looks_like_http' ? plainResponse(503, sentence) : undefined);
+    this.#end(reason, 503, sentence);
   }
 
   release(): void {
@@ -93,6 +92,11 @@ export class Door implements Owner {
     if (this.#sight === undefined) this.#connection.finish('caller_left');
     else this.#pass('text', { ended: true });
   };
+
+  /** Without a word where the language is not known; only HTTP may be known by then. */
+  #end(reason: CloseReason, status: number, sentence: string): void {
+    this.#connection.finish(reason, this.#sight === 'looks_like_http' ? plainResponse(status, sentence) : undefined);
+  }
 
   #pass(language: Language, { ended }: { ended: boolean }): void {
     this.release();

@@ -11,7 +11,7 @@ import { Admission, type TurnedAway } from './admission.ts';
 import { logConnection, logStrangeBytes } from './connection-log.ts';
 import { Connection } from './connection.ts';
 import { Conversation } from './conversation.ts';
-import { Door, type Sight } from './door.ts';
+import { Door, LAST_CALL_MS, type Sight } from './door.ts';
 import type { Handler } from './handler.ts';
 import { Names } from './names.ts';
 import type { ServerSettings } from './settings.ts';
@@ -22,9 +22,6 @@ export interface ServerOptions {
   handler: Handler;
   logger: Logger;
 }
-
-/** How long newcomers are told at least that the server leaves: those that are on their way. */
-const LAST_CALL_MS = 200;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -134,11 +131,11 @@ export class Server {
   }
 
   #endIfOver(): void {
-    if (!this.#listening && this.#admission.connections.length === 0) this.#end();
+    if (!this.#listening && this.#admission.open === 0) this.#end();
   }
 
   #logDraining(state: string): void {
-    const connections = this.#admission.connections.length;
+    const connections = this.#admission.open;
     this.#logger.info(
       { connections },
       `draining: ${connections} ${connections === 1 ? 'connection is' : 'connections are'} ${state}`,

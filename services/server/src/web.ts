@@ -33,7 +33,7 @@ const PROBE_METHODS = ['GET', 'HEAD'];
 const PROBES = ['/healthz', '/readyz'];
 
 export class Web {
-  /** Owns the listening socket: a server that never listens never looks at its clocks either (nodejs/node#48611). */
+  /** Owns the listening socket, for all languages; the door stands in front of its own `'connection'` listener. */
   readonly server: Server;
   readonly #options: WebOptions;
   readonly #conversations = new WeakMap<Socket, WebConversation>();
