@@ -108,9 +108,10 @@ export class Demo implements AsyncDisposable {
 
   /** What a service has logged so far, all its replicas together. */
   async logs(service: 'server' | 'client'): Promise<LogLine[]> {
-    const text = await this.compose('logs', '--no-color', '--no-log-prefix', service);
+    // What a container says on stderr is on the one or the other, as the version of Compose has it.
+    const { stdout, stderr } = await this.composeOutput('logs', '--no-color', '--no-log-prefix', service);
     return (
-      text
+      `${stdout}\n${stderr}`
         .split('\n')
         // Some versions of Compose begin each line with a terminal's escape sequence, whatever they are told.
         .map((line) => line.slice(line.indexOf('{')))

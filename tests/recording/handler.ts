@@ -11,7 +11,8 @@ import type { Handler, HandlerOptions } from '@knock/server/handler';
 export function createHandler({ reply }: HandlerOptions): Handler {
   return async (message) => {
     await sleep(Number(reply));
-    writeSync(1, `${JSON.stringify({ handled: message })}\n`);
+    // Not where the log goes: that pipe does not block, so a write could fail when it is full, or land inside a line.
+    writeSync(2, `${JSON.stringify({ handled: message })}\n`);
     return message;
   };
 }
