@@ -1,23 +1,26 @@
 /** Why connections end: a closed list, so that each can be counted and none stays unexplained. */
 
+export const CLOSE_REASONS = [
+  'done',
+  'caller_left',
+  'cut_short',
+  'first_byte_timeout',
+  'message_timeout',
+  'idle_timeout',
+  'write_timeout',
+  'handler_timeout',
+  'too_large',
+  'bad_frame',
+  'unknown_language',
+  'tls',
+  'busy',
+  'drained',
+  'drain_timeout',
+  'error',
+] as const;
+
 /** Why a connection ended. Each ends for exactly one of these. */
-export type CloseReason =
-  | 'done'
-  | 'caller_left'
-  | 'cut_short'
-  | 'first_byte_timeout'
-  | 'message_timeout'
-  | 'idle_timeout'
-  | 'write_timeout'
-  | 'handler_timeout'
-  | 'too_large'
-  | 'bad_frame'
-  | 'unknown_language'
-  | 'tls'
-  | 'busy'
-  | 'drained'
-  | 'drain_timeout'
-  | 'error';
+export type CloseReason = (typeof CLOSE_REASONS)[number];
 
 /** A clock's reason is the close reason to which it leads. */
 export type TimeoutReason = Extract<CloseReason, `${string}_timeout`>;

@@ -7,7 +7,7 @@ import { describeFailure } from './reply.ts';
 
 /** The one line at its end. */
 export function logConnection(logger: Logger, connection: Connection): void {
-  const { socket, who, firstMessage, firstReply, lastRefusal } = connection;
+  const { socket, who, firstMessage, firstReply, lastRefusal, refusals } = connection;
   const fields = {
     connection: connection.id,
     caller: who,
@@ -16,7 +16,7 @@ export function logConnection(logger: Logger, connection: Connection): void {
     messages: connection.messages,
     ...(firstMessage === undefined ? {} : { message: firstMessage }),
     ...(firstReply === undefined ? {} : { reply: firstReply }),
-    ...(lastRefusal === undefined ? {} : { refusals: connection.refusals, refusal: lastRefusal }),
+    ...(lastRefusal === undefined ? {} : { refusals: Object.fromEntries(refusals), refusal: lastRefusal }),
     bytesIn: socket.bytesRead,
     bytesOut: socket.bytesWritten,
     ms: Math.round(performance.now() - connection.openedAt),
@@ -31,7 +31,7 @@ export function logConnection(logger: Logger, connection: Connection): void {
 
 /** Health checks, and probes that only connect, come all the time and say nothing about the callers. */
 function isProbe({ messages, probes, refusals, socket, closeReason }: Connection): boolean {
-  if (messages > 0 || refusals > 0) return false;
+  if (messages > 0 || refusals.size > 0) return false;
   return probes > 0 ? closeReason !== 'bad_frame' : socket.bytesRead === 0 && closeReason === 'caller_left';
 }
 
@@ -66,7 +66,7 @@ export function logRead(logger: Logger, connection: Connection, bytes: Buffer): 
 /** A handler that failed; only the first time for each connection above `debug`, so that no caller can fill the log. */
 export function logFailure(logger: Logger, connection: Connection, thrown: unknown): void {
   const { failure, stack } = describeFailure(thrown);
-  const level = connection.refusals === 0 ? 'error' : 'debug';
+  const level = connection.refusals.size === 0 ? 'error' : 'debug';
   logger[level]({ connection: connection.id, stack }, `the handler failed for ${connection.who}: ${failure}`);
 }
 

@@ -29,6 +29,8 @@ const LINGER_WHILE_DRAINING_MS = 200;
 /** How long a caller that did not read for the whole of its write clock may go on without a sign of reading. */
 const PROBATION_MS = 1000;
 
+const NONE: ReadonlyMap<string, number> = new Map();
+
 export class Connection {
   readonly id: number;
   readonly socket: Socket;
@@ -44,11 +46,10 @@ export class Connection {
   /** What was said first, fit for the log: the whole of it would be kept for as long as the connection lives. */
   firstMessage: string | undefined;
   firstReply: string | undefined;
-  /** The code of the last refusal, and how many there were. */
   lastRefusal: string | undefined;
-  refusals = 0;
   /** The caller's name, as soon as somebody has found it out. */
   name: string | undefined;
+  #refusals: Map<string, number> | undefined;
   readonly #writeTimeoutMs: number;
   #onProbation = false;
   #reason: CloseReason | undefined;
@@ -85,6 +86,11 @@ export class Connection {
     return this.#reason;
   }
 
+  /** How often each code was said. */
+  get refusals(): ReadonlyMap<string, number> {
+    return this.#refusals ?? NONE;
+  }
+
   get ending(): boolean {
     return this.#reason !== undefined;
   }
@@ -106,7 +112,8 @@ export class Connection {
   }
 
   countRefusal(code: string): void {
-    this.refusals += 1;
+    this.#refusals ??= new Map();
+    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
     this.lastRefusal = code;
   }
 

@@ -13,6 +13,7 @@ import { Connection } from './connection.ts';
 import { Conversation } from './conversation.ts';
 import { Door, LAST_CALL_MS, type Sight } from './door.ts';
 import type { Handler } from './handler.ts';
+import { Metrics } from './metrics.ts';
 import { Names } from './names.ts';
 import type { ServerSettings } from './settings.ts';
 import { Web } from './web.ts';
@@ -41,6 +42,7 @@ export class Server {
   readonly #names = new Names();
   readonly #web: Web;
   readonly #admission: Admission;
+  readonly #metrics: Metrics;
   #end!: () => void;
   #listening = false;
   #lastId = 0;
@@ -55,10 +57,12 @@ export class Server {
     this.#handler = handler;
     this.#logger = logger;
     this.#admission = new Admission(settings.MAX_CONNECTIONS);
+    this.#metrics = new Metrics(this.#admission);
     this.#web = new Web({
       settings,
       handler,
       logger,
+      metrics: this.#metrics,
       turnedAway: (connection) => this.#admission.whyNot(connection)?.sentence,
       ready: (asker) => this.#admission.isReady(asker),
       served: (connection) => this.#choose(connection),
@@ -206,6 +210,7 @@ export class Server {
 
   #forget(connection: Connection): void {
     this.#admission.forget(connection);
+    this.#metrics.count(connection);
     logConnection(this.#logger, connection);
     this.#stopListeningIfIdle();
     this.#endIfOver();

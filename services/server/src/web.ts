@@ -12,6 +12,8 @@ import { callerOf, type Connection } from './connection.ts';
 import { MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import type { Handler } from './handler.ts';
 import { isAllowedHost } from './hosts.ts';
+import type { Metrics } from './metrics.ts';
+import { isFromForeignPage } from './origin.ts';
 import { replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';
 import { type Answer, type Fault, WebConversation } from './web-conversation.ts';
@@ -20,6 +22,7 @@ export interface WebOptions {
   settings: ServerSettings;
   handler: Handler;
   logger: Logger;
+  metrics: Pick<Metrics, 'text' | 'contentType'>;
   /** Why this caller is not served, in a sentence; undefined: it is. */
   turnedAway(connection: Connection): string | undefined;
   /** Whether another caller in the place of the one who asks would be served. */
@@ -30,7 +33,8 @@ export interface WebOptions {
 
 const MESSAGE_METHODS = ['GET', 'HEAD', 'POST'];
 const PROBE_METHODS = ['GET', 'HEAD'];
-const PROBES = ['/healthz', '/readyz'];
+/** What a machine asks for, to watch the server: answered above the limit too, and no message. */
+const PROBES = ['/healthz', '/readyz', '/metrics'];
 
 export class Web {
   /** Owns the listening socket, for all languages; the door stands in front of its own `'connection'` listener. */
@@ -97,7 +101,7 @@ export class Web {
     if (request.headers.expect?.toLowerCase() !== '100-continue' && request.headers.expect) {
       return refusal(417, 'this server meets no expectation but 100-continue');
     }
-    const stranger = this.#strangeHost(request, target);
+    const stranger = this.#strangeHost(request, target) ?? this.#strangePage(request);
     if (stranger !== undefined) return stranger;
 
     const { pathname } = target;
@@ -123,15 +127,26 @@ export class Web {
     return undefined;
   }
 
-  #probe(connection: Connection, path: string, method: string): Answer {
+  #strangePage(request: IncomingMessage): Answer | undefined {
+    if (!isFromForeignPage(request, this.#options.settings.ALLOWED_HOSTS)) return undefined;
+    return refusal(403, 'this server does not answer to pages of other sites');
+  }
+
+  async #probe(connection: Connection, path: string, method: string): Promise<Answer> {
     connection.probes += 1;
     if (!PROBE_METHODS.includes(method)) return wrongMethod(PROBE_METHODS);
+    if (path === '/metrics') return this.#numbers();
     const well = path === '/healthz' || this.#options.ready(connection);
     this.#options.logger.debug(
       { connection: connection.id, path, well },
       `probe ${path}: ${well ? 'well' : 'not ready'}`,
     );
     return well ? { status: 200, text: 'ok\n' } : unavailable('not ready: the server takes no new callers now');
+  }
+
+  async #numbers(): Promise<Answer> {
+    const { metrics } = this.#options;
+    return { status: 200, text: await metrics.text(), headers: { 'Content-Type': metrics.contentType } };
   }
 
   async #reply(connection: Connection, body: Unread): Promise<Answer> {

@@ -106,6 +106,26 @@ test.each([
   ['GET / HTTP/1.0\r\n', 200],
   ['GET / HTTP/1.1\r\nHost: 127.0.0.1:12000\r\n', 200],
   ['GET / HTTP/1.1\r\nHost: knock.example\r\n', 200],
+  ['POST / HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:1\r\n', 200],
+  ['POST / HTTP/1.1\r\nHost: knock.example\r\nOrigin: https://knock.example\r\n', 200],
+  ['POST / HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:2\r\n', 403],
+  ['POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n', 403],
+  ['POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n', 403],
+  ['GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\n', 200],
+  ['GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: none\r\n', 200],
+  ['GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n', 403],
+  [
+    'GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n',
+    403,
+  ],
+  [
+    'GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n',
+    200,
+  ],
+  [
+    'POST / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n',
+    403,
+  ],
 ])('answers %j with %i and a sentence', async (head, status) => {
   await using server = await start({ ALLOWED_HOSTS: ['knock.example'] });
   const response = parse(await server.exchange(`${head}Connection: close\r\n\r\n`));

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+
+import { frame } from './dialled.ts';
+import { start, type TestServer } from './test-server.ts';
+
+/** The numbers that are not zero, as a scraper gets them. */
+async function numbers({ port }: TestServer): Promise<Record<string, number>> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: 'close' } });
+  expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+  const lines = [...(await response.text()).matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm)];
+  return Object.fromEntries(lines.map(([, name, value]) => [name, Number(value)]));
+}
+
+test('counts what open connections have said and heard, and counts it once when they have ended', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  caller.send(Buffer.concat([frame('one'), frame('two'), Buffer.from('00000001ff', 'hex')]));
+  await caller.until('bad_utf8');
+  const whileOpen = await numbers(server);
+  expect(whileOpen).toMatchObject({
+    'knock_messages_total{language="frames"}': 2,
+    'knock_refusals_total{code="bad_utf8"}': 1,
+    // The one who asks is a caller as well.
+    'knock_connections{place="served"}': 2,
+    'knock_connections_closed_total{reason="done"}': 0,
+  });
+  expect(whileOpen['knock_bytes_total{direction="in"}']).toBeGreaterThan(7 + 7 + 5);
+  caller.end();
+  await server.expectReasons('done', 'done');
+  expect(await numbers(server)).toMatchObject({
+    'knock_messages_total{language="frames"}': 2,
+    'knock_refusals_total{code="bad_utf8"}': 1,
+    'knock_connections{place="served"}': 1,
+    'knock_connections_closed_total{reason="done"}': 2,
+  });
+});
+
+test('counts each language and each close reason, those that have not come among them', async () => {
+  await using server = await start({ MAX_MESSAGE_BYTES: 10 });
+  await server.exchange('Hello\n');
+  await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi');
+  await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n');
+  await server.exchange(frame('x'.repeat(11)));
+  await server.expectReasons('done', 'done', 'too_large', 'too_large');
+  expect(await numbers(server)).toMatchObject({
+    'knock_messages_total{language="text"}': 1,
+    'knock_messages_total{language="http"}': 1,
+    'knock_refusals_total{code="413"}': 1,
+    'knock_refusals_total{code="too_large"}': 1,
+    'knock_connections_closed_total{reason="too_large"}': 2,
+    'knock_connections_closed_total{reason="write_timeout"}': 0,
+  });
+});
+
+test('is answered above the limit, counts who was turned away, and tells of the process', async () => {
+  await using server = await start({ MAX_CONNECTIONS: 1 });
+  const inside = await server.dial();
+  inside.send(frame('here'));
+  await inside.until('hello');
+  expect(await server.exchange(frame('me too'))).toContain('busy');
+  const told = await numbers(server);
+  expect(told).toMatchObject({
+    'knock_connections{place="served"}': 1,
+    'knock_connections{place="turned_away"}': 1,
+    'knock_connections_closed_total{reason="busy"}': 1,
+    'knock_refusals_total{code="busy"}': 1,
+  });
+  expect(told['process_resident_memory_bytes']).toBeGreaterThan(1e6);
+  inside.socket.destroy();
+});
