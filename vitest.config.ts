@@ -16,7 +16,7 @@ export default defineConfig({
       {
         test: {
           name: 'containers',
-          include: ['tests/*.test.ts'],
+          include: ['tests/*.test.ts', 'tests/hazards/*.test.ts'],
           exclude: ['tests/papers.test.ts'],
           globalSetup: ['tests/images.ts'],
           // In series: on two cores, containers of one test would take the time of another.

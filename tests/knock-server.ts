@@ -1,8 +1,19 @@
 /** The server's real image, as a container that a test starts and owns. */
 import { execFile } from 'node:child_process';
+import { get } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 
-import { AbstractStartedContainer, GenericContainer, Wait } from 'testcontainers';
+import type { CloseReason } from '@knock/server/close-reason';
+import { Dialled, frame } from '@knock/server/test/dialled';
+import {
+  AbstractStartedContainer,
+  type ContainerRuntimeClient,
+  GenericContainer,
+  getContainerRuntimeClient,
+  Wait,
+} from 'testcontainers';
+import { expect } from 'vitest';
 
 const IMAGE = 'knock-server';
 const PORT = 12000;
@@ -13,6 +24,12 @@ const run = promisify(execFile);
 
 /** One line of the server's log. */
 export type LogLine = Record<string, unknown> & { name: string; msg: string };
+
+/** What `/metrics` says: each number under its name, labels included. */
+type Numbers = Record<string, number>;
+
+/** How many connections ended for which reason. */
+type Reasons = Partial<Record<CloseReason, number>>;
 
 export class KnockServerContainer extends GenericContainer {
   constructor(image = IMAGE) {
@@ -36,6 +53,67 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
     return this.getMappedPort(PORT);
   }
 
+  /** The container in the engine's own words, to pause, kill, start and inspect it. */
+  async engine(): Promise<ReturnType<ContainerRuntimeClient['container']['getById']>> {
+    return (await getContainerRuntimeClient()).container.getById(this.getId());
+  }
+
+  /**
+   * Where this machine reaches the server: on Linux at the container's own address, since the engine's proxy behind a
+   * published port reads, ends and resets as suits itself.
+   */
+  async address(): Promise<{ host: string; port: number }> {
+    const { NetworkSettings } = await (await this.engine()).inspect();
+    const published = NetworkSettings.Ports[`${PORT}/tcp`]?.[0]?.HostPort;
+    if (process.platform !== 'linux') return { host: '127.0.0.1', port: Number(published) };
+    const [network] = Object.values(NetworkSettings.Networks);
+    return { host: network!.IPAddress, port: PORT };
+  }
+
+  async dial(): Promise<Dialled> {
+    const { host, port } = await this.address();
+    return Dialled.to(port, host);
+  }
+
+  async dialMany(count: number): Promise<Dialled[]> {
+    const { host, port } = await this.address();
+    return Promise.all(Array.from({ length: count }, () => Dialled.to(port, host)));
+  }
+
+  /** What the server counts and holds now. The one who asks is a caller as well. */
+  async numbers(): Promise<Numbers> {
+    const { host, port } = await this.address();
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    get({ host, port, path: '/metrics', agent: false }, (response) => resolve(text(response))).on('error', reject);
+    const lines = (await promise).matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm);
+    return Object.fromEntries(Array.from(lines, ([, name, value]) => [name, Number(value)]));
+  }
+
+  /** Waits until exactly these connections have ended since `before`, apart from those that were `done`. */
+  async expectClosed(before: Numbers, expected: Reasons, { withinMs = 5000 } = {}): Promise<void> {
+    const since = async () => closed(before, await this.numbers());
+    await expect.poll(since, { timeout: withinMs, interval: 100 }).toEqual(expected);
+  }
+
+  /**
+   * Whatever was done to it, the server answers somebody else, and soon; and it has nothing left of those who are gone:
+   * no socket, no timer.
+   */
+  async expectWell(before: Numbers): Promise<void> {
+    const began = performance.now();
+    const caller = await this.dial();
+    caller.end(frame('well?'));
+    const answer = await caller.closed();
+    expect(answer.subarray(0, 1).toString('hex')).toBe('00');
+    expect(answer.length).toBeGreaterThan(4);
+    expect(performance.now() - began).toBeLessThan(1000);
+    const left = async () => remains(await this.numbers());
+    const most = Math.max(1, remains(before).timers);
+    await expect
+      .poll(left, { timeout: 5000, interval: 100 })
+      .toEqual({ served: 1, turnedAway: 0, timers: expect.toSatisfy((timers: number) => timers <= most) });
+  }
+
   /** What the server has logged so far. (`logs` is the base class's, a stream that goes on.) */
   async logLines(): Promise<LogLine[]> {
     const { stdout } = await run('docker', ['logs', this.getId()], { maxBuffer: 2 ** 28 });
@@ -56,4 +134,23 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
     const { stdout } = await run('docker', ['wait', this.getId()], { timeout: END_TIMEOUT_MS });
     return Number(stdout);
   }
+}
+
+function closed(before: Numbers, now: Numbers): Reasons {
+  const reasons: Reasons = {};
+  for (const [name, number] of Object.entries(now)) {
+    const reason = /^knock_connections_closed_total\{reason="(\w+)"\}$/.exec(name)?.[1] as CloseReason | undefined;
+    const since = number - (before[name] ?? 0);
+    // Whoever asks for the numbers is done as well.
+    if (reason !== undefined && reason !== 'done' && since > 0) reasons[reason] = since;
+  }
+  return reasons;
+}
+
+function remains(numbers: Numbers) {
+  return {
+    served: numbers['knock_connections{place="served"}'],
+    turnedAway: numbers['knock_connections{place="turned_away"}'],
+    timers: numbers['nodejs_active_resources{type="Timeout"}'] ?? 0,
+  };
 }

@@ -26,8 +26,9 @@ export interface Owner {
 const LINGER_MS = 1000;
 const LINGER_WHILE_DRAINING_MS = 200;
 
-/** How long a caller that did not read for the whole of its write clock may go on without a sign of reading. */
-const PROBATION_MS = 1000;
+/** The write clock runs in slices, so that a caller is given up soon after its time, and not at the next look. */
+const WRITE_SLICES = 20;
+const SHORTEST_SLICE_MS = 25;
 
 const NONE: ReadonlyMap<string, number> = new Map();
 
@@ -51,7 +52,9 @@ export class Connection {
   name: string | undefined;
   #refusals: Map<string, number> | undefined;
   readonly #writeTimeoutMs: number;
-  #onProbation = false;
+  /** Slices of the write clock in which the caller read nothing, one after another; and when the last one began. */
+  #idleSlices = 0;
+  #sliceBeganAt = 0;
   #reason: CloseReason | undefined;
   #linger: NodeJS.Timeout | undefined;
   #lingerMs = LINGER_MS;
@@ -67,7 +70,7 @@ export class Connection {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#reason ??= isHangUp(error) ? 'caller_left' : 'error';
     });
-    socket.on('timeout', () => this.#writeTimeUp());
+    socket.on('timeout', () => this.#sliceOver());
     socket.once('close', () => {
       this.#reason ??= 'caller_left';
       this.#letGo();
@@ -129,8 +132,8 @@ export class Connection {
 
   /** Gives the caller `WRITE_TIMEOUT_MS`, started again by each byte that its kernel takes, to read what was written. */
   expectRead(): void {
-    this.#onProbation = false;
-    this.socket.setTimeout(this.#writeTimeoutMs);
+    this.#idleSlices = 0;
+    this.#startSlice();
   }
 
   /** The caller has read what was written. */
@@ -187,17 +190,24 @@ export class Connection {
     this.#linger = setTimeout(() => this.socket.destroy(), this.#lingerMs);
   }
 
+  get #sliceMs(): number {
+    return Math.max(SHORTEST_SLICE_MS, Math.ceil(this.#writeTimeoutMs / WRITE_SLICES));
+  }
+
+  #startSlice(): void {
+    this.#sliceBeganAt = performance.now();
+    this.socket.setTimeout(this.#sliceMs);
+  }
+
   /**
-   * Node has looked whether the kernel took bytes before it says that time is up; but after a pause of the container it
-   * looks before it has tried to write. Hence a second look, and no second chance for a caller that reads now and then.
+   * Node says so only if the kernel took nothing in all of it; else it starts another slice by itself, which makes this
+   * one late. Late it is as well when the container was paused, and then nobody could read: the count begins anew.
    */
-  #writeTimeUp(): void {
-    if (this.#onProbation) {
-      this.destroy('write_timeout');
-    } else {
-      this.#onProbation = true;
-      this.socket.setTimeout(PROBATION_MS);
-    }
+  #sliceOver(): void {
+    const late = performance.now() - this.#sliceBeganAt > 1.9 * this.#sliceMs;
+    this.#idleSlices = late ? 1 : this.#idleSlices + 1;
+    if (this.#idleSlices * this.#sliceMs >= this.#writeTimeoutMs) this.destroy('write_timeout');
+    else this.#startSlice();
   }
 }
 
@@ -214,6 +224,7 @@ export function callerOf(connection: Connection): Caller {
   };
 }
 
-function isHangUp({ code }: NodeJS.ErrnoException): boolean {
-  return code === 'ECONNRESET' || code === 'EPIPE';
+/** The caller broke off, or its network is gone: keep-alive's probes were not answered. */
+function isHangUp({ code = '' }: NodeJS.ErrnoException): boolean {
+  return ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code);
 }

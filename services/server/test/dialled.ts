@@ -20,8 +20,8 @@ export class Dialled {
   #chunks: Buffer[] = [];
   readonly #closed: Promise<unknown>;
 
-  static async to(port: number): Promise<Dialled> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+  static async to(port: number, host = '127.0.0.1'): Promise<Dialled> {
+    const socket = connect({ port, host, noDelay: true, allowHalfOpen: true });
     await once(socket, 'connect');
     return new Dialled(socket);
   }

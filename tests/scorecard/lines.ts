@@ -1,0 +1,137 @@
+/** The lines of the scorecard: what is measured, what the field promises, and what Knock does. */
+
+export interface Line {
+  measure: string;
+  /** What trusted systems promise or were seen to do. */
+  anchors: string;
+  promise: string;
+}
+
+/** In their order; a line's number is its place, from 1. */
+export const LINES: readonly Line[] = [
+  {
+    measure: 'how long a caller that drips its message is borne',
+    anchors: 'nginx 60 s between two reads; Node up to 90 s; Kestrel 5 s, then 240 B/s',
+    promise: '10.6 s at most, in frames, text and HTTP',
+  },
+  {
+    measure: 'how long a caller that says nothing is borne',
+    anchors: 'Envoy 15 s, nginx 30 s, cmux for ever',
+    promise: '31 s at most',
+  },
+  {
+    measure: 'bytes held for one caller that does not read',
+    anchors: 'Envoy 1 MiB, NATS 64 MiB, redis without limit',
+    promise: '2 MiB at most',
+  },
+  {
+    measure: 'how long a caller that does not read is borne after its last progress',
+    anchors: 'NATS 10 s, nginx 60 s',
+    promise: '11 s at most',
+  },
+  {
+    measure: 'memory for 200 callers that do not read, 500 that drip and 1000 that are silent',
+    anchors: 'bare Node: 11.7 KiB for each silent socket',
+    promise: '72 MiB at most',
+  },
+  {
+    measure: 'a healthy caller’s 99th percentile under that load',
+    anchors: 'none',
+    promise: '20 ms at most',
+  },
+  {
+    measure: 'a caller whose network is gone is noticed: idle, and with unread bytes',
+    anchors: 'redis about 600 s, NATS 240 to 360 s; the kernel about 15 min',
+    promise: '30 s, 70 s at most',
+  },
+  {
+    measure: 'replies that arrive after the caller has closed its side, the handler being asynchronous',
+    anchors: 'Node’s default 0 of 50',
+    promise: 'all of 300, in three languages',
+  },
+  {
+    measure: 'a message announced above the limit: time to the refusal, refusals read, resets',
+    anchors: 'NATS within 2 s',
+    promise: '50 ms at most, 100 of 100, none',
+  },
+  {
+    measure: 'streams that decode differently when they are cut: every one or two cuts, 10 000 random ones',
+    anchors: 'redis 3 seeds, NATS 9 tests',
+    promise: 'none',
+  },
+  {
+    measure: 'crashes, hangs or changed messages in 100 000 random inputs in process, 500 over a socket',
+    anchors: 'fuzzers of NATS and Envoy',
+    promise: 'none',
+  },
+  {
+    measure: 'second requests smuggled in, 40 forms and more, cut at every place',
+    anchors: 'HAProxy’s regression tests',
+    promise: 'none',
+  },
+  {
+    measure: 'characters that are wrong or replaced, in 10 000 strings of bytes',
+    anchors: 'ws, by the Autobahn suite',
+    promise: 'none',
+  },
+  {
+    measure: 'callers above the limit that hear a reason, 32 at once; callers below it that are disturbed',
+    anchors: 'redis as well as it can; Node none',
+    promise: 'all; none',
+  },
+  {
+    measure: 'crashes, and callers left without an end, at 128 descriptors under 300 callers',
+    anchors: 'Node drops callers without a word',
+    promise: 'none',
+  },
+  {
+    measure: '100 clients after their server is killed and started: all served again; accepts in the worst 100 ms',
+    anchors: 'nats.js about 2.1 s, up to 100 at once',
+    promise: '2.5 s at most; 45 at most',
+  },
+  {
+    measure: '100 kills in mid-reply: replies delivered in part, messages without a verdict',
+    anchors: 'Node’s own end looks clean, 20 of 20',
+    promise: 'none, none',
+  },
+  {
+    measure: 'healthy connections lost by a pause of twice the idle limit',
+    anchors: 'Node’s default 20 of 20',
+    promise: 'none of 100, in frames and text',
+  },
+  {
+    measure: 'recovery after the network or the name returns',
+    anchors: 'NATS 2.1 s',
+    promise: '5 s at most, 20 of 20',
+  },
+  {
+    measure: 'rolling update of three servers under 10 000 requests: failed, handled twice; replied at the first try',
+    anchors: 'traefik’s bar: 0 of 5000',
+    promise: 'none, none; 99.9 % at least',
+  },
+  {
+    measure: 'a bad image: time to the automatic rollback, failed requests',
+    anchors: 'Swarm’s default is to pause',
+    promise: '60 s at most, none',
+  },
+  {
+    measure: '`docker stop`: idle; with work in flight, answered; a second signal',
+    anchors: 'without care 10 s and exit code 137',
+    promise: '500 ms, code 0; 8 s, code 0, all; 200 ms, code 1',
+  },
+  {
+    measure: 'all attacks at a limit of 256 MiB: kills for memory; growth with a blocked log over 60 s',
+    anchors: 'Node 29 MB in 3 s',
+    promise: 'none, the peak is reported; 1 MiB of queue at most',
+  },
+  {
+    measure: 'lines of log without an event, raw control characters in it, foreign hosts and origins let in',
+    anchors: 'redis escapes; Vite answers 403',
+    promise: 'none of 10 000, none of 100, none of 20',
+  },
+  {
+    measure: 'attempts for each of 1000 messages, where the server breaks off all, or half, after reading',
+    anchors: 'gRPC’s bucket, AWS 500 tokens of 14, SRE 10 %',
+    promise: '1.1 at most',
+  },
+];

@@ -1,0 +1,44 @@
+/** How a test says what it measured; the scorecard is made of it. */
+import type { TestContext } from 'vitest';
+
+export interface Measurement {
+  /** The line of the scorecard. */
+  line: number;
+  what: string;
+  /** In words: the number of values, the median and the worst one; or how many of how many. */
+  result: string;
+}
+
+declare module 'vitest' {
+  interface TaskMeta {
+    measurements?: Measurement[];
+  }
+}
+
+/** How often, or for how long: `pnpm scorecard` takes the whole measure, a test run a small one. */
+export function sized<Size>({ test, scorecard }: { test: Size; scorecard: Size }): Size {
+  return process.env['SCORECARD'] === undefined ? test : scorecard;
+}
+
+/** Says what was measured, and how often: `values`, of which the largest is the worst. */
+export function measured(
+  { task }: TestContext,
+  { line, what, values, unit }: { line: number; what: string; values: number[]; unit: string },
+): void {
+  const sorted = values.toSorted((one, other) => one - other);
+  const median = sorted[Math.floor(sorted.length / 2)]!;
+  const inUnit = (value: number) => `${Number(value.toPrecision(4))} ${unit}`.trim();
+  const result =
+    values.length === 1
+      ? inUnit(sorted[0]!)
+      : `median ${inUnit(median)}, worst ${inUnit(sorted.at(-1)!)} (n = ${values.length})`;
+  (task.meta.measurements ??= []).push({ line, what, result });
+}
+
+/** Says how many of how many. */
+export function counted(
+  { task }: TestContext,
+  { line, what, count, of }: { line: number; what: string; count: number; of: number },
+): void {
+  (task.meta.measurements ??= []).push({ line, what, result: `${count} of ${of}` });
+}

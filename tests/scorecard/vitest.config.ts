@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['tests/hazards/*.test.ts', 'tests/swarm.test.ts'],
+    globalSetup: ['tests/images.ts'],
+    reporters: ['default', 'tests/scorecard/reporter.ts'],
+    env: { SCORECARD: '1' },
+    fileParallelism: false,
+    testTimeout: 900_000,
+    hookTimeout: 60_000,
+  },
+});
