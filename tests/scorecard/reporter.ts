@@ -5,7 +5,6 @@ import { availableParallelism } from 'node:os';
 import type { TestModule } from 'vitest/node';
 
 import { LINES } from './lines.ts';
-import type { Measurement } from './measured.ts';
 
 const RAW = 'docs/scorecard.json';
 const PAGE = 'docs/scorecard.md';
@@ -32,7 +31,7 @@ function entriesOf(modules: readonly TestModule[]): Entries {
   const entries: Entries = {};
   const day = new Date().toISOString().slice(0, 10);
   for (const test of modules.flatMap((module) => [...module.children.allTests()])) {
-    for (const { line, what, result } of (test.meta().measurements ?? []) as Measurement[]) {
+    for (const { line, what, result } of test.meta().measurements ?? []) {
       const entry = (entries[line] ??= { day, met: true, results: [] });
       entry.results.push(`${what}: ${result}`);
       // A test whose expectations do not hold has measured something else than what was promised.
