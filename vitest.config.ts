@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests of the whole that need no container. */
+const IN_PROCESS = ['tests/papers.test.ts', 'tests/tls.test.ts'];
+
 export default defineConfig({
   test: {
     // In CI the counts are read from a file, since the last line has to have a form of its own.
@@ -10,14 +13,14 @@ export default defineConfig({
           name: 'unit',
           // Most of them wait most of the time: for a clock that runs out, for a server that drains.
           maxWorkers: 4,
-          include: ['packages/*/src/**/*.test.ts', 'services/*/{src,test}/**/*.test.ts', 'tests/papers.test.ts'],
+          include: ['packages/*/src/**/*.test.ts', 'services/*/{src,test}/**/*.test.ts', ...IN_PROCESS],
         },
       },
       {
         test: {
           name: 'containers',
           include: ['tests/*.test.ts', 'tests/hazards/*.test.ts'],
-          exclude: ['tests/papers.test.ts'],
+          exclude: IN_PROCESS,
           globalSetup: ['tests/images.ts'],
           // In series: on two cores, containers of one test would take the time of another.
           fileParallelism: false,

@@ -56,7 +56,7 @@ test('shows a value on one line, whatever it holds', () => {
 
 test('names a setting that has to be there and is not', () => {
   const required = z.object({ PORT: wholeNumber({ min: 1, max: 9 }) });
-  expect(() => readConfig(required, {})).toThrow('PORT=undefined: must be a whole number from 1 to 9');
+  expect(() => readConfig(required, {})).toThrow('PORT: must be a whole number from 1 to 9');
 });
 
 test('has one line for each problem in the message of its error', () => {

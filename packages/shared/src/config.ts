@@ -25,7 +25,8 @@ export function readConfig<Schema extends z.ZodType>(schema: Schema, env: NodeJS
   throw new ConfigError(
     result.error.issues.map(({ path, message }) => {
       const name = path.join('.');
-      return `${name}=${JSON.stringify(env[name])}: ${message}`;
+      const value = env[name];
+      return `${name}${value === undefined ? '' : `=${JSON.stringify(value)}`}: ${message}`;
     }),
   );
 }
@@ -35,9 +36,12 @@ export function wholeNumber({ min, max }: { min: number; max: number }) {
   const rule = `must be a whole number from ${min} to ${max}`;
   return z
     .string({ error: rule })
-    .regex(/^\d{1,15}$/, { error: rule, abort: true })
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, { error: rule })
+    .transform((digits, context) => {
+      const value = /^\d{1,15}$/.test(digits) ? Number(digits) : Number.NaN;
+      if (value >= min && value <= max) return value;
+      context.addIssue(rule);
+      return z.NEVER;
+    })
     .meta({ rule: `${min} to ${max}` });
 }
 

@@ -41,7 +41,7 @@ interface Waiting {
 }
 
 /** After these the server ends the conversation, and has handled nothing behind the message that it refused. */
-const FATAL_REFUSALS = ['too_large', 'bad_frame', 'timeout'];
+const FATAL_REFUSALS = ['too_large', 'bad_frame', 'timeout', 'tls'];
 
 /** How long a server that was told goodbye may take to close its side. */
 const LINGER_MS = 1000;

@@ -1,12 +1,14 @@
 /** Finds the server: looks its name up, tries its addresses, and waits between failures. */
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 
 import type { ClientSettings } from './settings.ts';
 
-type DialSettings = Pick<ClientSettings, 'SERVER_HOST' | 'SERVER_PORT' | 'CONNECT_TIMEOUT_MS'>;
+type TlsSettings = Pick<ClientSettings, 'SERVER_HOST' | 'TLS_CA_FILE' | 'TLS_CERT_FILE' | 'TLS_KEY_FILE'>;
+type DialSettings = Pick<ClientSettings, 'SERVER_PORT' | 'CONNECT_TIMEOUT_MS'> & TlsSettings;
 
 const BASE_DELAY_MS = { soon: 100, later: 1000 };
 const MAX_DELAY_MS = 2000;
@@ -83,7 +85,9 @@ export class Dialler {
     const failures: NodeJS.ErrnoException[] = [];
     for (const { address } of addresses) {
       try {
-        return await openSocket(address, SERVER_PORT, AbortSignal.any([signal, AbortSignal.timeout(share)]));
+        const inTime = AbortSignal.any([signal, AbortSignal.timeout(share)]);
+        const socket = await openSocket(address, SERVER_PORT, inTime);
+        return this.#settings.TLS_CA_FILE ? await shakeHands(socket, this.#settings, inTime) : socket;
       } catch (error) {
         signal.throwIfAborted();
         failures.push(error as NodeJS.ErrnoException);
@@ -102,7 +106,7 @@ export class Dialler {
     };
     sentences['EAI_AGAIN'] = sentences['ENOTFOUND']!;
     const kind = name === 'AbortError' ? 'ETIMEDOUT' : (code ?? '');
-    const sentence = sentences[kind] ?? `no connection to ${place}: ${message}`;
+    const sentence = sentences[kind] ?? explainTls(kind) ?? `no connection to ${place}: ${message}`;
     return new DialError(sentence, { worthAnotherTry: WORTH_ANOTHER_TRY.has(kind) });
   }
 }
@@ -120,6 +124,47 @@ async function openSocket(address: string, port: number, signal: AbortSignal): P
     throw Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' });
   }
   return socket;
+}
+
+const ENDED = 'the server ended the TLS handshake: does it speak TLS? Its log may say more';
+
+/** Goes on inside TLS, where the server's certificate is good. Rejects with OpenSSL's error, or with that of the signal. */
+async function shakeHands(socket: Socket, settings: TlsSettings, signal: AbortSignal): Promise<Socket> {
+  const { SERVER_HOST, TLS_CA_FILE, TLS_CERT_FILE, TLS_KEY_FILE } = settings;
+  const inside = connectTls({
+    socket,
+    ca: TLS_CA_FILE?.pem,
+    cert: TLS_CERT_FILE?.pem,
+    key: TLS_KEY_FILE?.pem,
+    host: SERVER_HOST,
+    // An address is no name that may be asked for (RFC 6066 section 3).
+    ...(isIP(SERVER_HOST) === 0 ? { servername: SERVER_HOST } : {}),
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  inside.once('secureConnect', resolve);
+  inside.once('error', reject);
+  socket.on('error', reject);
+  try {
+    await orAborted(promise, signal);
+    return inside;
+  } catch (error) {
+    inside.on('error', () => undefined).destroy();
+    if (signal.aborted) throw Object.assign(new Error('no handshake in time'), { code: 'ETIMEDOUT' });
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') throw Object.assign(error as Error, { message: ENDED });
+    throw error;
+  }
+}
+
+/** What a failed handshake means, by its code. */
+function explainTls(code: string): string | undefined {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return "the server's certificate is for another name than SERVER_HOST: set SERVER_HOST to one that it holds";
+  if (code === 'CERT_HAS_EXPIRED') return "the server's certificate is out of date: the server needs a new one";
+  if (/SELF_SIGNED|UNABLE_TO|CERT_/.test(code))
+    return `TLS_CA_FILE does not vouch for the server's certificate (${code}): is it the CA that made it?`;
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO')
+    return `the server does not speak TLS as this client does (${code}): is TLS set on both ends?`;
+  return undefined;
 }
 
 /** The promise's result, or a rejection with the signal's reason if that comes first. */

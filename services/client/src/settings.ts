@@ -1,34 +1,51 @@
 /** What can be set on the client, and what each setting is when it is not. */
 import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/config';
+import { certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/tls';
 import { z } from 'zod';
 
 const MAX_COUNT = 1_000_000_000;
 
-export const clientSettings = z.object({
-  SERVER_HOST: z
-    .string()
-    .min(1, { error: 'must be a host name or an address' })
-    .default('localhost')
-    .describe('Compose sets `server`'),
-  SERVER_PORT: wholeNumber({ min: 1, max: 65535 }).default(12000).describe('where the server listens'),
-  PROTOCOL: oneOf('frames', 'text').default('frames').describe("`text` talks to the article's own server"),
-  MESSAGE: z
-    .string()
-    .default('Hello, server')
-    .describe("what is said in each greeting; `{client}` becomes this client's name, `{n}` the number of the greeting"),
-  INTERVAL_MS: milliseconds({ min: 0 }).default(1000).describe('from one greeting to the next'),
-  COUNT: wholeNumber({ min: 0, max: MAX_COUNT })
-    .default(0)
-    .describe("how many greetings; 0 never ends, 1 is the article's client"),
-  CONNECT_TIMEOUT_MS: milliseconds().default(4000).describe('look-up and connection'),
-  REPLY_TIMEOUT_MS: milliseconds().default(5000).describe('from a message to its reply, for each attempt'),
-  DEADLINE_MS: milliseconds().default(10_000).describe('for a message, over all attempts'),
-  NAME: z
-    .string()
-    .min(1, { error: 'must not be empty' })
-    .optional()
-    .describe("the name of this replica, where it is not the network's or the machine's"),
-  ...logSettings,
-});
+export const clientSettings = z
+  .object({
+    SERVER_HOST: z
+      .string()
+      .min(1, { error: 'must be a host name or an address' })
+      .default('localhost')
+      .describe('Compose sets `server`'),
+    SERVER_PORT: wholeNumber({ min: 1, max: 65535 }).default(12000).describe('where the server listens'),
+    PROTOCOL: oneOf('frames', 'text').default('frames').describe("`text` talks to the article's own server"),
+    MESSAGE: z
+      .string()
+      .default('Hello, server')
+      .describe(
+        "what is said in each greeting; `{client}` becomes this client's name, `{n}` the number of the greeting",
+      ),
+    INTERVAL_MS: milliseconds({ min: 0 }).default(1000).describe('from one greeting to the next'),
+    COUNT: wholeNumber({ min: 0, max: MAX_COUNT })
+      .default(0)
+      .describe("how many greetings; 0 never ends, 1 is the article's client"),
+    CONNECT_TIMEOUT_MS: milliseconds().default(4000).describe('look-up and connection'),
+    REPLY_TIMEOUT_MS: milliseconds().default(5000).describe('from a message to its reply, for each attempt'),
+    DEADLINE_MS: milliseconds().default(10_000).describe('for a message, over all attempts'),
+    TLS_CA_FILE: certificateFile()
+      .optional()
+      .describe('speak TLS, with a server for whose certificate this one vouches; SERVER_HOST must be its name'),
+    TLS_CERT_FILE: certificateFile()
+      .optional()
+      .describe('the certificate of this client, where the server asks for one'),
+    TLS_KEY_FILE: keyFile().optional().describe('the key of the certificate'),
+    NAME: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .optional()
+      .describe("the name of this replica, where it is not the network's or the machine's"),
+    ...logSettings,
+  })
+  .refine(pairRule.check, pairRule.params)
+  .refine(({ TLS_CERT_FILE, TLS_CA_FILE }) => TLS_CA_FILE !== undefined || TLS_CERT_FILE === undefined, {
+    path: ['TLS_CERT_FILE'],
+    error: 'needs TLS_CA_FILE: without it this client does not speak TLS',
+    when: filesAreGood,
+  });
 
 export type ClientSettings = z.output<typeof clientSettings>;

@@ -1,11 +1,11 @@
 /** Who comes in: callers above the limit, and callers of a server that leaves, are not served, but they are told so. */
-import { isLoopback } from '@knock/shared/names';
-
 import type { Connection } from './connection.ts';
 
 /** Why a caller is not served. */
 export interface TurnedAway {
-  reason: 'busy' | 'drained';
+  reason: 'busy' | 'drained' | 'tls';
+  /** The code of its refusal, where it is not told goaway. */
+  code: 'busy' | 'tls';
   sentence: string;
 }
 
@@ -14,7 +14,11 @@ const MAX_ABOVE_LIMIT = 32;
 /** How long a caller is looked at, to tell it in its own language. */
 const LOOK_MS = 1500;
 
-const LEAVING: TurnedAway = { reason: 'drained', sentence: 'the server is leaving; try again, another one may answer' };
+const LEAVING: TurnedAway = {
+  reason: 'drained',
+  code: 'busy',
+  sentence: 'the server is leaving; try again, another one may answer',
+};
 
 export class Admission {
   readonly #maxConnections: number;
@@ -53,7 +57,7 @@ export class Admission {
     else if (this.#closed) this.#turnAway(connection, LEAVING);
     else {
       const sentence = `the server serves ${this.#maxConnections} callers, its limit; try again soon`;
-      this.#turnAway(connection, { reason: 'busy', sentence });
+      this.#turnAway(connection, { reason: 'busy', code: 'busy', sentence });
     }
   }
 
@@ -86,12 +90,12 @@ export class Admission {
   #turnAway(connection: Connection, turnedAway: TurnedAway): void {
     this.#turnedAway.set(connection, turnedAway);
     // A health check comes from this very machine, and must be heard however many stand before the door.
-    if (this.open > this.#maxConnections + MAX_ABOVE_LIMIT && !isLoopback(connection.address)) {
+    if (this.open > this.#maxConnections + MAX_ABOVE_LIMIT && !connection.isLocal) {
       connection.destroy(turnedAway.reason);
       return;
     }
-    const { reason, sentence } = turnedAway;
-    const timer = setTimeout(() => connection.owner?.leave(reason, `busy: ${sentence}`), LOOK_MS);
+    const { reason, code, sentence } = turnedAway;
+    const timer = setTimeout(() => connection.owner?.leave(reason, `${code}: ${sentence}`), LOOK_MS);
     connection.socket.once('close', () => clearTimeout(timer));
   }
 }

@@ -13,6 +13,7 @@ export function logConnection(logger: Logger, connection: Connection): void {
     caller: who,
     address: connection.address,
     language: connection.language,
+    ...(connection.inTls ? { tls: true } : {}),
     messages: connection.messages,
     ...(firstMessage === undefined ? {} : { message: firstMessage }),
     ...(firstReply === undefined ? {} : { reply: firstReply }),
@@ -23,8 +24,9 @@ export function logConnection(logger: Logger, connection: Connection): void {
     reason: connection.closeReason,
   };
   const { language = 'no language', ms, reason } = fields;
+  const spoken = connection.inTls ? `${language} in TLS` : language;
   const end = reason === 'done' ? '' : `: ${reason}`;
-  const sentence = `${who} ${whatWasSaid(fields)} (${language}, ${ms} ms${end})`;
+  const sentence = `${who} ${whatWasSaid(fields)} (${spoken}, ${ms} ms${end})`;
   if (isProbe(connection)) logger.debug(fields, sentence);
   else logger.info(fields, sentence);
 }

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 
+import { isLoopback } from '@knock/shared/names';
 import { sampleText } from '@knock/shared/text-sample';
 
 import { Clock } from './clock.ts';
@@ -34,13 +35,16 @@ const NONE: ReadonlyMap<string, number> = new Map();
 
 export class Connection {
   readonly id: number;
-  readonly socket: Socket;
+  /** The caller's socket, or, since its handshake, what is inside TLS. */
+  socket: Socket;
   readonly address: string;
   readonly openedAt = performance.now();
   /** One clock at a time, since a connection waits for one thing at a time. */
   readonly clock = new Clock<TimeoutReason>((reason) => this.owner?.timeUp(reason));
   owner: Owner | undefined;
   language: Language | undefined;
+  readonly #closed: () => void;
+  inTls = false;
   messages = 0;
   /** Requests of health checks, which are no messages. */
   probes = 0;
@@ -60,23 +64,56 @@ export class Connection {
   #lingerMs = LINGER_MS;
   #gone: AbortController | undefined;
 
-  constructor(id: number, socket: Socket, { WRITE_TIMEOUT_MS }: Pick<ServerSettings, 'WRITE_TIMEOUT_MS'>) {
+  /** `closed` is told once, when the connection has ended. */
+  constructor(
+    id: number,
+    socket: Socket,
+    { WRITE_TIMEOUT_MS }: Pick<ServerSettings, 'WRITE_TIMEOUT_MS'>,
+    closed: () => void,
+  ) {
     this.id = id;
     this.socket = socket;
+    this.#closed = closed;
     // An IPv4 caller on a socket for both families comes as ::ffff:192.0.2.1.
     this.address = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
     this.#writeTimeoutMs = WRITE_TIMEOUT_MS;
+    this.#listen(socket);
+  }
+
+  #listen(socket: Socket): void {
     // Never removed: a socket that fails in the moment between two owners would end the whole program.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#reason ??= isHangUp(error) ? 'caller_left' : 'error';
     });
     socket.on('timeout', () => this.#sliceOver());
     socket.once('close', () => {
-      this.#reason ??= 'caller_left';
-      this.#letGo();
-      clearTimeout(this.#linger);
-      this.#gone?.abort();
+      if (socket === this.socket) this.#end();
     });
+  }
+
+  #end(): void {
+    this.#reason ??= 'caller_left';
+    this.#letGo();
+    clearTimeout(this.#linger);
+    this.#gone?.abort();
+    this.#closed();
+  }
+
+  /** Goes on inside TLS: from now on its socket is that one, which ends together with the one around it. */
+  goInside(inside: Socket): void {
+    this.inTls = true;
+    this.socket = inside;
+    // As on every socket here, and there is no other way to say it: what is paused must not go on reading.
+    // oxlint-disable-next-line no-underscore-dangle
+    Object.assign((inside as unknown as { _readableState: object })._readableState, { highWaterMark: 1 });
+    inside.allowHalfOpen = true;
+    this.#listen(inside);
+  }
+
+  /** Whether the caller is on this very machine. */
+  get isLocal(): boolean {
+    const { localAddress, remoteAddress } = this.socket;
+    return isLoopback(this.address) || (remoteAddress !== undefined && remoteAddress === localAddress);
   }
 
   /** What people call the caller. */

@@ -33,6 +33,7 @@ export class Door implements Owner {
   readonly #connection: Connection;
   readonly #options: DoorOptions;
   readonly #quiet = new Clock<'quiet'>(() => this.#pass('text', { ended: true }));
+  #openedAt = 0;
   #head: Buffer = NOTHING;
   #sight: Language | NotYet | undefined;
 
@@ -44,6 +45,7 @@ export class Door implements Owner {
   open(): void {
     const { clock, socket } = this.#connection;
     this.#connection.owner = this;
+    this.#openedAt = performance.now();
     clock.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
     socket.on('data', this.#look);
     socket.on('end', this.#endOfInput);
@@ -57,9 +59,9 @@ export class Door implements Owner {
 
   /** Whoever has come in just now may be about to speak, and is told in its language; whoever pauses is answered. */
   drain(): void {
-    const { clock, openedAt } = this.#connection;
+    const { clock } = this.#connection;
     const inQuiet = this.#sight === 'could_be_http';
-    const left = inQuiet ? this.#options.settings.QUIET_MS : openedAt + LAST_CALL_MS - performance.now();
+    const left = inQuiet ? this.#options.settings.QUIET_MS : this.#openedAt + LAST_CALL_MS - performance.now();
     clock.start('drain_timeout', Math.max(1, left));
   }
 

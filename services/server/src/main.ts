@@ -41,7 +41,7 @@ async function run(settings: ServerSettings, name: string, logger: Logger): Prom
   const most = `${maxConnections} callers at once can take ${mebibytes(memoryBytes)} at most`;
   logger.info({ maxConnections, memoryBytes }, most);
   const { port } = server;
-  logger.info({ port }, `${name} listens on port ${port}: ${howToCall(port, name, settings.PUBLISHED_PORT)}`);
+  logger.info({ port }, `${name} listens on port ${port}: ${howToCall(port, name, settings)}`);
   return stopOnSignal(server, logger);
 }
 
@@ -83,9 +83,11 @@ function thisMachine(): Machine {
   };
 }
 
-function howToCall(port: number, name: string, publishedPort: string | undefined): string {
-  const reachable = publishedPort ?? String(port);
-  if (/^[1-9]\d*$/.test(reachable)) return `open http://localhost:${reachable}/ or type: nc localhost ${reachable}`;
+function howToCall(port: number, name: string, { PUBLISHED_PORT, TLS_CERT_FILE }: ServerSettings): string {
+  const reachable = PUBLISHED_PORT ?? String(port);
+  const isOnePort = /^[1-9]\d*$/.test(reachable);
+  if (isOnePort && TLS_CERT_FILE) return `callers speak TLS: open https://localhost:${reachable}/`;
+  if (isOnePort) return `open http://localhost:${reachable}/ or type: nc localhost ${reachable}`;
   const index = /-(\d+)$/.exec(name)?.[1] ?? '1';
   return `from outside: docker compose port --index ${index} server ${port}`;
 }

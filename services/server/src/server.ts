@@ -16,6 +16,7 @@ import type { Handler } from './handler.ts';
 import { Metrics } from './metrics.ts';
 import { Names } from './names.ts';
 import type { ServerSettings } from './settings.ts';
+import { Tls } from './tls.ts';
 import { Web } from './web.ts';
 
 export interface ServerOptions {
@@ -41,6 +42,8 @@ export class Server {
   readonly #logger: Logger;
   readonly #names = new Names();
   readonly #web: Web;
+  /** Undefined: nobody here speaks TLS. */
+  readonly #tls: Tls | undefined;
   readonly #admission: Admission;
   readonly #metrics: Metrics;
   #end!: () => void;
@@ -57,13 +60,14 @@ export class Server {
     this.#handler = handler;
     this.#logger = logger;
     this.#admission = new Admission(settings.MAX_CONNECTIONS);
+    this.#tls = settings.TLS_CERT_FILE && new Tls(settings, logger);
     this.#metrics = new Metrics(this.#admission);
     this.#web = new Web({
       settings,
       handler,
       logger,
       metrics: this.#metrics,
-      turnedAway: (connection) => this.#admission.whyNot(connection)?.sentence,
+      turnedAway: (connection) => this.#whyNot(connection),
       ready: (asker) => this.#admission.isReady(asker),
       served: (connection) => this.#choose(connection),
     });
@@ -147,11 +151,16 @@ export class Server {
   }
 
   #admit(socket: Socket): void {
-    const connection = new Connection(++this.#lastId, socket, this.#settings);
-    socket.once('close', () => this.#forget(connection));
+    const connection: Connection = new Connection(++this.#lastId, socket, this.#settings, () => {
+      this.#forget(connection);
+    });
     this.#admission.admit(connection);
     if (connection.ending) return;
     this.#names.tell(connection);
+    this.#look(connection);
+  }
+
+  #look(connection: Connection): void {
     const found = (sight: Sight) => this.#receive(connection, sight);
     new Door(connection, { settings: this.#settings, logger: this.#logger, found }).open();
     if (this.#leaving) letGo(connection);
@@ -162,6 +171,8 @@ export class Server {
     if (connection.ending) return;
     if (language === 'http') {
       this.#web.take(connection, head);
+    } else if (language === 'tls' && this.#tls && !connection.inTls) {
+      this.#tls.shake(connection, head, () => this.#look(connection));
     } else if (language === 'tls' || language === 'unknown') {
       logStrangeBytes(this.#logger, connection, head);
       connection.finish(language === 'tls' ? 'tls' : 'unknown_language');
@@ -178,7 +189,7 @@ export class Server {
   }
 
   #converse(connection: Connection, codec: Codec<string>, beginning: { head: Buffer; ended: boolean }): void {
-    const turnedAway = this.#admission.whyNot(connection);
+    const turnedAway = this.#whyNot(connection);
     if (turnedAway) {
       this.#tell(connection, codec, turnedAway);
       return;
@@ -193,16 +204,20 @@ export class Server {
     conversation.begin(beginning);
   }
 
+  #whyNot(connection: Connection): TurnedAway | undefined {
+    return this.#admission.whyNot(connection) ?? this.#tls?.whyNot(connection);
+  }
+
   /** A server that leaves says goaway where the language has a word for it, else that it is busy. */
-  #tell(connection: Connection, codec: Codec<string>, { reason, sentence }: TurnedAway): void {
+  #tell(connection: Connection, codec: Codec<string>, { reason, code, sentence }: TurnedAway): void {
     const goaway = reason === 'drained' ? codec.encodeGoaway() : NOTHING;
     connection.countRefusal(reason);
-    connection.finish(reason, goaway.length > 0 ? goaway : codec.encodeRefusal(new Refusal('busy', sentence)));
+    connection.finish(reason, goaway.length > 0 ? goaway : codec.encodeRefusal(new Refusal(code, sentence)));
   }
 
   /** With `ACCEPT=once` the first caller that says something is served, and at that moment nobody else is. */
   #choose(connection: Connection): void {
-    if (this.#settings.ACCEPT === 'forever' || this.#chosen || this.#admission.whyNot(connection)) return;
+    if (this.#settings.ACCEPT === 'forever' || this.#chosen || this.#whyNot(connection)) return;
     this.#chosen = connection;
     this.#stopListening();
     for (const other of this.#admission.closeBehind(connection)) letGo(other);

@@ -1,51 +1,76 @@
 /** What can be set on the server, and what each setting is when it is not. */
 import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/config';
 import { MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
+import { certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/tls';
 import { z } from 'zod';
 
-export const serverSettings = z.object({
-  HOST: z.string().optional().describe('the address to listen on; all interfaces if it is not set'),
-  PORT: wholeNumber({ min: 0, max: 65535 }).default(12000).describe('0 takes any free port'),
-  ACCEPT: oneOf('forever', 'once')
-    .default('forever')
-    .describe('`once`: serve the first caller, then end, as the first server of the article does'),
-  REPLY: z
-    .string()
-    .default('hello from the server!')
-    .describe("what the default handler answers; `{server}` becomes the server's name, `{message}` the message"),
-  MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('for all languages'),
-  MAX_CONNECTIONS: wholeNumber({ min: 1, max: 1_000_000 })
-    .default(1000)
-    .describe('callers above it hear `busy`; never above the descriptor limit less 128'),
-  FIRST_BYTE_TIMEOUT_MS: milliseconds().default(30_000).describe('for a caller that says nothing'),
-  MESSAGE_TIMEOUT_MS: milliseconds().default(10_000).describe("from a message's first byte to its last"),
-  HANDLER_TIMEOUT_MS: milliseconds().default(30_000).describe('from a message to its reply'),
-  IDLE_TIMEOUT_MS: milliseconds().default(60_000).describe('between messages; HTTP keep-alive too'),
-  WRITE_TIMEOUT_MS: milliseconds().default(10_000).describe('for a caller that does not read'),
-  DRAIN_TIMEOUT_MS: milliseconds()
-    .default(8000)
-    .describe('for the callers that are being served when the server is told to stop'),
-  QUIET_MS: milliseconds().default(250).describe('the pause that ends a text message without a line end'),
-  ALLOWED_HOSTS: z
-    .string()
-    .default('')
-    .transform((names) =>
-      names
-        .split(',')
-        .map((name) => name.trim().toLowerCase())
-        .filter(Boolean),
-    )
-    .describe('names with a dot that HTTP callers may use for this server, separated by commas'),
-  PUBLISHED_PORT: z
-    .string()
-    .optional()
-    .describe('the port under which people reach this server, where it is another one; only the log names it'),
-  NAME: z
-    .string()
-    .min(1, { error: 'must not be empty' })
-    .optional()
-    .describe("the name of this replica, where it is not the network's or the machine's"),
-  ...logSettings,
-});
+export const serverSettings = z
+  .object({
+    HOST: z.string().optional().describe('the address to listen on; all interfaces if it is not set'),
+    PORT: wholeNumber({ min: 0, max: 65535 }).default(12000).describe('0 takes any free port'),
+    ACCEPT: oneOf('forever', 'once')
+      .default('forever')
+      .describe('`once`: serve the first caller, then end, as the first server of the article does'),
+    REPLY: z
+      .string()
+      .default('hello from the server!')
+      .describe("what the default handler answers; `{server}` becomes the server's name, `{message}` the message"),
+    MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('for all languages'),
+    MAX_CONNECTIONS: wholeNumber({ min: 1, max: 1_000_000 })
+      .default(1000)
+      .describe('callers above it hear `busy`; never above the descriptor limit less 128'),
+    FIRST_BYTE_TIMEOUT_MS: milliseconds().default(30_000).describe('for a caller that says nothing'),
+    MESSAGE_TIMEOUT_MS: milliseconds().default(10_000).describe("from a message's first byte to its last"),
+    HANDLER_TIMEOUT_MS: milliseconds().default(30_000).describe('from a message to its reply'),
+    IDLE_TIMEOUT_MS: milliseconds().default(60_000).describe('between messages; HTTP keep-alive too'),
+    WRITE_TIMEOUT_MS: milliseconds().default(10_000).describe('for a caller that does not read'),
+    DRAIN_TIMEOUT_MS: milliseconds()
+      .default(8000)
+      .describe('for the callers that are being served when the server is told to stop'),
+    QUIET_MS: milliseconds().default(250).describe('the pause that ends a text message without a line end'),
+    ALLOWED_HOSTS: z
+      .string()
+      .default('')
+      .transform((names) =>
+        names
+          .split(',')
+          .map((name) => name.trim().toLowerCase())
+          .filter(Boolean),
+      )
+      .describe('names with a dot that HTTP callers may use for this server, separated by commas'),
+    TLS_CERT_FILE: certificateFile()
+      .optional()
+      .describe('the certificate of the server: with it and its key, callers speak TLS'),
+    TLS_KEY_FILE: keyFile().optional().describe('the key of the certificate'),
+    TLS_CA_FILE: certificateFile()
+      .optional()
+      .describe('only callers with a certificate for which this one vouches come in'),
+    TLS: oneOf('required', 'optional')
+      .default('required')
+      .describe(
+        '`optional`: callers without TLS are served as well; those of the machine itself may always ask for its health',
+      ),
+    PUBLISHED_PORT: z
+      .string()
+      .optional()
+      .describe('the port under which people reach this server, where it is another one; only the log names it'),
+    NAME: z
+      .string()
+      .min(1, { error: 'must not be empty' })
+      .optional()
+      .describe("the name of this replica, where it is not the network's or the machine's"),
+    ...logSettings,
+  })
+  .refine(pairRule.check, pairRule.params)
+  .refine(({ TLS_CA_FILE, TLS_CERT_FILE }) => TLS_CERT_FILE !== undefined || TLS_CA_FILE === undefined, {
+    path: ['TLS_CA_FILE'],
+    error: 'needs TLS_CERT_FILE and TLS_KEY_FILE: without them no caller speaks TLS',
+    when: filesAreGood,
+  })
+  .refine(({ TLS_CA_FILE, TLS }) => TLS_CA_FILE === undefined || TLS === 'required', {
+    path: ['TLS'],
+    error: 'must be required where TLS_CA_FILE is set: callers without TLS have no certificate',
+    when: filesAreGood,
+  });
 
 export type ServerSettings = z.output<typeof serverSettings>;

@@ -7,6 +7,7 @@ import type { Logger } from '@knock/shared/log';
 import type { Unread } from '@knock/shared/unread';
 import { assertWellFormed, decodeUtf8 } from '@knock/shared/utf8';
 
+import type { TurnedAway } from './admission.ts';
 import { logExchange, logFailure } from './connection-log.ts';
 import { callerOf, type Connection } from './connection.ts';
 import { MAX_REQUEST_LINE_BYTES } from './detect.ts';
@@ -23,8 +24,8 @@ export interface WebOptions {
   handler: Handler;
   logger: Logger;
   metrics: Pick<Metrics, 'text' | 'contentType'>;
-  /** Why this caller is not served, in a sentence; undefined: it is. */
-  turnedAway(connection: Connection): string | undefined;
+  /** Why this caller is not served; undefined: it is. */
+  turnedAway(connection: Connection): TurnedAway | undefined;
   /** Whether another caller in the place of the one who asks would be served. */
   ready(asker: Connection): boolean;
   /** A request came that is no probe. */
@@ -105,10 +106,12 @@ export class Web {
     if (stranger !== undefined) return stranger;
 
     const { pathname } = target;
-    if (PROBES.includes(pathname)) return this.#probe(connection, pathname, request.method!);
+    const turnedAway = this.#options.turnedAway(connection);
+    // The health checks of this machine have no certificate, and tell nobody else anything.
+    const mayProbe = turnedAway?.code !== 'tls' || connection.isLocal;
+    if (mayProbe && PROBES.includes(pathname)) return this.#probe(connection, pathname, request.method!);
     this.#options.served(connection);
-    const reason = this.#options.turnedAway(connection);
-    if (reason !== undefined) return unavailable(`busy: ${reason}`);
+    if (turnedAway) return turnAway(turnedAway);
     if (pathname !== '/') return refusal(404, `there is nothing at ${pathname}; messages go to POST /`);
     if (!MESSAGE_METHODS.includes(request.method!)) return wrongMethod(MESSAGE_METHODS);
     return this.#reply(connection, body);
@@ -189,6 +192,11 @@ function faultOf({ code }: NodeJS.ErrnoException): Fault {
 
 function refusal(status: number, sentence: string): Answer {
   return { status, text: `${sentence}\n` };
+}
+
+function turnAway({ code, sentence }: TurnedAway): Answer {
+  if (code === 'tls') return { ...refusal(400, `tls: ${sentence}`), last: 'tls' };
+  return unavailable(`busy: ${sentence}`);
 }
 
 function unavailable(sentence: string): Answer {

@@ -1,0 +1,91 @@
+/**
+ * Makes certificates to try TLS with, never for a real service: an authority of their own, a server and a client for which it
+ * vouches. Run as a program, it writes them to `certificates/`.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { generate } from 'selfsigned';
+
+/** A certificate and its private key, both in PEM. */
+export interface Pair {
+  cert: string;
+  key: string;
+}
+
+const DAY_MS = 86_400_000;
+const KIND = { keyType: 'ec', algorithm: 'sha256' } as const;
+/** Under which the server is reached: in the demo, on Swarm, and from this machine. */
+const SERVER_NAMES = ['server', 'localhost'];
+
+export class Authority {
+  readonly #pair: Pair;
+
+  constructor(pair: Pair) {
+    this.#pair = pair;
+  }
+
+  static async create(name = 'Knock test authority'): Promise<Authority> {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
+      ...KIND,
+      notAfterDate: inDays(365),
+      extensions: [
+        { name: 'basicConstraints', cA: true, critical: true },
+        { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+      ],
+    });
+    return new Authority({ cert, key });
+  }
+
+  /** What others need to trust those for whom it vouches. */
+  get cert(): string {
+    return this.#pair.cert;
+  }
+
+  /** A pair for both ends; `days`: how long it is valid, and less than none if it is out of date. */
+  async vouchFor(name: string, { names = [name], days = 365 } = {}): Promise<Pair> {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
+      ...KIND,
+      notBeforeDate: inDays(Math.min(0, days) - 1),
+      notAfterDate: inDays(days),
+      ca: this.#pair,
+      extensions: [
+        { name: 'basicConstraints', cA: false },
+        { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
+        {
+          name: 'subjectAltName',
+          altNames: [...names.map((value) => ({ type: 2, value }) as const), { type: 7, ip: '127.0.0.1' }],
+        },
+      ],
+    });
+    return { cert, key };
+  }
+}
+
+function inDays(days: number): Date {
+  return new Date(Date.now() + days * DAY_MS);
+}
+
+/**
+ * Writes all files. The directory is for its owner alone; inside, the files are readable by all, since Compose hands
+ * them to the containers as they are, and nobody there is their owner.
+ */
+export async function writeCertificates(directory: string): Promise<void> {
+  const authority = await Authority.create();
+  const server = await authority.vouchFor('server', { names: SERVER_NAMES });
+  const client = await authority.vouchFor('client');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const files = {
+    'ca.crt': authority.cert,
+    'server.crt': server.cert,
+    'server.key': server.key,
+    'client.crt': client.cert,
+    'client.key': client.key,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o644 });
+}
+
+if (import.meta.main) {
+  await writeCertificates('certificates');
+  console.log('wrote certificates for a year to certificates/: ca.crt, server.crt, server.key, client.crt, client.key');
+}

@@ -1,0 +1,145 @@
+/** TLS, taken off at the door: the same port, and inside it the same languages. */
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+
+import type { Logger } from '@knock/shared/log';
+
+import type { TurnedAway } from './admission.ts';
+import type { CloseReason, TimeoutReason } from './close-reason.ts';
+import type { Connection, Owner } from './connection.ts';
+import { LAST_CALL_MS } from './door.ts';
+import type { ServerSettings } from './settings.ts';
+
+type TlsSettings = Pick<ServerSettings, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE' | 'TLS'>;
+
+/** A handshake is under the clock of its connection; Node's own has to be longer than any. */
+const NEVER_MS = 2 ** 31 - 1;
+
+const NEEDS_TLS: TurnedAway = {
+  reason: 'tls',
+  code: 'tls',
+  sentence: 'this server speaks TLS only; connect with TLS, or with https:// in a browser',
+};
+const NEEDS_CERTIFICATE: TurnedAway = {
+  reason: 'tls',
+  code: 'tls',
+  sentence: 'this server serves only callers that show a certificate for which its CA vouches',
+};
+
+export class Tls {
+  readonly #required: boolean;
+  readonly #logger: Logger;
+  /** Never listens: it is handed the sockets that the door has looked at. */
+  readonly #server: Server;
+  readonly #handshakes = new WeakMap<Socket, Handshake>();
+  readonly #asksForCertificate: boolean;
+  /** Callers inside TLS whose certificate is not good enough. */
+  readonly #strangers = new WeakSet<Connection>();
+
+  constructor({ TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS }: TlsSettings, logger: Logger) {
+    this.#required = TLS === 'required';
+    this.#logger = logger;
+    this.#asksForCertificate = TLS_CA_FILE !== undefined;
+    this.#server = createServer({
+      cert: TLS_CERT_FILE?.pem,
+      key: TLS_KEY_FILE?.pem,
+      ...(TLS_CA_FILE ? { ca: TLS_CA_FILE.pem, requestCert: true } : {}),
+      // Node would hang up without a word; a caller without a certificate is told inside, in its language.
+      rejectUnauthorized: false,
+      handshakeTimeout: NEVER_MS,
+    });
+    this.#server.on('secureConnection', (socket) => this.#handshakeOf(socket)?.succeed(socket));
+    this.#server.on('tlsClientError', (error, socket) => this.#handshakeOf(socket)?.fail(error));
+  }
+
+  /**
+   * Shakes hands with a caller whose first bytes, `head`, were read from a socket that is paused now. `secured` is told
+   * when its connection goes on inside TLS.
+   */
+  shake(connection: Connection, head: Buffer, secured: () => void): void {
+    const { socket } = connection;
+    const handshake = new Handshake(connection, this.#logger, (inside) => {
+      if (this.#asksForCertificate && !inside.authorized) this.#strangers.add(connection);
+      secured();
+    });
+    this.#handshakes.set(socket, handshake);
+    handshake.begin();
+    // An end of the stream before the handshake's is the end of it; Node would wait for more.
+    socket.allowHalfOpen = false;
+    socket.unshift(head);
+    this.#server.emit('connection', socket);
+  }
+
+  /** Why this caller, whose language is known, is not served; undefined: it is. */
+  whyNot(connection: Connection): TurnedAway | undefined {
+    if (this.#strangers.has(connection)) return NEEDS_CERTIFICATE;
+    return this.#required && !connection.inTls ? NEEDS_TLS : undefined;
+  }
+
+  /** Node keeps the socket inside which a TLSSocket was made under this name, and tells it in no other way. */
+  #handshakeOf(inside: TLSSocket): Handshake | undefined {
+    // oxlint-disable-next-line no-underscore-dangle
+    return this.#handshakes.get((inside as unknown as { _parent: Socket })._parent);
+  }
+}
+
+/** Owns a connection while hands are shaken; the clock of its first message runs on meanwhile. */
+class Handshake implements Owner {
+  readonly #connection: Connection;
+  readonly #logger: Logger;
+  readonly #secured: (inside: TLSSocket) => void;
+
+  constructor(connection: Connection, logger: Logger, secured: (inside: TLSSocket) => void) {
+    this.#connection = connection;
+    this.#logger = logger;
+    this.#secured = secured;
+  }
+
+  begin(): void {
+    const { socket } = this.#connection;
+    this.#connection.owner = this;
+    // Before the connection's own listener, which would say that the caller left.
+    socket.prependOnceListener('close', this.#broken);
+  }
+
+  succeed(inside: TLSSocket): void {
+    if (this.#connection.ending) return;
+    this.release();
+    this.#connection.goInside(inside);
+    this.#secured(inside);
+  }
+
+  fail({ code = 'no reason given' }: NodeJS.ErrnoException): void {
+    const { id, who, address } = this.#connection;
+    const advice = adviceFor(code);
+    this.#logger.warn({ connection: id, address, code }, `${who} failed to shake hands for TLS: ${code}${advice}`);
+  }
+
+  timeUp(reason: TimeoutReason): void {
+    this.#connection.destroy(reason === 'drain_timeout' ? 'drained' : reason);
+  }
+
+  /** There are no words for it before hands were shaken; a caller that has just come may be about to end it. */
+  drain(): void {
+    this.#connection.clock.start('drain_timeout', LAST_CALL_MS);
+  }
+
+  leave(reason: CloseReason): void {
+    this.#connection.destroy(reason);
+  }
+
+  release(): void {
+    this.#connection.socket.off('close', this.#broken);
+  }
+
+  readonly #broken = () => this.#connection.destroy('tls');
+}
+
+/** What to do about it, as far as OpenSSL's code tells. */
+function adviceFor(code: string): string {
+  if (code.includes('UNKNOWN_CA')) return '; it does not trust the certificate: give it the CA that vouches for it';
+  if (code.includes('CERTIFICATE_EXPIRED')) return '; the certificate is out of date: make a new one';
+  if (code === 'ECONNRESET') return '; it hung up: perhaps it does not trust the certificate';
+  if (code.includes('VERSION') || code.includes('PROTOCOL')) return '; TLS 1.2 is the least that is spoken here';
+  return '';
+}

@@ -1,0 +1,71 @@
+/** The demo inside TLS, as the overlay runs it. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { get } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { writeCertificates } from '../deploy/test-certificates.ts';
+import { startDemo } from './demo.ts';
+import { KnockServerContainer } from './knock-server.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'knock-certificates-'));
+const TLS = { files: ['docker-compose.tls.yml'], environment: { KNOCK_CERTIFICATES: directory } };
+
+beforeAll(() => writeCertificates(directory));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function read(name: string): string {
+  return readFileSync(join(directory, name), 'utf8');
+}
+
+test('greets inside TLS, with a certificate at both ends, and the server is found healthy', async () => {
+  await using demo = await startDemo(TLS);
+  await expect
+    .poll(async () => (await demo.logs('client')).filter(({ verdict }) => verdict === 'replied').length, {
+      timeout: 20_000,
+    })
+    .toBeGreaterThan(3);
+  const { started, healthy } = await demo.health();
+  expect(healthy - started).toBeLessThan(5000);
+  const conversations = (await demo.logs('server')).filter(({ reason }) => reason === 'done');
+  expect(conversations.length).toBeGreaterThan(3);
+  expect(conversations.every(({ tls, language }) => tls === true && language === 'frames')).toBe(true);
+});
+
+test('serves https to who has a certificate, and tells the others that they need one', async () => {
+  await using demo = await startDemo({ ...TLS, services: ['server'] });
+  const ask = async (options: object) => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const address = { host: 'localhost', port: demo.port, ca: read('ca.crt'), agent: false, ...options };
+    get(address, (response) => resolve(text(response))).on('error', reject);
+    return promise;
+  };
+  expect(await ask({ cert: read('client.crt'), key: read('client.key') })).toBe('hello from the server!');
+  expect(await ask({})).toMatch(/^tls: this server serves only callers that show a certificate/);
+});
+
+test.each([
+  ['all who speak TLS', {}],
+  ['callers without TLS as well', { TLS: 'optional' }],
+  ['callers with a certificate', { TLS_CA_FILE: '/certificates/ca.crt' }],
+])('is found healthy where it listens for %s', async (_whom, settings) => {
+  await using server = await new KnockServerContainer()
+    .withBindMounts(
+      ['ca.crt', 'server.crt', 'server.key'].map((name) => ({
+        source: join(directory, name),
+        target: `/certificates/${name}`,
+        mode: 'ro',
+      })),
+    )
+    .withSettings({
+      TLS_CERT_FILE: '/certificates/server.crt',
+      TLS_KEY_FILE: '/certificates/server.key',
+      ...settings,
+    })
+    .start();
+  const messages = (await server.logLines()).map(({ msg }) => msg);
+  expect(messages).toContainEqual(expect.stringContaining('callers speak TLS: open https://localhost:'));
+});
