@@ -77,7 +77,9 @@ export function logStrangeBytes(logger: Logger, connection: Connection, head: Bu
   const { id, who, language } = connection;
   const fields = { connection: id, address: connection.address, bytes: hexBytes(head.subarray(0, 16)) };
   if (language === 'tls') {
-    const advice = 'TLS is not configured here: use http:// instead of https://, or connect without TLS';
+    const advice = connection.inTls
+      ? 'it is inside TLS already: one is enough'
+      : 'TLS is not configured here: use http:// instead of https://, or connect without TLS';
     logger.warn(fields, `${who} began a TLS handshake; ${advice}`);
     return;
   }
