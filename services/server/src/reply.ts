@@ -1,5 +1,5 @@
 /** What a handler answers, made safe: handlers are changed by everybody, and none of them may harm another caller. */
-import { escapeText } from '@knock/shared/text-sample';
+import { escapeControls, sampleText } from '@knock/shared/text-sample';
 
 import type { Caller, Handler } from './handler.ts';
 
@@ -18,7 +18,8 @@ function assertText(reply: unknown): string {
 /** What went wrong in a handler, for the log: whatever it threw, on one line; and where, if that is known. */
 export function describeFailure(thrown: unknown): { failure: string; stack?: string } {
   if (!(thrown instanceof Error)) return { failure: `it threw ${typeof thrown}` };
-  // Only the lines that name a place: an error's message may hold what the caller sent.
-  const places = String(thrown.stack).match(/^ {4}at .*$/gm) ?? [];
-  return { failure: escapeText(`${thrown.name}: ${thrown.message}`), stack: places.join('\n') };
+  const [name, message, stack] = [thrown.name, thrown.message, thrown.stack].map(String) as [string, string, string];
+  // Only the lines that name a place, behind the message: it may hold what the caller sent, such lines among it.
+  const places = stack.slice(stack.indexOf(message) + message.length).match(/^ {4}at .*$/gm) ?? [];
+  return { failure: sampleText(`${name}: ${message}`), stack: places.map(escapeControls).join('\n') };
 }

@@ -15,7 +15,7 @@ import { Unread } from '@knock/shared/unread';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logRead } from './connection-log.ts';
 import type { Connection, Owner } from './connection.ts';
-import { MAX_REQUEST_LINE_BYTES } from './detect.ts';
+import { detect, MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import { plainResponse } from './plain-response.ts';
 import { requestPiece, skipEmptyLines } from './request-piece.ts';
 import type { ServerSettings } from './settings.ts';
@@ -55,6 +55,12 @@ export interface Fault {
   sentence: string;
 }
 
+export const NO_REQUEST: Fault = {
+  reason: 'bad_frame',
+  status: 400,
+  sentence: 'what came is not a valid HTTP/1.1 request; its lines end in CR LF',
+};
+
 export class WebConversation implements Owner {
   readonly #connection: Connection;
   readonly #options: WebConversationOptions;
@@ -66,6 +72,8 @@ export class WebConversation implements Owner {
   /** Bytes of a request have come, and it is not answered. */
   #insideRequest = false;
   #fault: Fault | undefined;
+  /** The line of the request that is being read has come, and is one; the door has seen that of the first. */
+  #lineSeen = true;
   #inputEnded = false;
   #draining = false;
 
@@ -160,6 +168,7 @@ export class WebConversation implements Owner {
     if (!this.#insideRequest) skipEmptyLines(this.#unfed);
     while (!this.#fault && !this.#exchange?.request.complete) {
       this.#insideRequest ||= this.#unfed.length > 0;
+      if (!this.#hasLine()) return true;
       const piece = requestPiece(this.#unfed, this.#exchange);
       if (piece === undefined) return true;
       this.#unfed.start += piece.length;
@@ -167,6 +176,16 @@ export class WebConversation implements Owner {
       if (!this.#takeBody()) return false;
     }
     return true;
+  }
+
+  /** Judges each request's line by the rule of the door: Node's parser takes lines of RTSP and of other versions as well. */
+  #hasLine(): boolean {
+    const { bytes, start, end, length } = this.#unfed;
+    if (this.#lineSeen || length === 0) return this.#lineSeen;
+    const sight = detect(bytes.subarray(start, end));
+    this.#lineSeen = sight === 'http';
+    if (!this.#lineSeen && sight !== 'could_be_http' && sight !== 'looks_like_http') this.fail(NO_REQUEST);
+    return this.#lineSeen;
   }
 
   #takeBody(): boolean {
@@ -212,6 +231,7 @@ export class WebConversation implements Owner {
     this.#exchange = undefined;
     this.#answering = false;
     this.#insideRequest = false;
+    this.#lineSeen = false;
     if (last) this.#connection.finish(last);
     else this.#advance();
   }

@@ -17,7 +17,7 @@ import type { Metrics } from './metrics.ts';
 import { isFromForeignPage } from './origin.ts';
 import { replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';
-import { type Answer, type Fault, WebConversation } from './web-conversation.ts';
+import { type Answer, type Fault, NO_REQUEST, WebConversation } from './web-conversation.ts';
 
 export interface WebOptions {
   settings: ServerSettings;
@@ -97,6 +97,8 @@ export class Web {
   }
 
   async #find(connection: Connection, request: IncomingMessage, body: Unread): Promise<Answer> {
+    const strangeCoding = refuseCoding(request);
+    if (strangeCoding !== undefined) return strangeCoding;
     const target = targetOf(request);
     if (target === undefined) return refusal(400, 'the target of the request is not a valid path or address');
     if (request.headers.expect?.toLowerCase() !== '100-continue' && request.headers.expect) {
@@ -183,11 +185,7 @@ function faultOf({ code }: NodeJS.ErrnoException): Fault {
   if (code === 'HPE_HEADER_OVERFLOW') {
     return { reason: 'too_large', status: 431, sentence: 'the head of the request is above the limit' };
   }
-  return {
-    reason: 'bad_frame',
-    status: 400,
-    sentence: 'what came is not a valid HTTP/1.1 request; its lines end in CR LF',
-  };
+  return NO_REQUEST;
 }
 
 function refusal(status: number, sentence: string): Answer {
@@ -201,6 +199,18 @@ function turnAway({ code, sentence }: TurnedAway): Answer {
 
 function unavailable(sentence: string): Answer {
   return { ...refusal(503, sentence), headers: { 'Retry-After': '1' }, last: 'busy' };
+}
+
+/**
+ * Whoever stands in front may see the end of such a request elsewhere than Node's parser, so it is the connection's last
+ * (RFC 9112 section 6.1); and a message whose coding nobody undoes is not the message that was meant.
+ */
+function refuseCoding({ headers, httpVersion }: IncomingMessage): Answer | undefined {
+  const coding = headers['transfer-encoding'];
+  if (coding === undefined) return undefined;
+  if (httpVersion === '1.0') return { ...refusal(400, 'HTTP/1.0 has no transfer codings'), last: 'bad_frame' };
+  if (coding.toLowerCase() === 'chunked') return undefined;
+  return { ...refusal(501, 'this server undoes no transfer coding but chunked'), last: 'bad_frame' };
 }
 
 function wrongMethod(allowed: readonly string[]): Answer {

@@ -72,6 +72,21 @@ test('logs a handler that fails once for each connection, on one line, without t
   expect(failures[0]!['stack']).toMatch(/^ {4}at /);
 });
 
+test('logs no line of the stack that a caller has forged, and no more of an error than of any text', async () => {
+  await using server = await start({
+    LOG_LEVEL: 'info',
+    handler: (message) => {
+      throw new Error(`cannot parse ${message}`);
+    },
+  });
+  await server.exchange(frame(`x\n    at forged (\u001b[2J\u009b31m\u202e)${'y'.repeat(10_000)}`));
+  await server.expectReasons('done');
+  const { stack, msg } = server.lines.find((line) => line.msg.includes('the handler failed'))!;
+  expect(stack).toMatch(/^ {4}at /);
+  expect(stack).not.toContain('forged');
+  expect(msg.length).toBeLessThan(400);
+});
+
 test('cannot be held by a caller that sends bytes instead of reading its replies', async () => {
   const reply = 'x'.repeat(2 ** 20);
   await using server = await start({ WRITE_TIMEOUT_MS: 200, handler: () => reply });
@@ -144,6 +159,29 @@ test('answers a whole request before it refuses what follows, wherever the bytes
     caller.end(bytes.subarray(cut));
     expect.soft((await caller.closed()).toString(), `cut at ${cut}`).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 /);
   }
+});
+
+test.each(['POST / HTTP/2.0', 'POST / HTTP/0.9', 'POST / RTSP/1.0', 'POST  / HTTP/1.1', 'Hello'])(
+  'takes %j for no request behind one either, and nothing behind it',
+  async (line) => {
+    const heard: string[] = [];
+    await using server = await start({ handler: (message) => `${heard.push(message)}` });
+    const second = post('smuggled').replace('POST / HTTP/1.1', line);
+    expect(await server.exchange(post('one') + second + post('two'))).toMatch(/^HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 /);
+    expect(heard).toEqual(['one']);
+  },
+);
+
+test.each([
+  ['POST / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked', 400],
+  ['POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked', 501],
+  ['POST / HTTP/1.1\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked', 501],
+])('refuses a coding that it does not undo, and handles nothing behind it: %j', async (head, status) => {
+  const heard: string[] = [];
+  await using server = await start({ handler: (message) => `${heard.push(message)}` });
+  const answers = await server.exchange(`${head}\r\nHost: a\r\n\r\n0\r\n\r\n${post('smuggled')}`);
+  expect(answers.match(/HTTP\/1\.1 (\d+)/g)).toEqual([`HTTP/1.1 ${status}`]);
+  expect(heard).toEqual([]);
 });
 
 test('refuses a tunnel in its turn, and an expectation that it cannot meet', async () => {

@@ -100,6 +100,7 @@ test.each([
   ['GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n', 400],
   ['GET / HTTP/1.1\r\nHost : a\r\n', 400],
   ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n', 400],
+  ['GET / HTTP/1.1\r\nHost: a b\r\n', 403],
   ['GET / HTTP/1.1\r\nHost: evil.example\r\n', 403],
   ['GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n', 403],
   ['GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n', 200],
