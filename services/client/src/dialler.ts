@@ -96,28 +96,27 @@ export class Dialler {
     throw failures.find(({ code = 'ETIMEDOUT' }) => WORTH_ANOTHER_TRY.has(code)) ?? failures[0]!;
   }
 
-  #explain({ code, name, message }: Partial<NodeJS.ErrnoException>): DialError {
-    const { SERVER_HOST, SERVER_PORT } = this.#settings;
+  #explain({ code = '', message }: Partial<NodeJS.ErrnoException>): DialError {
+    const { SERVER_HOST, SERVER_PORT, TLS_CA_FILE } = this.#settings;
     const place = `${SERVER_HOST}:${SERVER_PORT}`;
     const sentences: Record<string, string> = {
       ECONNREFUSED: `nobody listens at ${place}: start the server, or set SERVER_HOST and SERVER_PORT`,
       ENOTFOUND: `nobody answers to the name "${SERVER_HOST}": is the server running, and on this network? SERVER_HOST sets another`,
       ETIMEDOUT: `no connection to ${place} in time: is it the right address, and is the server awake?`,
     };
+    if (TLS_CA_FILE)
+      sentences['ECONNRESET'] = `${place} ended the TLS handshake: does it speak TLS? Its log may say more`;
     sentences['EAI_AGAIN'] = sentences['ENOTFOUND']!;
-    const kind = name === 'AbortError' ? 'ETIMEDOUT' : (code ?? '');
-    const sentence = sentences[kind] ?? explainTls(kind) ?? `no connection to ${place}: ${message}`;
-    return new DialError(sentence, { worthAnotherTry: WORTH_ANOTHER_TRY.has(kind) });
+    const sentence = sentences[code] ?? explainTls(code) ?? `no connection to ${place}: ${message}`;
+    return new DialError(sentence, { worthAnotherTry: WORTH_ANOTHER_TRY.has(code) });
   }
 }
 
-/** Connects. Rejects with the system's error, or with that of the signal. */
+/** Connects. Rejects with the system's error. */
 async function openSocket(address: string, port: number, signal: AbortSignal): Promise<Socket> {
-  const socket = connect({ host: address, port, noDelay: true, allowHalfOpen: true, signal });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  socket.once('connect', resolve);
-  socket.once('error', reject);
-  await promise;
+  // Without the signal: Node would end the connection by it long after it was made.
+  const socket = connect({ host: address, port, noDelay: true, allowHalfOpen: true });
+  await reached('connect', socket, signal);
   // A connect to a port of this machine on which nobody listens can meet itself in the middle, and be its own server.
   if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
     socket.destroy();
@@ -126,9 +125,7 @@ async function openSocket(address: string, port: number, signal: AbortSignal): P
   return socket;
 }
 
-const ENDED = 'the server ended the TLS handshake: does it speak TLS? Its log may say more';
-
-/** Goes on inside TLS, where the server's certificate is good. Rejects with OpenSSL's error, or with that of the signal. */
+/** Goes on inside TLS, where the server's certificate is good. Rejects with OpenSSL's error. */
 async function shakeHands(socket: Socket, settings: TlsSettings, signal: AbortSignal): Promise<Socket> {
   const { SERVER_HOST, TLS_CA_FILE, TLS_CERT_FILE, TLS_KEY_FILE } = settings;
   const inside = connectTls({
@@ -140,18 +137,21 @@ async function shakeHands(socket: Socket, settings: TlsSettings, signal: AbortSi
     // An address is no name that may be asked for (RFC 6066 section 3).
     ...(isIP(SERVER_HOST) === 0 ? { servername: SERVER_HOST } : {}),
   });
+  await reached('secureConnect', inside, signal);
+  return inside;
+}
+
+/** Resolves when the socket has come so far; else destroys it. */
+async function reached(event: 'connect' | 'secureConnect', socket: Socket, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  inside.once('secureConnect', resolve);
-  inside.once('error', reject);
+  socket.once(event, resolve);
+  // Stays, since an error that nobody listens for would end the program.
   socket.on('error', reject);
   try {
     await orAborted(promise, signal);
-    return inside;
   } catch (error) {
-    inside.on('error', () => undefined).destroy();
-    if (signal.aborted) throw Object.assign(new Error('no handshake in time'), { code: 'ETIMEDOUT' });
-    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') throw Object.assign(error as Error, { message: ENDED });
-    throw error;
+    socket.destroy();
+    throw signal.aborted ? Object.assign(new Error('it took too long'), { code: 'ETIMEDOUT' }) : error;
   }
 }
 

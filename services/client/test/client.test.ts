@@ -328,6 +328,18 @@ test('finds the server behind a name of several addresses, of which not all have
   }
 });
 
+test('keeps a connection for longer than it may take to make one', async () => {
+  await using server = await scripted((socket) => {
+    onMessage(socket, (message) => setTimeout(() => socket.write(frame(message)), 150));
+  });
+  const client = clientOf(server, { CONNECT_TIMEOUT_MS: 100 });
+  for (const message of ['one', 'two']) {
+    expect((await client.send(message)).verdict).toEqual({ kind: 'replied', reply: message });
+  }
+  expect(server.accepted).toBe(1);
+  client.hangUp();
+});
+
 test('connects again after it has hung up', async () => {
   await using server = await scripted(echo);
   const client = clientOf(server);
