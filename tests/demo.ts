@@ -4,7 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { DockerComposeEnvironment, type StartedDockerComposeEnvironment } from 'testcontainers';
+import {
+  DockerComposeEnvironment,
+  getContainerRuntimeClient,
+  type StartedDockerComposeEnvironment,
+} from 'testcontainers';
+
+import { StartedKnockServerContainer } from './knock-server.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const FILES = ['docker-compose.yml', 'tests/compose.images.yml'];
@@ -73,6 +79,22 @@ export class Demo implements AsyncDisposable {
     return this.#started.getContainer('server-1').getMappedPort(12000);
   }
 
+  /** The first server, to be called, counted, killed and started. */
+  get server(): StartedKnockServerContainer {
+    return new StartedKnockServerContainer(this.#started.getContainer('server-1'));
+  }
+
+  /** Takes the first container of a service off the network: it keeps running, and nothing reaches it or leaves it. */
+  async disconnect(service: 'server' | 'client'): Promise<void> {
+    await (await this.#network()).disconnect({ Container: this.#idOf(service), Force: true });
+  }
+
+  /** Brings it back, under its name again: the engine gives a container no other name than its own by itself. */
+  async connect(service: 'server' | 'client'): Promise<void> {
+    const network = await this.#network();
+    await network.connect({ Container: this.#idOf(service), EndpointConfig: { Aliases: [service] } });
+  }
+
   /** Runs `docker compose` on this demo, as a user would; resolves with its stdout. */
   async compose(...args: string[]): Promise<string> {
     return (await this.composeOutput(...args)).stdout;
@@ -122,5 +144,13 @@ export class Demo implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#started.down();
+  }
+
+  async #network() {
+    return (await getContainerRuntimeClient()).network.getById(`${this.#project}_knock`);
+  }
+
+  #idOf(service: 'server' | 'client'): string {
+    return this.#started.getContainer(`${service}-1`).getId();
   }
 }

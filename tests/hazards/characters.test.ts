@@ -1,0 +1,127 @@
+/** What is UTF-8 is heard byte for byte, what is not is refused, and nothing is ever replaced. */
+import { isUtf8 } from 'node:buffer';
+
+import fc, { type Arbitrary } from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { sized } from '../scorecard/measured.ts';
+import { cutAnywhere, places } from './hostile-bytes.ts';
+import { InMemoryServer } from './in-memory.ts';
+import { answers, type Language, LANGUAGES, replies, say } from './languages.ts';
+import { counterexample } from './tried.ts';
+
+const LINE = 13;
+const STRINGS = sized({ test: 1000, scorecard: 10_000 });
+
+const REPLACEMENT = Buffer.from('\uFFFD');
+
+const hex = (...lines: string[]) =>
+  lines
+    .join(' ')
+    .split(' ')
+    .map((digits) => Buffer.from(digits, 'hex'));
+/** What decoders get wrong, in hexadecimal: RFC 3629 sections 3, 4 and 10, and Unicode's table 3-7. */
+const VALID = hex(
+  // From the smallest to the largest of each length.
+  '41 00 7f c280 c2a9 dfbf e0a080 e282ac ed9fbf ee8080 efbfbd efbfbf f0908080 f09f918b f48fbfbf',
+  // What combines, what joins, what is invisible, and a byte order mark.
+  '65cc81 f09f91a9e2808df09f9a80 e2808b e280a8 efbbbf',
+);
+const FAULTY = hex(
+  // Cut short.
+  'c2 e2 e282 f0 f09f f09f91 efbb',
+  // Longer than need be.
+  'c080 c1bf e08080 e09fbf f0808080 f08fbfbf',
+  // Halves of a surrogate pair, alone and together.
+  'eda080 edbfbf eda0bdedb88a',
+  // Beyond the last code point, what is no beginning, and beginnings that were given up.
+  'f4908080 f5808080 80 bf ff fe f888808080 fc8480808080',
+);
+
+const pieces = [VALID, [...VALID, ...FAULTY]].map((all) =>
+  fc.array(fc.constantFrom(...all), { maxLength: 8 }).map((some) => Buffer.concat(some)),
+);
+const texts = fc.string({ unit: 'binary', maxLength: 16 }).map((text) => Buffer.from(text));
+const noise = fc.uint8Array({ maxLength: 16 }).map((bytes) => Buffer.from(bytes));
+const strings: Arbitrary<Buffer> = fc.oneof(...pieces, texts, noise);
+
+/** Every byte by itself, or any other cut. */
+const cuts = fc.oneof(fc.constant('each byte' as const), places);
+
+function cut(stream: Buffer, how: 'each byte' | number[]): Buffer[] {
+  return how === 'each byte' ? Array.from(stream, (byte) => Buffer.of(byte)) : cutAnywhere(stream, how);
+}
+
+/** A message that need not be text. */
+function sayBytes(language: Language, message: Buffer): Buffer {
+  const said = say(language, 'x'.repeat(message.length));
+  message.copy(said, said.length - message.length - (language === 'text' ? 1 : 0));
+  return said;
+}
+
+/** As much of it as a line of text holds. */
+const inOneLine = (bytes: Buffer) => Buffer.from(bytes.filter((byte) => byte !== 0x0a && byte !== 0x0d));
+
+function replacements(bytes: Buffer): number {
+  return bytes.toString('latin1').split(REPLACEMENT.toString('latin1')).length - 1;
+}
+
+const refusal = (language: Language, httpStatus: number, code: string) => ({
+  kind: 'refusal',
+  text: expect.stringMatching(`^${language === 'HTTP' ? `${httpStatus} ` : ''}${code}: `),
+});
+
+test('hears every string of bytes as it came if it is UTF-8, and refuses it if not, wherever its characters are cut', async (context) => {
+  await using server = await InMemoryServer.start();
+  const property = fc.asyncProperty(strings, cuts, async (bytes, how) => {
+    for (const language of LANGUAGES) {
+      const message = language === 'text' ? inOneLine(bytes) : bytes;
+      const valid = isUtf8(message);
+      const stream = Buffer.concat([say(language, 'one'), sayBytes(language, message), say(language, 'two')]);
+      const { heard, said } = await server.converse(cut(stream, how), 'closes');
+      const expected = [Buffer.from('one'), ...(valid ? [message] : []), Buffer.from('two')];
+      expect(heard.map((text) => Buffer.from(text))).toEqual(expected);
+      const answer = valid ? replies([message.toString()]) : [refusal(language, 400, 'bad_utf8')];
+      expect(answers(language, said)).toEqual([...replies(['one']), ...answer, ...replies(['two'])]);
+      expect(replacements(said)).toBe(valid ? replacements(message) : 0);
+    }
+  });
+  const what = 'strings of bytes, each in frames, text and HTTP, that are heard wrongly';
+  expect(await counterexample(context, { line: LINE, what, runs: STRINGS, property })).toBeUndefined();
+});
+
+test.each(LANGUAGES)(
+  'keeps a byte order mark at the very beginning, and one in the middle, in %s',
+  async (language) => {
+    await using server = await InMemoryServer.start();
+    for (const how of ['each byte', []] as const) {
+      const stream = sayBytes(language, Buffer.from('\uFEFFone\uFEFFtwo'));
+      const { heard, said } = await server.converse(cut(stream, how as 'each byte' | number[]), 'closes');
+      expect(heard).toEqual(['\uFEFFone\uFEFFtwo']);
+      expect(answers(language, said)).toEqual(replies(heard));
+    }
+  },
+);
+
+test('says failed where a handler answers with half a surrogate pair, and sends every other character as it is', async (context) => {
+  let reply = '';
+  await using server = await InMemoryServer.start({ handler: (message) => (message === 'one' ? reply : message) });
+  const unit = fc.oneof(fc.integer({ min: 0xd7ff, max: 0xe000 }), fc.integer({ min: 0, max: 0xffff }));
+  const units = fc
+    .array(unit, { maxLength: 8 })
+    .map((codes) => String.fromCharCode(...codes).replaceAll(/[\r\n]/g, ''));
+  const property = fc.asyncProperty(units, async (text) => {
+    reply = text;
+    for (const language of LANGUAGES) {
+      const { said } = await server.converse([say(language, 'one'), say(language, 'two')], 'closes');
+      const answer = text.isWellFormed() ? replies([text]) : [refusal(language, 500, 'failed')];
+      expect(answers(language, said)).toEqual([...answer, ...replies(['two'])]);
+      expect(replacements(said)).toBe(replacements(Buffer.from(text.isWellFormed() ? text : '')));
+    }
+    const { said } = await server.converse([Buffer.from('one')], 'stays');
+    if (text.isWellFormed()) expect(said).toEqual(Buffer.from(text));
+    else expect(said.toString()).toMatch(/^error: failed: /);
+  });
+  const what = 'replies that are sent wrongly';
+  expect(await counterexample(context, { line: LINE, what, runs: STRINGS, property })).toBeUndefined();
+});

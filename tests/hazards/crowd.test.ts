@@ -1,0 +1,249 @@
+/** More callers than the server takes: those inside notice nothing, those outside hear why, and nobody is left hanging. */
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
+
+import { Dialled } from '@knock/server/test/dialled';
+import { Wait } from 'testcontainers';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
+import { counted, measured, sized } from '../scorecard/measured.ts';
+import { answers, type Language, LANGUAGES, say } from './languages.ts';
+import { paced } from './pacing.ts';
+import { type Address, disturbed, Talker } from './talker.ts';
+
+/** How many callers above the limit are told so at once. */
+const TOLD_AT_ONCE = 32;
+/** A caller that has heard nothing by then, not even an end, was left hanging. */
+const HANGING_MS = 3000;
+const CROWD = 300;
+
+interface Caller {
+  caller: Dialled;
+  language: Language;
+  /** `closed`: without a word. */
+  outcome: 'served' | 'told' | 'closed' | 'hanging' | 'other';
+  /** From its message to the outcome. */
+  ms: number;
+}
+
+/** The languages in turn. */
+function languageOf(n: number): Language {
+  return LANGUAGES[n % LANGUAGES.length]!;
+}
+
+/** Says one thing, if anything, and looks what becomes of it: a reply, a refusal, an end, or nothing. */
+async function knock(caller: Dialled, language: Language, message?: string): Promise<Caller> {
+  const began = performance.now();
+  const heard = new Promise((resolve) => caller.socket.once('data', resolve));
+  if (message !== undefined) caller.send(say(language, message));
+  const over = Promise.race([heard, caller.closed()]).then(() => true);
+  // What has come by then may not have been read yet: Node looks at its timers first.
+  const late = sleep(HANGING_MS, undefined, { ref: false }).then(() => immediate(false));
+  const outcome = (await Promise.race([over, late])) ? outcomeOf(caller, language) : 'hanging';
+  return { caller, language, outcome, ms: performance.now() - began };
+}
+
+function outcomeOf({ received }: Dialled, language: Language): Caller['outcome'] {
+  const [first, ...more] = answers(language, received);
+  if (first === undefined) return 'closed';
+  if (first.kind === 'reply') return 'served';
+  const isBusy = first.kind === 'refusal' && /^(?:503 )?busy: /.test(first.text) && more.length === 0;
+  const saysWhenToCome = language !== 'HTTP' || received.includes('\r\nRetry-After: 1\r\n');
+  return isBusy && saysWhenToCome ? 'told' : 'other';
+}
+
+function count(callers: Caller[], outcome: Caller['outcome']): number {
+  return callers.filter((caller) => caller.outcome === outcome).length;
+}
+
+/** The outcome, and the error with which the connection ended. */
+function sight({ outcome, caller }: Caller): string {
+  return `${outcome}, ${caller.error?.code}`;
+}
+
+/** Asks both probes from the machine of the server, as its health check does. */
+const PROBE = `
+  const { get } = require('node:http');
+  const ask = (path) => new Promise((resolve, reject) =>
+    get({ port: 12000, path, agent: false }, (response) => resolve(response.statusCode)).on('error', reject));
+  Promise.all(['/healthz', '/readyz'].map(ask)).then((codes) => console.log(codes.join(' ')));
+`;
+
+async function probe(server: StartedKnockServerContainer): Promise<string> {
+  return (await server.exec(['node', '-e', PROBE])).output.trim();
+}
+
+/** Looks over and over again until `until` is settled, and once at least; what was seen. */
+async function meanwhile<Seen>(until: Promise<unknown>, glance: () => Promise<Seen>): Promise<Seen[]> {
+  const over = new AbortController();
+  const settled = until.finally(() => over.abort());
+  const seen: Seen[] = [];
+  while (!over.signal.aborted) seen.push(await glance());
+  await settled;
+  return seen;
+}
+
+/** Newcomers one after another: how long it takes until each is served if it comes back at once when it hears `busy`. */
+async function newcomers({ host, port }: Address): Promise<{ times: number[]; turnedAway: number }> {
+  const times: number[] = [];
+  let knocks = 0;
+  while (times.length < 20) {
+    const began = performance.now();
+    let outcome;
+    while (outcome !== 'served') {
+      const { caller, ...came } = await knock(await Dialled.to(port, host), languageOf(times.length), 'a newcomer');
+      knocks += 1;
+      outcome = came.outcome;
+      caller.end();
+      await caller.closed();
+    }
+    times.push(performance.now() - began);
+  }
+  return { times, turnedAway: knocks - times.length };
+}
+
+test.for(sized({ test: [50], scorecard: [50, 1000] }))(
+  'at a limit of %i callers those inside are not disturbed by 300 more, who hear why or are closed',
+  async (limit, context) => {
+    await using server = await new KnockServerContainer()
+      .withSettings({ MAX_CONNECTIONS: `${limit}`, REPLY: '{message}' })
+      // The engine's own check would take a place in the middle of the counting; the same is asked below.
+      .withHealthCheck({ test: ['CMD', 'node', 'healthcheck.mjs'], interval: 3_600_000 })
+      .withWaitStrategy(Wait.forLogMessage('listens on port'))
+      .start();
+    const before = await server.numbers();
+    const address = await server.address();
+    const dial = () => Dialled.to(address.port, address.host);
+    const inside = await paced(limit, (n) => Talker.enter(address, languageOf(n), `guest ${n}`));
+    for (const guest of inside) guest.talk(limit / 2 + 25);
+
+    const at = `at a limit of ${limit}`;
+    // Exactly: 32 that have not spoken yet stand before the door, so those behind them are closed.
+    const first = await server.dialMany(TOLD_AT_ONCE);
+    const behind = await Promise.all((await server.dialMany(8)).map((caller) => knock(caller, 'text')));
+    const told = await Promise.all(first.map((caller, n) => knock(caller, languageOf(n), 'let me in')));
+    const heardWhy = count(told, 'told');
+    counted(context, { line: 14, what: `32 at once ${at}: heard why`, count: heardWhy, of: TOLD_AT_ONCE });
+    expect(behind.map(sight)).toEqual(behind.map(() => 'closed, undefined'));
+    expect(told.map(sight)).toEqual(told.map(() => 'told, undefined'));
+
+    // A crowd, every fourth of which says nothing and stands in the way for as long as it may.
+    const flood = paced(CROWD, async (n) => knock(await dial(), languageOf(n), n % 4 === 0 ? undefined : 'let me in'));
+    const probes = await meanwhile(flood, () => probe(server));
+    const crowd = await flood;
+    counted(context, { line: 14, what: `a crowd ${at}: heard why`, count: count(crowd, 'told'), of: CROWD });
+    counted(context, {
+      line: 14,
+      what: `a crowd ${at}: closed without a word`,
+      count: count(crowd, 'closed'),
+      of: CROWD,
+    });
+    const ms = crowd.map((caller) => caller.ms);
+    measured(context, { line: 14, what: `a crowd ${at}: told or closed after`, values: ms, unit: 'ms' });
+    const talks = await Promise.all(inside.map((guest) => guest.leave()));
+    const lost = disturbed(talks);
+    const times = inside.flatMap((guest) => guest.times);
+    measured(context, { line: 14, what: `replies inside meanwhile, ${at}`, values: times, unit: 'ms' });
+    counted(context, { line: 14, what: `a crowd ${at}: disturbed inside`, count: lost.length, of: limit });
+
+    expect(lost).toEqual([]);
+    const others = crowd.filter(({ outcome }) => outcome !== 'told' && outcome !== 'closed');
+    expect(others.map(sight)).toEqual([]);
+    expect(probes).toEqual(probes.map(() => '200 503'));
+    const { times: waits, turnedAway } = await newcomers(address);
+    measured(context, {
+      line: 14,
+      what: `until a newcomer is served afterwards, ${at}`,
+      values: waits,
+      unit: 'ms',
+    });
+    expect(Math.max(...waits)).toBeLessThan(1000);
+    await server.expectClosed(before, { busy: TOLD_AT_ONCE + behind.length + CROWD + probes.length + turnedAway });
+    await server.expectWell(before);
+  },
+);
+
+const DESCRIPTORS = [128, 256];
+/** How often the crowd comes. */
+const WAVES = sized({ test: 2, scorecard: 15 });
+
+/** When there is no room left even with 256 descriptors, every fourth says nothing and stands in the way. */
+const ROOM = 150;
+
+/** A crowd of which whoever is served stays until all have knocked. */
+async function comeAndStay({ host, port }: Address): Promise<Caller[]> {
+  const callers = await paced(CROWD, async (n) => {
+    const isSilent = n > ROOM && n % 4 === 0;
+    return knock(await Dialled.to(port, host), languageOf(n), isSilent ? undefined : 'let me in');
+  });
+  for (const { caller } of callers) caller.end();
+  await Promise.all(callers.map(({ caller }) => caller.closed()));
+  return callers;
+}
+
+/** How many descriptors the server has open, and whether its image's own health check finds it well. */
+async function look(server: StartedKnockServerContainer) {
+  const [open, health] = await Promise.all([
+    server.exec(['ls', '/proc/1/fd']),
+    server.exec(['node', 'healthcheck.mjs']),
+  ]);
+  return { descriptors: open.output.trim().split('\n').length, isHealthy: health.exitCode === 0 };
+}
+
+test.for(DESCRIPTORS)(
+  'with %i descriptors a crowd of 300 leaves nobody hanging, the server whole and its health check green',
+  async (nofile, context) => {
+    await using server = await new KnockServerContainer()
+      .withUlimits({ nofile: { soft: nofile, hard: nofile } })
+      .start();
+    const before = await server.numbers();
+    const { State: began } = await (await server.engine()).inspect();
+    const warnings = (await server.logLines()).map(({ msg }) => msg);
+    expect(warnings).toContainEqual(expect.stringMatching(/^MAX_CONNECTIONS=1000 is lowered to /));
+    const address = await server.address();
+    const waves = (async () => {
+      const all: Caller[] = [];
+      for (let wave = 0; wave < WAVES; wave += 1) all.push(...(await comeAndStay(address)));
+      return all;
+    })();
+    const seen = await meanwhile(waves, () => look(server));
+    const callers = await waves;
+
+    const at = `with ${nofile} descriptors, ${WAVES} times ${CROWD} callers`;
+    const hanging = callers.filter(({ outcome }) => outcome === 'hanging' || outcome === 'other');
+    for (const outcome of ['served', 'told', 'closed'] as const) {
+      counted(context, { line: 15, what: `${outcome} ${at}`, count: count(callers, outcome), of: callers.length });
+    }
+    counted(context, { line: 15, what: `left hanging ${at}`, count: hanging.length, of: callers.length });
+    const most = Math.max(...seen.map(({ descriptors }) => descriptors));
+    measured(context, { line: 15, what: `descriptors in use at most, of ${nofile}`, values: [most], unit: '' });
+    const unhealthy = seen.filter(({ isHealthy }) => !isHealthy).length;
+    counted(context, { line: 15, what: `health checks that failed ${at}`, count: unhealthy, of: seen.length });
+
+    expect(hanging.map(sight)).toEqual([]);
+    expect(count(callers, 'served')).toBeGreaterThanOrEqual(WAVES);
+    expect(most).toBeLessThan(nofile);
+    expect(unhealthy).toBe(0);
+    const { State: now, RestartCount: restarts } = await (await server.engine()).inspect();
+    const { Status, FailingStreak } = now.Health!;
+    expect({ restarts, running: now.Running, since: now.StartedAt, Status, FailingStreak }).toEqual({
+      restarts: 0,
+      running: true,
+      since: began.StartedAt,
+      Status: 'healthy',
+      FailingStreak: 0,
+    });
+    const { times: waits, turnedAway } = await newcomers(address);
+    measured(context, {
+      line: 15,
+      what: `until a newcomer is served afterwards, with ${nofile} descriptors`,
+      values: waits,
+      unit: 'ms',
+    });
+    expect(Math.max(...waits)).toBeLessThan(1000);
+    await server.expectClosed(before, { busy: callers.length - count(callers, 'served') + turnedAway });
+    // Whoever asked for the numbers takes a place for a moment more, and there may be but one.
+    await newcomers(address);
+    await server.expectWell(before);
+  },
+);

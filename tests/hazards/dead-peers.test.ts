@@ -1,0 +1,115 @@
+/** Callers whose network is cut: no end comes and no reset, and yet the server has to notice. */
+import { frame } from '@knock/server/test/dialled';
+import { GenericContainer, getContainerRuntimeClient, Network, Wait } from 'testcontainers';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
+import { measured, sized } from '../scorecard/measured.ts';
+import { endings } from './endings.ts';
+import { slowServer } from './slow-server.ts';
+
+const LINE = 7;
+const COUNT = sized({ test: 3, scorecard: 10 });
+
+/** How long the handler takes for the messages that are not answered before the network is cut. */
+const HANDLER_MS = 3000;
+/** How long a server that has said its last words listens on. */
+const LINGER_MS = 1000;
+const GRACE_MS = 600;
+
+/** On so many connections each, hears the reply to one message, and waits for the reply to another one. */
+const CALLERS = `
+  const { connect } = require('node:net');
+  const [, count, ...messages] = process.argv;
+  const sockets = messages.map((hex) => Array.from({ length: count }, () => {
+    const socket = connect(12000, 'server').on('error', () => undefined);
+    socket.write(Buffer.from(hex, 'hex'));
+    return socket;
+  }));
+  const { once } = require('node:events');
+  Promise.all([
+    ...sockets[0].map((socket) => once(socket, 'data')),
+    ...sockets[1].map((socket) => once(socket, 'connect')),
+  ]).then(() => console.log('all have said it'));
+`;
+
+/** One line of the kernel's list of connections: proc_net_tcp(5), of which the numbers are hexadecimal. */
+interface KernelSocket {
+  unacknowledged: number;
+  /** In seconds, where the timer is the one that asks after a silent peer. */
+  keepAliveIn: number | undefined;
+}
+
+const ESTABLISHED = '01';
+const KEEP_ALIVE = '02';
+const TICKS_PER_SECOND = 100;
+
+/** What the server's kernel knows of each of its callers. */
+async function kernelSockets(server: StartedKnockServerContainer): Promise<KernelSocket[]> {
+  const { output } = await server.exec(['cat', '/proc/net/tcp', '/proc/net/tcp6']);
+  const rows = output.matchAll(/^ *\d+: \S+ \S+ (\S+) (\S+):\S+ (\S+):(\S+) /gm);
+  return Array.from(rows)
+    .filter(([, state]) => state === ESTABLISHED)
+    .map(([, , unacknowledged, timer, expires]) => ({
+      unacknowledged: Number.parseInt(unacknowledged!, 16),
+      keepAliveIn: timer === KEEP_ALIVE ? Number.parseInt(expires!, 16) / TICKS_PER_SECOND : undefined,
+    }));
+}
+
+test('the kernel asks after every caller that has been silent for 15 s', async () => {
+  await using server = await new KnockServerContainer().start();
+  const before = await server.numbers();
+  const callers = await server.dialMany(3);
+  callers[0]!.send(frame('well?'));
+  callers[1]!.send('GET / HTTP/1.1\r\nHost: knock\r\n\r\n');
+  await Promise.all(callers.slice(0, 2).map((caller) => caller.until('hello')));
+  const soon = { unacknowledged: 0, keepAliveIn: expect.toSatisfy((seconds: number) => seconds > 5 && seconds <= 15) };
+  await expect.poll(() => kernelSockets(server), { timeout: 5000 }).toEqual([soon, soon, soon]);
+  for (const caller of callers) caller.end();
+  await server.expectClosed(before, { caller_left: 1 });
+  await server.expectWell(before);
+});
+
+test('callers whose network is cut are noticed, whether they were idle or their replies are on the way', async (context) => {
+  const idleMs = sized({ test: 3000, scorecard: 60_000 });
+  await using network = await new Network().start();
+  const container = await slowServer();
+  await using server = await container
+    .withSettings(sized({ test: { IDLE_TIMEOUT_MS: `${idleMs}` }, scorecard: {} }))
+    .withNetwork(network)
+    .withNetworkAliases('server')
+    .start();
+  const before = await server.numbers();
+  const [idle, waiting] = ['well?', `wait ${HANDLER_MS}`] as const;
+  const messages = [idle, waiting].map((text) => frame(text).toString('hex'));
+  await using callers = await new GenericContainer('knock-client')
+    .withEntrypoint(['node', '--eval', CALLERS, `${COUNT}`, ...messages])
+    .withNetwork(network)
+    .withWaitStrategy(Wait.forLogMessage('all have said it'))
+    .start();
+  const cutAt = Date.now();
+  const { network: networks } = await getContainerRuntimeClient();
+  await networks.getById(network.getId()).disconnect({ Container: callers.getId() });
+  const unacknowledged = async () => (await kernelSockets(server)).filter((socket) => socket.unacknowledged > 0).length;
+  await expect.poll(unacknowledged, { timeout: HANDLER_MS + 2000 }).toBeGreaterThanOrEqual(COUNT);
+
+  const reasons = sized({
+    // Long before the kernel has asked.
+    test: { idle_timeout: 2 * COUNT },
+    scorecard: { caller_left: COUNT, idle_timeout: COUNT },
+  });
+  await server.expectClosed(before, reasons, { withinMs: sized({ test: 20_000, scorecard: 90_000 }) });
+  const longest = sized({
+    test: { [idle]: idleMs + LINGER_MS + GRACE_MS, [waiting]: HANDLER_MS + idleMs + LINGER_MS + GRACE_MS },
+    scorecard: { [idle]: 30_000, [waiting]: 70_000 },
+  });
+  const ended = await endings(server);
+  for (const message of [idle, waiting]) {
+    const values = ended.filter((ending) => ending.message === message).map(({ time }) => (time - cutAt) / 1000);
+    expect(values).toHaveLength(COUNT);
+    const what = message === idle ? 'idle' : 'with a reply that it did not acknowledge';
+    measured(context, { line: LINE, what, values, unit: 's' });
+    expect.soft(Math.max(...values), what).toBeLessThanOrEqual(longest[message] / 1000);
+  }
+  await server.expectWell(before);
+});

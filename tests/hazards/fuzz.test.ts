@@ -1,0 +1,121 @@
+/** Bytes as nobody planned them: whatever comes, the handler hears exactly the messages that they hold. */
+import { isDeepStrictEqual } from 'node:util';
+
+import type { CloseReason } from '@knock/server/close-reason';
+import { Dialled } from '@knock/server/test/dialled';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer } from '../knock-server.ts';
+import { counted, sized } from '../scorecard/measured.ts';
+import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
+import { type Ending, InMemoryServer } from './in-memory.ts';
+import { answers } from './languages.ts';
+import { paced } from './pacing.ts';
+import { type Held, messagesIn } from './reference-decoder.ts';
+import { counterexample } from './tried.ts';
+
+const LINE = 11;
+const IN_PROCESS = sized({ test: 3000, scorecard: 100_000 });
+const OVER_A_SOCKET = 500;
+/** Small, so that random messages are above it often enough. */
+const MAX_MESSAGE_BYTES = 100;
+const END_WITHIN_MS = 5000;
+/** What ends those who close their side or break off. */
+const ENDS: CloseReason[] = ['caller_left', 'cut_short', 'too_large', 'bad_frame', 'unknown_language', 'tls'];
+
+/** The replies that were said, in brackets: so no message can look like a refusal, or lose its end. */
+function repliesIn(said: Buffer, { language }: Held, { whole }: { whole: boolean }): string[] {
+  if (language === undefined) return [];
+  return answers(language, said).flatMap(({ kind, text }) => {
+    if (kind === 'reply') return [text];
+    // A caller that never sends a line feed gets none.
+    return kind === 'part' && language === 'text' && whole ? [Buffer.from(text, 'latin1').toString()] : [];
+  });
+}
+
+const inBrackets = (messages: string[]) => messages.map((message) => `[${message}]`);
+
+/** How a handler takes its time: not at all, a moment, or a turn of the loop. */
+const HANDLERS = {
+  'at once': (message: string) => `[${message}]`,
+  'in a moment': (message: string) => Promise.resolve(`[${message}]`),
+  'in a while': async (message: string) => {
+    await new Promise(setImmediate);
+    return `[${message}]`;
+  },
+};
+const pace = fc.constantFrom(...(Object.keys(HANDLERS) as (keyof typeof HANDLERS)[]));
+
+test('whatever bytes come, cut anywhere, the handler hears exactly the messages that they hold, and everybody gets an end', async (context) => {
+  let handler: (message: string) => string | Promise<string> = HANDLERS['at once'];
+  await using server = await InMemoryServer.start({ MAX_MESSAGE_BYTES, handler: (message) => handler(message) });
+  const ending = fc.constantFrom<Ending>('closes', 'stays', 'resets');
+  const property = fc.asyncProperty(hostileStream, places, ending, pace, async (bytes, cuts, end, how) => {
+    handler = HANDLERS[how];
+    const { heard, said, reason } = await server.converse(cutAnywhere(bytes, cuts), end);
+    const held = messagesIn(bytes, { closed: end === 'closes', maxBytes: MAX_MESSAGE_BYTES });
+    // Whoever breaks off may do it before the handler was asked for everything.
+    const expected = end === 'resets' ? held.messages.slice(0, heard.length) : held.messages;
+    expect(heard).toEqual(expected);
+    const replies = repliesIn(said, held, { whole: end !== 'resets' });
+    expect(replies).toEqual(inBrackets(end === 'resets' ? heard.slice(0, replies.length) : heard));
+    expect(reason).toMatch(/^(?:done|caller_left|cut_short|too_large|bad_frame|unknown_language|tls|\w+_timeout)$/);
+  });
+  const what = 'crashes, hangs and changed messages in process';
+  expect(await counterexample(context, { line: LINE, what, runs: IN_PROCESS, property })).toBeUndefined();
+});
+
+interface Call {
+  pieces: Buffer[];
+  resets: boolean;
+  held: Held;
+}
+
+const call = fc
+  .record({ bytes: hostileStream, cuts: places, resets: fc.boolean() })
+  .map(({ bytes, cuts, resets }): Call => {
+    const held = messagesIn(bytes, { closed: true, maxBytes: MAX_MESSAGE_BYTES });
+    return { pieces: cutAnywhere(bytes, cuts), resets, held };
+  });
+
+/** All that came back; undefined: there was no end to it. */
+async function play(caller: Dialled, { pieces, resets }: Call): Promise<Buffer | undefined> {
+  for (const piece of pieces) {
+    caller.send(piece);
+    await new Promise(setImmediate);
+  }
+  if (resets) caller.socket.resetAndDestroy();
+  else caller.end();
+  const tooLate = AbortSignal.timeout(END_WITHIN_MS);
+  return Promise.race([
+    caller.closed(),
+    new Promise<undefined>((resolve) => tooLate.addEventListener('abort', () => resolve(undefined))),
+  ]);
+}
+
+test('over a socket, hostile bytes, half-closes and resets at random places are answered alike, and the server stays well', async (context) => {
+  await using server = await new KnockServerContainer()
+    .withSettings({ MAX_MESSAGE_BYTES: String(MAX_MESSAGE_BYTES), REPLY: '[{message}]' })
+    .start();
+  const before = await server.numbers();
+  const { host, port } = await server.address();
+  const seed = Date.now() % 2 ** 31;
+  const calls = fc.sample(call, { numRuns: OVER_A_SOCKET, seed });
+  const said = await paced(calls.length, async (n) => play(await Dialled.to(port, host), calls[n]!), 100);
+
+  const wrong = calls.flatMap(({ pieces, resets, held }, n) => {
+    const replies = said[n] && repliesIn(said[n], held, { whole: !resets });
+    const expected = inBrackets(resets ? held.messages.slice(0, replies?.length) : held.messages);
+    return isDeepStrictEqual(replies, expected)
+      ? []
+      : [{ sent: pieces.map((piece) => piece.toString('latin1')), resets, expected, replies }];
+  });
+  const what = 'crashes, hangs and changed messages over a socket';
+  counted(context, { line: LINE, what, count: wrong.length, of: calls.length });
+  expect(wrong, `seed ${seed}`).toEqual([]);
+  // Nobody was left to a clock, and nothing went wrong that has no name.
+  const reasons = (ended: object) => Object.keys(ended).every((reason) => ENDS.includes(reason as CloseReason));
+  await server.expectClosed(before, expect.toSatisfy(reasons));
+  await server.expectWell(before);
+});

@@ -1,0 +1,57 @@
+/** What the clients of a demo say became of their greetings, and whether it is true: the recording handler knows. */
+import { expect } from 'vitest';
+
+import type { Demo } from '../demo.ts';
+
+/** Lets the server write down what it has handled, where clients number their greetings; one millisecond for each. */
+export const RECORDED = {
+  files: ['tests/recording/compose.yml'],
+  environment: { MESSAGE: '{client} #{n}', REPLY: '1' },
+};
+
+/** What a client logs of each of its greetings. */
+export interface Greeting {
+  /** The client's. */
+  name: string;
+  /** When its verdict was logged, in milliseconds since 1970. */
+  time: number;
+  message: string;
+  verdict: string;
+  attempts: number;
+  /** From the first attempt to the verdict. */
+  ms: number;
+}
+
+export async function greetings(demo: Demo): Promise<Greeting[]> {
+  return (await demo.logs('client')).filter((line) => 'verdict' in line && 'attempts' in line) as unknown as Greeting[];
+}
+
+/** Each greeting has one verdict and none is missing, each verdict is true, and each came before its deadline. */
+export async function expectTrueVerdicts(
+  demo: Demo,
+  all: Greeting[],
+  { deadlineMs }: { deadlineMs: number },
+): Promise<void> {
+  for (const [name, own] of Map.groupBy(all, ({ name: client }) => client)) {
+    expect(own.map(({ message }) => message)).toEqual(own.map((_, index) => `${name} #${index + 1}`));
+  }
+  const handled = await timesHandled(demo);
+  for (const { message, verdict, attempts, ms } of all) {
+    const times = handled.get(message) ?? 0;
+    // A greeting may be handled twice, and only where an attempt was left without an answer.
+    const most = verdict === 'not_sent' ? 0 : attempts;
+    expect
+      .soft({ message, verdict, times })
+      .toEqual({ message, verdict, times: expect.toSatisfy((n: number) => n <= most) });
+    if (verdict === 'replied') expect.soft({ message, times }).not.toEqual({ message, times: 0 });
+    expect.soft(ms).toBeLessThanOrEqual(deadlineMs + 100);
+  }
+}
+
+async function timesHandled(demo: Demo): Promise<Map<string, number>> {
+  const times = new Map<string, number>();
+  for (const { handled } of await demo.logs('server')) {
+    if (typeof handled === 'string') times.set(handled, (times.get(handled) ?? 0) + 1);
+  }
+  return times;
+}

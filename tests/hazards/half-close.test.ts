@@ -1,0 +1,98 @@
+/** Callers that send, close their side and wait, as `printf … | nc -N` does: each of them is owed its replies. */
+import { join } from 'node:path';
+
+import { Dialled } from '@knock/server/test/dialled';
+import { expect, test } from 'vitest';
+
+import type { StartedKnockServerContainer } from '../knock-server.ts';
+import { Program } from '../program.ts';
+import { counted, measured, sized } from '../scorecard/measured.ts';
+import { answers, type Language, LANGUAGES, replies, say } from './languages.ts';
+import { recordingServer } from './recording-server.ts';
+
+const LINE = 8;
+const CALLERS = sized({ test: 25, scorecard: 100 });
+const PYTHON_CALLERS = sized({ test: 3, scorecard: 20 });
+/** Long enough for the end of the caller's stream to be seen long before the reply. */
+const DELAY_MS = 100;
+const PYTHON = join(import.meta.dirname, 'say-and-shut-down.py');
+
+/** Says all this, closes its side in the same breath, and waits for the end of the other. */
+async function sayAndClose(server: StartedKnockServerContainer, language: Language, said: Buffer) {
+  const { host, port } = await server.address();
+  const caller = await Dialled.to(port, host);
+  let lastHeardAt = 0;
+  caller.socket.on('data', () => (lastHeardAt = performance.now()));
+  caller.end(said);
+  const heard = answers(language, await caller.closed());
+  return { heard, error: caller.error, endedAfterMs: performance.now() - lastHeardAt };
+}
+
+/** The same, by a program that is none of ours: what came back on each connection. */
+async function sayAndShutDown(server: StartedKnockServerContainer, said: Buffer[]): Promise<Buffer[]> {
+  const { host, port } = await server.address();
+  const hex = said.map((bytes) => bytes.toString('hex'));
+  await using python = new Program(['python3', PYTHON, host, `${port}`, ...hex]);
+  const { exitCode, stdout, stderr } = await python.ended();
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  return stdout.match(/.*\n/g)!.map((line) => Buffer.from(line.trimEnd(), 'hex'));
+}
+
+test('every caller that closes its side before it is answered gets its reply', async (context) => {
+  await using server = await recordingServer({ delayMs: DELAY_MS }).start();
+  const before = await server.numbers();
+  for (const language of LANGUAGES) {
+    const names = Array.from({ length: CALLERS }, (_, n) => `caller ${n}`);
+    const callers = await Promise.all(names.map((name) => sayAndClose(server, language, say(language, name))));
+
+    const answered = callers.filter(({ heard }, n) => heard.length === 1 && heard[0]!.text === names[n]);
+    counted(context, { line: LINE, what: `replies in ${language}`, count: answered.length, of: CALLERS });
+    const ends = callers.map(({ endedAfterMs }) => endedAfterMs);
+    measured(context, { line: LINE, what: `from the reply to the end in ${language}`, values: ends, unit: 'ms' });
+    expect(callers.map(({ heard }) => heard)).toEqual(names.map((name) => replies([name])));
+    expect(callers.filter(({ error }) => error)).toEqual([]);
+    // Whoever has closed its side is kept waiting for nothing but its reply.
+    expect(Math.max(...ends)).toBeLessThan(1000);
+    const heard = (await server.numbers())[`knock_messages_total{language="${language.toLowerCase()}"}`];
+    expect(heard).toBe(CALLERS);
+  }
+  // All of them were done: none had left, none was cut short.
+  await server.expectClosed(before, {});
+  await server.expectWell(before);
+});
+
+test('a caller that says many things and closes its side gets every reply, in order', async () => {
+  await using server = await recordingServer({ delayMs: 10 }).start();
+  const before = await server.numbers();
+  const messages = Array.from({ length: 20 }, (_, n) => `message ${n}`);
+  for (const language of LANGUAGES) {
+    const said = Buffer.concat(messages.map((message) => say(language, message)));
+    expect(await sayAndClose(server, language, said)).toMatchObject({ heard: replies(messages), error: undefined });
+  }
+  // The end of the stream is the end of the last line.
+  const said = Buffer.from('with an end\nwithout one');
+  expect(await sayAndClose(server, 'text', said)).toMatchObject({ heard: replies(['with an end', 'without one']) });
+  await server.expectClosed(before, {});
+  await server.expectWell(before);
+});
+
+test('a program in Python that shuts its side down before it reads gets its replies', async (context) => {
+  await using server = await recordingServer({ delayMs: DELAY_MS }).start();
+  const before = await server.numbers();
+  for (const language of LANGUAGES) {
+    const messages = Array.from({ length: PYTHON_CALLERS }, (_, n) => `Python ${n}`);
+    const back = await sayAndShutDown(
+      server,
+      messages.map((message) => say(language, message)),
+    );
+    const heard = back.map((bytes) => answers(language, bytes));
+    const answered = heard.filter((one, n) => one.length === 1 && one[0]!.text === messages[n]);
+    const what = `replies to Python’s shutdown(SHUT_WR) in ${language}`;
+    counted(context, { line: LINE, what, count: answered.length, of: PYTHON_CALLERS });
+    expect(heard).toEqual(messages.map((message) => replies([message])));
+  }
+  // As the article says it, without a line's end; so is the reply.
+  expect(await sayAndShutDown(server, [Buffer.from('Hello, server')])).toEqual([Buffer.from('Hello, server')]);
+  await server.expectClosed(before, {});
+  await server.expectWell(before);
+});

@@ -1,0 +1,91 @@
+"""A horde of callers as no program of Node can be: their kernel takes no more than some 2 KiB for them.
+
+python3 horde.py HOST PORT PLAN
+
+PLAN is JSON, a list of groups of callers:
+  count    how many they are
+  opening  what each says first, as far as its kernel takes it at once: pieces of [text, times], a byte for a character;
+           #### becomes the number of the caller
+  everyMs  how often it does what comes next; without it, it does nothing more
+  takes    how many bytes it reads, a few hundred each time, before it stops reading for ever
+  drip     what it says then, over and over, in pieces as above
+
+Prints "all are there" when all have connected; and, for each of those with `takes`, its number and the time, in
+milliseconds since 1970, at which it took the last of them. The callers stay until the program is ended.
+"""
+
+import heapq
+import json
+import socket
+import sys
+import time
+
+RECEIVE_BUFFER = 2048
+BITE = 512
+# A closed connection keeps its port for a minute, and a machine has 28 000 of them.
+CALLERS_PER_SECOND = 400
+FOR_EVER = 1e6
+
+
+def call(host, port, number, group):
+    """One caller: does something, and yields for how many seconds it waits then."""
+    with socket.socket() as caller:
+        # Before it connects, since a window that was once offered cannot be taken back.
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        caller.connect((host, port))
+        caller.setblocking(False)
+        try:
+            yield from behave(caller, number, group)
+        except ConnectionError:
+            pass  # The server has given it up.
+
+
+def behave(caller, number, group):
+    every = group.get("everyMs", 0) / 1000
+    say(caller, number, group["opening"])
+    if "takes" in group:
+        yield from take(caller, group["takes"], every)
+        print(number, time.time() * 1000, flush=True)
+    while "drip" in group:
+        yield every
+        say(caller, number, group["drip"])
+    yield FOR_EVER
+
+
+def say(caller, number, pieces):
+    text = "".join(text * times for text, times in pieces)
+    try:
+        caller.send(text.replace("####", f"{number:04}").encode("latin-1"))
+    except BlockingIOError:
+        pass
+
+
+def take(caller, count, seconds):
+    while count > 0:
+        yield seconds
+        try:
+            count -= len(caller.recv(min(BITE, count)))
+        except BlockingIOError:
+            pass
+
+
+def main():
+    host, port, plan = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+    groups = [group for group in plan for _ in range(group["count"])]
+    began = time.monotonic()
+    due = [
+        (began + number / CALLERS_PER_SECOND, number, call(host, port, number, group))
+        for number, group in enumerate(groups)
+    ]
+    missing = set(range(len(groups)))
+    while True:
+        when, number, caller = heapq.heappop(due)
+        time.sleep(max(0, when - time.monotonic()))
+        heapq.heappush(due, (time.monotonic() + next(caller, FOR_EVER), number, caller))
+        if number in missing:
+            missing.remove(number)
+            if not missing:
+                print("all are there", flush=True)
+
+
+main()

@@ -1,0 +1,110 @@
+/** Bytes as a stranger may send them: what is valid, what is nearly valid, and what is neither. */
+import { frame } from '@knock/server/test/dialled';
+import {
+  type Arbitrary,
+  array,
+  constant,
+  constantFrom,
+  double,
+  integer,
+  oneof,
+  string,
+  tuple,
+  uint8Array,
+} from 'fast-check';
+
+const TEXT = string({ unit: 'binary', maxLength: 12 });
+const part = double({ min: 0, max: 1, noNaN: true });
+
+const frames = array(TEXT, { maxLength: 4 }).map((texts) => Buffer.concat(texts.map((text) => frame(text))));
+
+const ended = tuple(TEXT, constantFrom('\n', '\r\n')).map((both) => both.join(''));
+const lines = tuple(array(ended, { maxLength: 4 }), TEXT).map(([all, last]) => Buffer.from(all.join('') + last));
+
+const head = tuple(
+  constantFrom('GET', 'POST', 'POST', 'DELETE', 'OPTIONS', 'CONNECT'),
+  constantFrom(' / ', ' / ', ' / ', ' /?a ', ' /x ', ' * ', ' http://a/ ', ' http://evil.example/ '),
+  constantFrom('HTTP/1.1\r\n', 'HTTP/1.1\r\n', 'HTTP/1.1\r\n', 'HTTP/1.0\r\n'),
+  constantFrom('Host: a\r\n', 'Host: a\r\n', 'Host: localhost:12000\r\n', 'Host: evil.example\r\n', ''),
+  constantFrom('', '', 'X: \u0080\r\n', 'Connection: close\r\n', 'Connection: keep-alive\r\n', 'Upgrade: x\r\n'),
+);
+const chunk = tuple(TEXT, constantFrom('', ';a', ';a=b', ';a="b c"')).map(([text, extension]) =>
+  text === '' ? '' : `${Buffer.byteLength(text).toString(16)}${extension}\r\n${text}\r\n`,
+);
+const body = oneof(
+  constant('\r\n'),
+  TEXT.map((text) => `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`),
+  tuple(array(chunk, { maxLength: 3 }), constantFrom('', 'X: y\r\n')).map(
+    ([chunks, trailer]) => `Transfer-Encoding: chunked\r\n\r\n${chunks.join('')}0\r\n${trailer}\r\n`,
+  ),
+);
+const requests = array(tuple(head, body), { minLength: 1, maxLength: 3 }).map((all) =>
+  Buffer.from(all.flat(2).join('')),
+);
+
+/** What decoders look at, in Latin-1. */
+const TOKENS = [
+  ...Array.from('\0\x01\x02\t\n\r\x16\x1b\x7f\x80\x9b\xc3\xed\xf4\xff :,;01-+"'),
+  '\r\n',
+  '\r\n\r\n',
+  'GET ',
+  'POST / HTTP/1.1\r\n',
+  'HTTP/1.0',
+  'HTTP/2.0',
+  ' RTSP/1.0',
+  'http://',
+  'gzip, ',
+  'Host: b\r\n',
+  'Content-Length: 3\r\n',
+  'Transfer-Encoding: chunked\r\n',
+  'Connection: close\r\n',
+  '\xef\xbb\xbf',
+].map((token) => Buffer.from(token, 'latin1'));
+
+const noise = uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes));
+
+interface Place {
+  before: Buffer;
+  piece: Buffer;
+  behind: Buffer;
+  token: Buffer;
+}
+
+const CHANGES: ((place: Place) => Buffer[])[] = [
+  ({ before, piece, behind, token }) => [before, token, piece, behind],
+  ({ before, piece, behind, token }) => [before, token, piece.subarray(token.length), behind],
+  ({ before, behind }) => [before, behind],
+  ({ before, piece, behind }) => [before, piece, piece, behind],
+  ({ before, piece, behind }) => [before, ...Array.from({ length: 500 }, () => piece), behind],
+  ({ before }) => [before],
+];
+
+const change = tuple(
+  constantFrom(...CHANGES),
+  part,
+  integer({ min: 1, max: 24 }),
+  oneof(constantFrom(...TOKENS), noise),
+).map(([make, at, length, token]) => (bytes: Buffer) => {
+  const start = Math.floor(at * bytes.length);
+  const [before, piece] = [bytes.subarray(0, start), bytes.subarray(start, start + length)];
+  return Buffer.concat(make({ before, piece, behind: bytes.subarray(start + length), token }));
+});
+
+/** Streams of all languages, most of them spoilt, and noise. */
+export const hostileStream: Arbitrary<Buffer> = oneof(
+  tuple(constantFrom(...TOKENS), noise).map((both) => Buffer.concat(both)),
+  ...[frames, lines, requests, requests].map((stream) =>
+    tuple(stream, array(change, { maxLength: 4 })).map(([bytes, changes]) =>
+      changes.reduce((changed, make) => make(changed), bytes),
+    ),
+  ),
+);
+
+/** Where a stream is cut, as parts of its length. */
+export const places = array(part, { maxLength: 6 });
+
+/** The pieces between the places, but for the empty ones. */
+export function cutAnywhere(bytes: Buffer, cuts: number[]): Buffer[] {
+  const ends = [...cuts.map((cut) => Math.floor(cut * bytes.length)).sort((one, other) => one - other), bytes.length];
+  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end)).filter((piece) => piece.length > 0);
+}

@@ -1,0 +1,258 @@
+/**
+ * The real server in this process, and callers that reach it without a kernel in between. Each piece that a caller sends
+ * is one read of the server, so every cut is exactly the cut that the test means; and time stands still until it is let
+ * pass, so a hundred thousand callers take a minute, and "no hang" is judged by the clocks as they are shipped.
+ *
+ * What a kernel adds (reads that are joined, buffers that fill, resets that overtake what was sent) is not here: where
+ * that matters, a test uses the container.
+ */
+import { tracingChannel } from 'node:diagnostics_channel';
+import type { Server as NetServer, Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+
+import type { CloseReason } from '@knock/server/close-reason';
+import type { Handler } from '@knock/server/handler';
+import { type Server, startServer } from '@knock/server/server';
+import { serverSettings, type ServerSettings } from '@knock/server/settings';
+import type { Logger } from '@knock/shared/log';
+import { vi } from 'vitest';
+
+/** What a caller does next: it sends this, or it pauses. */
+export type Step = Buffer | { pauseMs: number };
+
+/** How a caller ends: it closes its side, it breaks off, or it stays and does nothing more. */
+export type Ending = 'closes' | 'resets' | 'stays';
+
+/** What became of a conversation. */
+export interface Outcome {
+  /** What the handler heard, in its order. */
+  heard: string[];
+  /** All bytes that the server sent. */
+  said: Buffer;
+  reason: CloseReason | undefined;
+  /** How long the connection was open, by the clocks of the server. */
+  ms: number;
+}
+
+interface Options extends Partial<ServerSettings> {
+  /** The default one answers with what it heard. */
+  handler?: Handler;
+  /** By default nothing is kept of the log but why conversations ended. */
+  logger?: Logger;
+}
+
+const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0' });
+
+/** How long anybody is borne who does nothing: the longest clock there is between messages, and the end itself. */
+const PATIENCE_MS = DEFAULTS.IDLE_TIMEOUT_MS + 2000;
+
+/** In this many turns of the loop without any event nothing goes on any more but clocks. */
+const QUIET_TURNS = 2;
+
+export class InMemoryServer implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #listener: NetServer;
+  readonly #witness: Witness;
+
+  /** Time stands still from now on, until the server is disposed of. */
+  static async start({ handler = (message) => message, logger, ...settings }: Options = {}): Promise<InMemoryServer> {
+    const witness = new Witness(handler);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const [server, listener] = await withListener(() =>
+      startServer({
+        settings: { ...DEFAULTS, ...settings },
+        handler: witness.handler,
+        logger: logger ?? witness.logger,
+      }),
+    );
+    return new InMemoryServer(server, listener, witness);
+  }
+
+  private constructor(server: Server, listener: NetServer, witness: Witness) {
+    this.#server = server;
+    this.#listener = listener;
+    this.#witness = witness;
+  }
+
+  /**
+   * One whole conversation. Rejects where the server throws, and where it leaves the caller without an end for longer
+   * than any of its clocks runs.
+   */
+  async converse(steps: Step[], ending: Ending): Promise<Outcome> {
+    const witness = this.#witness;
+    witness.forget();
+    const socket = new MemorySocket(witness);
+    const began = performance.now();
+    socket.once('close', () => (witness.closedAt = performance.now()));
+    this.#listener.emit('connection', socket as unknown as Socket);
+    for (const step of steps) {
+      if (Buffer.isBuffer(step)) {
+        socket.send(step);
+      } else {
+        await witness.settled();
+        await vi.advanceTimersByTimeAsync(step.pauseMs);
+      }
+    }
+    socket.send(ending);
+    await this.#closed(socket);
+    return { heard: witness.heard, said: socket.said, reason: witness.reason, ms: witness.closedAt - began };
+  }
+
+  async #closed(socket: MemorySocket): Promise<void> {
+    const began = performance.now();
+    await this.#witness.settled();
+    while (!socket.closed) {
+      if (vi.getTimerCount() === 0) throw new Error('the connection is open, and no clock runs');
+      vi.advanceTimersToNextTimer();
+      await this.#witness.settled();
+      const ms = performance.now() - began;
+      if (ms > PATIENCE_MS) throw new Error(`the connection is still open after ${ms} ms`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    vi.useRealTimers();
+    await this.#server.close();
+  }
+}
+
+/** Node tells about each server that listens, and so about the one that stands behind ours. */
+async function withListener<Started>(start: () => Promise<Started>): Promise<[Started, NetServer]> {
+  const channel = tracingChannel('net.server.listen');
+  const { promise, resolve } = Promise.withResolvers<NetServer>();
+  const subscriber = { asyncEnd: (message: unknown) => resolve((message as { server: NetServer }).server) };
+  channel.asyncEnd.subscribe(subscriber.asyncEnd);
+  try {
+    return [await start(), await promise];
+  } finally {
+    channel.asyncEnd.unsubscribe(subscriber.asyncEnd);
+  }
+}
+
+/** Sees what happens during one conversation. */
+class Witness {
+  heard: string[] = [];
+  reason: CloseReason | undefined;
+  closedAt = NaN;
+  readonly handler: Handler;
+  readonly logger: Logger;
+  #running = 0;
+  #events = 0;
+  #failure: unknown;
+
+  constructor(handler: Handler) {
+    this.handler = (message, caller) => {
+      this.happen();
+      this.heard.push(message);
+      const reply = handler(message, caller);
+      if (typeof reply === 'string') return reply;
+      this.#running += 1;
+      return reply.finally(() => (this.#running -= 1));
+    };
+    const log = ({ reason }: { reason?: CloseReason }) => (this.reason = reason ?? this.reason);
+    this.logger = { isLevelEnabled: () => false, debug: log, info: log, warn: log, error: log } as never;
+  }
+
+  forget(): void {
+    this.heard = [];
+    this.reason = undefined;
+    this.#failure = undefined;
+  }
+
+  happen(): void {
+    this.#events += 1;
+  }
+
+  fail(error: unknown): void {
+    this.#failure = error;
+  }
+
+  /** Resolves when nothing goes on any more but clocks; rejects where the server threw. */
+  async settled(): Promise<void> {
+    for (let turns = 0, seen = this.#events; turns < QUIET_TURNS; turns += 1) {
+      await new Promise(setImmediate);
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#running > 0 || seen !== this.#events) turns = -1;
+      seen = this.#events;
+    }
+  }
+}
+
+/** The server's end of a connection: as much of a socket as the server and Node's HTTP look at. */
+class MemorySocket extends Duplex {
+  readonly remoteAddress = '127.0.0.1';
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly #witness: Witness;
+  readonly #coming: (Buffer | Ending)[] = [];
+  readonly #said: Buffer[] = [];
+  #asked = false;
+  #timeout: NodeJS.Timeout | undefined;
+
+  constructor(witness: Witness) {
+    // As the server's own listener makes its sockets.
+    super({ allowHalfOpen: true, highWaterMark: 1 });
+    this.#witness = witness;
+  }
+
+  get said(): Buffer {
+    return Buffer.concat(this.#said);
+  }
+
+  /** What the caller does, when the server gets to read it. */
+  send(what: Buffer | Ending): void {
+    this.#coming.push(what);
+    if (this.#asked) this.#ask();
+  }
+
+  setTimeout(ms: number): this {
+    clearTimeout(this.#timeout);
+    this.#timeout = ms > 0 ? setTimeout(() => this.emit('timeout'), ms) : undefined;
+    return this;
+  }
+
+  /** One piece in a turn, and only when it is asked for, as from a kernel. */
+  override _read(): void {
+    this.#ask();
+  }
+
+  #ask(): void {
+    this.#asked = this.#coming.length === 0;
+    if (!this.#asked) setImmediate(() => this.#arrive(this.#coming.shift()!));
+  }
+
+  override _write(bytes: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#witness.happen();
+    this.#said.push(bytes);
+    this.bytesWritten += bytes.length;
+    done();
+  }
+
+  override _final(done: () => void): void {
+    this.#witness.happen();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#witness.happen();
+    this.setTimeout(0);
+    done(error);
+  }
+
+  #arrive(what: Buffer | Ending): void {
+    this.#witness.happen();
+    if (this.destroyed || what === 'stays') return;
+    try {
+      if (Buffer.isBuffer(what)) {
+        this.bytesRead += what.length;
+        this.push(what);
+      } else if (what === 'closes') {
+        this.push(null);
+      } else {
+        this.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+      }
+    } catch (error) {
+      this.#witness.fail(error);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * A server that is killed in mid-reply. Its kernel ends the connection in good order, so the end of the stream looks like
+ * the end of a conversation: only who knows how long a reply has to be can tell that it was cut.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Client, Delivery } from '@knock/client/client';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
+import { counted, measured, sized } from '../scorecard/measured.ts';
+import { clientOf } from './client-in-process.ts';
+
+const LINE = 17;
+const KILLS = sized({ test: 3, scorecard: 100 });
+const VERDICT_WITHIN_MS = 100;
+const DEADLINE_MS = 10_000;
+const MIB = 2 ** 20;
+/** How often a reply holds its message, so that most of the time is the reply's. */
+const TIMES = 12;
+
+/**
+ * How messages are sent. One at a time: the server has read all, and the reply that it was sending is cut by an end that
+ * looks clean. Many at once: it has not, and the connection is reset.
+ */
+const MANNERS = [
+  { inFlight: 1, bytes: MIB + 1 },
+  { inFlight: 16, bytes: MIB + 1 },
+];
+
+/** What became of one message. */
+interface Outcome extends Omit<Delivery, 'verdict'> {
+  kind: Delivery['verdict']['kind'];
+  why: string;
+  /** Whether its reply is what was sent, to the last byte; also where there is no reply. */
+  whole: boolean;
+  /** When it had its verdict, in milliseconds since 1970. */
+  at: number;
+}
+
+test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivered in part, and each message has its verdict`, async (context) => {
+  await using server = await new KnockServerContainer()
+    .withSettings({ REPLY: '{message}'.repeat(TIMES), MAX_MESSAGE_BYTES: String(2 * MIB) })
+    .start();
+  const all: Outcome[] = [];
+  const lateness: number[] = [];
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const talk = new Talk(clientOf(await server.address()), MANNERS[kill % MANNERS.length]!);
+    await talk.answered;
+    // Any moment: in the middle of a message, or in the middle of a reply.
+    await sleep(Math.random() * 100);
+    const diedAt = await killAndStart(server, () => talk.stop());
+    const outcomes = await talk.outcomes;
+
+    const broken = outcomes.filter(({ kind }) => kind === 'unknown');
+    expect.soft(broken.length).toBeGreaterThan(0);
+    lateness.push(...broken.map(({ at }) => Math.max(0, at - diedAt)));
+    all.push(...outcomes);
+    // Whoever comes now is served, and hears nothing of what was before.
+    const { verdict } = await clientOf(await server.address()).send('well?');
+    expect.soft(verdict).toEqual({ kind: 'replied', reply: 'well?'.repeat(TIMES) });
+  }
+
+  const partial = all.filter(({ whole }) => !whole);
+  const late = all.filter(({ ms }) => ms > DEADLINE_MS + VERDICT_WITHIN_MS);
+  const cut = all.filter(({ why }) => why.includes('ended inside a frame'));
+  counted(context, { line: LINE, what: 'replies delivered in part', count: partial.length, of: all.length });
+  counted(context, { line: LINE, what: 'messages without a verdict in time', count: late.length, of: all.length });
+  counted(context, {
+    line: LINE,
+    what: 'kills that cut a reply by an end that looks clean',
+    count: cut.length,
+    of: KILLS,
+  });
+  measured(context, {
+    line: LINE,
+    what: 'from the server’s death to each verdict in doubt',
+    values: lateness,
+    unit: 'ms',
+  });
+  expect(partial).toEqual([]);
+  expect(late).toEqual([]);
+  expect(Math.max(...lateness)).toBeLessThanOrEqual(VERDICT_WITHIN_MS);
+  await server.expectClosed({}, {});
+  await server.expectWell(await server.numbers());
+});
+
+/** Kills the server, calls `dead`, and starts it again; when it died, in milliseconds since 1970, as the engine saw it. */
+async function killAndStart(server: StartedKnockServerContainer, dead: () => void): Promise<number> {
+  const engine = await server.engine();
+  await engine.kill({ signal: 'KILL' });
+  dead();
+  const { State } = await engine.inspect();
+  await engine.start();
+  return Date.parse(State.FinishedAt);
+}
+
+/** A client that goes on sending large messages until it is stopped. */
+class Talk {
+  /** Resolves with the first answer. */
+  readonly answered: Promise<void>;
+  /** Resolves when it was stopped and every message has its verdict. */
+  readonly outcomes: Promise<Outcome[]>;
+  #stopped = false;
+  #begun = 0;
+
+  constructor(client: Client, { inFlight, bytes }: { inFlight: number; bytes: number }) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.answered = promise;
+    const talkers = Array.from({ length: inFlight }, async () => {
+      const outcomes: Outcome[] = [];
+      while (!this.#stopped) {
+        outcomes.push(await this.#say(client, bytes));
+        resolve();
+      }
+      return outcomes;
+    });
+    this.outcomes = Promise.all(talkers).then((outcomes) => outcomes.flat());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #say(client: Client, bytes: number): Promise<Outcome> {
+    this.#begun += 1;
+    // Made of its own number, so that a piece of another's reply would show.
+    const word = `${this.#begun} `;
+    const message = word.repeat(Math.ceil(bytes / word.length));
+    const { verdict, ...delivery } = await client.send(message);
+    const whole = verdict.kind !== 'replied' || verdict.reply === message.repeat(TIMES);
+    const why = 'why' in verdict ? verdict.why : '';
+    return { ...delivery, kind: verdict.kind, why, whole, at: Date.now() };
+  }
+}

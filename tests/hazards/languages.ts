@@ -1,0 +1,84 @@
+/** The three languages as a caller speaks them: put together and taken apart by hand, so that no codec is tested against itself. */
+import { frame } from '@knock/server/test/dialled';
+
+export type Language = 'frames' | 'text' | 'HTTP';
+
+export const LANGUAGES: readonly Language[] = ['frames', 'text', 'HTTP'];
+
+/** What the server said: a whole answer, or what came of one before the stream ended. */
+export interface Answer {
+  kind: 'reply' | 'refusal' | 'goaway' | 'part';
+  text: string;
+}
+
+/** The bytes of a message that is complete. In text it has to be one line. */
+export function say(language: Language, message: string): Buffer {
+  if (language === 'frames') return frame(message);
+  if (language === 'text') return Buffer.from(`${message}\n`);
+  const length = Buffer.byteLength(message);
+  return Buffer.from(`POST / HTTP/1.1\r\nHost: knock\r\nContent-Length: ${length}\r\n\r\n${message}`);
+}
+
+/** What a caller has to get for these messages if each is answered by itself, in their order. */
+export function replies(messages: readonly string[]): Answer[] {
+  return messages.map((text) => ({ kind: 'reply', text }));
+}
+
+/** All that the server has said in these bytes. */
+export function answers(language: Language, bytes: Buffer): Answer[] {
+  const all: Answer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const { answer, length } = nextAnswer(language, bytes.subarray(at)) ?? {
+      answer: { kind: 'part', text: bytes.toString('latin1', at) },
+      length: bytes.length - at,
+    };
+    all.push(answer);
+    at += length;
+  }
+  return all;
+}
+
+interface Next {
+  answer: Answer;
+  /** In bytes. */
+  length: number;
+}
+
+function nextAnswer(language: Language, bytes: Buffer): Next | undefined {
+  if (language === 'frames') return nextFrame(bytes);
+  return language === 'text' ? nextLine(bytes) : nextResponse(bytes);
+}
+
+function nextFrame(bytes: Buffer): Next | undefined {
+  const length = bytes.length < 4 ? Infinity : 4 + bytes.readUIntBE(1, 3);
+  if (bytes.length < length) return undefined;
+  const kind = (['reply', 'refusal', 'goaway'] as const)[bytes[0]!] ?? 'part';
+  return { answer: { kind, text: bytes.toString('utf8', 4, length) }, length };
+}
+
+function nextLine(bytes: Buffer): Next | undefined {
+  const end = bytes.indexOf('\n');
+  if (end === -1) return undefined;
+  const line = bytes.toString('utf8', 0, end);
+  const [, refusal] = /^error: (.*)$/.exec(line) ?? [];
+  return {
+    answer: refusal === undefined ? { kind: 'reply', text: line } : { kind: 'refusal', text: refusal },
+    length: end + 1,
+  };
+}
+
+/** The text of a refusal has the status in front of it. */
+function nextResponse(bytes: Buffer): Next | undefined {
+  const headEnd = bytes.indexOf('\r\n\r\n') + 4;
+  if (headEnd < 4) return undefined;
+  const head = bytes.toString('latin1', 0, headEnd);
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]);
+  const length = headEnd + Number(/^Content-Length: (\d+)\r$/im.exec(head)?.[1]);
+  // Not a number where there is no such header: then nothing more can be told apart.
+  if (!(bytes.length >= length)) return undefined;
+  const body = bytes.toString('utf8', headEnd, length);
+  return {
+    answer: status === 200 ? { kind: 'reply', text: body } : { kind: 'refusal', text: `${status} ${body}` },
+    length,
+  };
+}

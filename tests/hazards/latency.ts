@@ -1,0 +1,76 @@
+/** A healthy caller's view of a server: how long it waits for its replies. */
+import { once } from 'node:events';
+
+import { Dialled, frame } from '@knock/server/test/dialled';
+
+import { paced } from './pacing.ts';
+
+interface Address {
+  host: string;
+  port: number;
+}
+
+/** In milliseconds. */
+export interface Latencies {
+  /** Of each message on one connection, sent whether the one before was answered or not. */
+  onOneConnection: number[];
+  /** Of each message on a connection of its own, connecting included. */
+  onNewConnections: number[];
+}
+
+const MESSAGES_PER_SECOND = 250;
+const CONNECTIONS_PER_SECOND = 50;
+/** Whoever waits so long is not served at all. */
+const PATIENCE_MS = 10_000;
+const MESSAGE = frame('well?');
+
+const patience = () => ({ signal: AbortSignal.timeout(PATIENCE_MS) });
+
+/** Asks a server in both ways at once, for so long. */
+export async function latencies(address: Address, { seconds }: { seconds: number }): Promise<Latencies> {
+  const [onOneConnection, onNewConnections] = await Promise.all([
+    askOnOneConnection(address, seconds * MESSAGES_PER_SECOND),
+    paced(seconds * CONNECTIONS_PER_SECOND, () => askOnNewConnection(address), CONNECTIONS_PER_SECOND),
+  ]);
+  return { onOneConnection, onNewConnections };
+}
+
+async function askOnOneConnection({ host, port }: Address, count: number): Promise<number[]> {
+  const caller = await Dialled.to(port, host);
+  caller.send(MESSAGE);
+  const [{ length: replyLength }] = (await once(caller.socket, 'data', patience())) as [Buffer];
+  const sentAt: number[] = [];
+  const waited: number[] = [];
+  let received = 0;
+  caller.socket.on('data', (bytes: Buffer) => {
+    received += bytes.length;
+    while (waited.length < Math.floor(received / replyLength)) {
+      waited.push(performance.now() - sentAt[waited.length]!);
+    }
+  });
+  const ask = async () => {
+    sentAt.push(performance.now());
+    caller.send(MESSAGE);
+  };
+  await paced(count, ask, MESSAGES_PER_SECOND);
+  caller.end();
+  await once(caller.socket, 'close', patience());
+  if (waited.length !== count) throw new Error(`of ${count} messages ${waited.length} were answered`);
+  return waited;
+}
+
+async function askOnNewConnection({ host, port }: Address): Promise<number> {
+  const began = performance.now();
+  const caller = await Dialled.to(port, host);
+  caller.send(MESSAGE);
+  await once(caller.socket, 'data', patience());
+  const waited = performance.now() - began;
+  caller.end();
+  await caller.closed();
+  return waited;
+}
+
+/** The value that so many of a hundred values are not above. */
+export function percentile(values: readonly number[], percent: number): number {
+  return values.toSorted((one, other) => one - other)[Math.ceil((values.length * percent) / 100) - 1]!;
+}

@@ -1,0 +1,224 @@
+/** The log is for people and machines: one line for one event, whatever strangers send; and no stranger's page gets in. */
+import { isUtf8 } from 'node:buffer';
+import { openSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { CloseReason } from '@knock/server/close-reason';
+import { createLog } from '@knock/shared/log';
+import fc, { type Arbitrary } from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { counted, sized } from '../scorecard/measured.ts';
+import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
+import { type Ending, InMemoryServer } from './in-memory.ts';
+import { LANGUAGES, say } from './languages.ts';
+
+const LINE = 24;
+/** In characters, of which escapes take many: samples of a message and its reply, twice each, and the places of a failure. */
+const LONGEST_LINE = 8192;
+const CONVERSATIONS = sized({ test: 1000, scorecard: 10_000 });
+
+/** What breaks lines, forges them, hides them, or does something to a terminal. */
+const TRICKS = [
+  ...Array.from(
+    '\n\r\0\b\t\v\f\x1b\x7f\x80\x85\x90\x9b\x9f\u00a0\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\u3000\ufeff\ufff9\u{e0041}"\\',
+  ),
+  '\r\n',
+  '\x1b[2J',
+  '\x1b]0;title\x07',
+  '\x9b31m',
+  '\\n',
+  '\\u{1b}',
+  '","reason":"done"}',
+  '{"level":30,"reason":"done"}',
+  '%s%n',
+  '[08:31:57.615] INFO: forged',
+  '\n    at forged (\x1b[2J\x9b31m\u202e)',
+  '\n    at forged (file:///forged.js:1:1)',
+];
+
+const trickText = fc
+  .array(fc.oneof(fc.constantFrom(...TRICKS), fc.string({ unit: 'binary', maxLength: 4 })), { maxLength: 6 })
+  .map((parts) => parts.join(''));
+const trick = fc.tuple(fc.constantFrom(...LANGUAGES), trickText).map(([language, text]) => say(language, text));
+/** Not so many messages at once that their lines would fill the queue of the log, since what is above that is dropped. */
+const fewMessages = hostileStream.filter(({ length }) => length < 500);
+const streams: Arbitrary<Buffer> = fc.oneof(fewMessages, trick);
+const conversations = fc.tuple(streams, places, fc.constantFrom<Ending>('closes', 'stays', 'resets'));
+
+/** What must never stand in a line: C0, DEL, C1, bidi controls, line and paragraph separators, and what is invisible. */
+const RAW = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
+
+/** What lines for people begin with; and, below that of a failure, the places that it went through. */
+const EVENT = /^\[\d\d:\d\d:\d\d\.\d{3}\] [A-Z]+: /;
+const PLACE = /^ {4}(?:stack:$| +at )/;
+
+/** A line is what a terminal, or a program that reads lines, takes for one. */
+function linesOf(log: Buffer): string[] {
+  expect(isUtf8(log)).toBe(true);
+  const text = log.toString();
+  expect(text.endsWith('\n')).toBe(true);
+  return text.slice(0, -1).split('\n');
+}
+
+/** A handler that others wrote: it answers, or complains of what it got in an error that quotes it. */
+function quarrelsome(message: string): string {
+  if (message.length % 3 === 0) throw new Error(`cannot make sense of ${message}`);
+  return message;
+}
+
+type Talk = [stream: Buffer, cuts: number[], ending: Ending];
+
+/** The bytes of the log of these conversations, and how many messages were heard in them. */
+async function logOf(talks: Talk[], format: 'json' | 'pretty'): Promise<{ log: Buffer; heard: number }> {
+  const directory = await mkdtemp(join(tmpdir(), 'knock-log-'));
+  const path = join(directory, 'log');
+  // The log is made for the descriptors of a program's own streams; it treats any other alike, and closes it.
+  const log = createLog({ level: 'debug', format, name: 'server-1', to: openSync(path, 'w') as 1 });
+  let heard = 0;
+  {
+    await using server = await InMemoryServer.start({ logger: log.logger, handler: quarrelsome });
+    for (const [stream, cuts, ending] of talks) {
+      heard += (await server.converse(cutAnywhere(stream, cuts), ending)).heard.length;
+    }
+  }
+  await log.close();
+  const bytes = await readFile(path);
+  await rm(directory, { recursive: true });
+  return { log: bytes, heard };
+}
+
+/** The line at the end of a conversation. */
+interface Closing {
+  connection: number;
+  reason: CloseReason;
+}
+
+test('logs one line for each event, and nothing in it that is not meant to be read, whatever bytes come', async (context) => {
+  const seed = Date.now() % 2 ** 31;
+  const talks = fc.sample(conversations, { numRuns: CONVERSATIONS, seed });
+  const json = await logOf(talks, 'json');
+  const pretty = await logOf(talks, 'pretty');
+
+  const lines = linesOf(json.log);
+  const parsed = lines.map((line) => JSON.parse(line) as Partial<Closing>);
+  const closings = parsed.filter((line): line is Closing => 'reason' in line);
+  const strange = closings.filter(({ reason }) => reason === 'tls' || reason === 'unknown_language');
+  // Each message is an event at this level, as is the end of the server.
+  const events = talks.length + strange.length + json.heard + 1;
+  const prettyLines = linesOf(pretty.log);
+  const begun = prettyLines.filter((line) => EVENT.test(line));
+  const astray =
+    Math.abs(closings.length - talks.length) + Math.abs(lines.length - events) + Math.abs(begun.length - events);
+  counted(context, {
+    line: LINE,
+    what: 'lines of log that are missing or too many, json and pretty',
+    count: astray,
+    of: 2 * talks.length,
+  });
+  const raw = [...lines, ...prettyLines].filter((line) => RAW.test(line));
+  counted(context, {
+    line: LINE,
+    what: 'lines of log with raw control characters',
+    count: raw.length,
+    of: lines.length + prettyLines.length,
+  });
+
+  expect(raw, `seed ${seed}`).toEqual([]);
+  expect(new Set(closings.map(({ connection }) => connection)).size).toBe(talks.length);
+  expect({ closings: closings.length, lines: lines.length, begun: begun.length }).toEqual({
+    closings: talks.length,
+    lines: events,
+    begun: events,
+  });
+  // What is no event is a place that a failure went through, and none that a stranger made up.
+  expect(prettyLines.filter((line) => !EVENT.test(line) && (!PLACE.test(line) || line.includes('forged')))).toEqual([]);
+});
+
+test.each(['json', 'pretty'] as const)(
+  'logs short lines as %s, though messages are long and the handler complains of them at length',
+  async (format) => {
+    const long = '\x1b'.repeat(65_535);
+    const { log } = await logOf(
+      LANGUAGES.map((language) => [say(language, long), [], 'closes']),
+      format,
+    );
+    expect(Math.max(...linesOf(log).map((line) => line.length))).toBeLessThan(LONGEST_LINE);
+  },
+);
+
+/** What a browser sends for the page of a stranger, or under a stranger's name. */
+const FOREIGN: { name: string; head: string }[] = [
+  ...[
+    'evil.example',
+    'evil.example:12000',
+    'localhost.evil.example',
+    'localhost.',
+    '127.0.0.1.evil.example',
+    '127.0.0.1@evil.example',
+    '',
+    'evil.example\r\nHost: localhost',
+  ].map((host) => ({ name: `Host: ${host}`, head: `POST / HTTP/1.1\r\nHost: ${host}\r\n` })),
+  { name: 'a foreign address', head: 'POST http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n' },
+  ...[
+    'https://evil.example',
+    'http://localhost.evil.example',
+    'http://localhost:3000',
+    'null',
+    'file://',
+    'http://localhost@evil.example',
+    '',
+  ].map((origin) => ({
+    name: `Origin: ${origin}`,
+    head: `POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: ${origin}\r\n`,
+  })),
+  ...[
+    'cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image',
+    'same-site\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty',
+    'cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe',
+    'cross-site\r\nSec-Fetch-Mode: websocket\r\nSec-Fetch-Dest: websocket',
+    'cross-site',
+  ].map((fetch) => ({
+    name: `Sec-Fetch-Site: ${fetch}`,
+    head: `GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: ${fetch}\r\n`,
+  })),
+  {
+    name: 'a form',
+    head: 'POST / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n',
+  },
+  {
+    name: 'a preflight',
+    head: 'OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Private-Network: true\r\n',
+  },
+];
+
+const OWN = [
+  'GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n',
+  'POST / HTTP/1.1\r\nHost: localhost:12000\r\nOrigin: http://localhost:12000\r\nSec-Fetch-Site: same-origin\r\n',
+  'GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n',
+];
+
+test('lets no page of a stranger in, by whatever headers it comes, and never says that one may', async (context) => {
+  expect(FOREIGN.length).toBeGreaterThanOrEqual(20);
+  await using server = await InMemoryServer.start();
+  const ask = async (head: string) => {
+    const { heard, said } = await server.converse([Buffer.from(`${head}Connection: close\r\n\r\n`)], 'closes');
+    expect(said.toString()).not.toMatch(/access-control/i);
+    return { handled: heard.length, status: Number(/^HTTP\/1\.1 (\d+) /.exec(said.toString())?.[1]) };
+  };
+  const letIn: unknown[] = [];
+  for (const { name, head } of FOREIGN) {
+    const { handled, status } = await ask(head);
+    if (handled > 0 || (status !== 403 && status !== 400)) letIn.push({ name, handled, status });
+  }
+  counted(context, {
+    line: LINE,
+    what: 'foreign hosts and origins that were let in',
+    count: letIn.length,
+    of: FOREIGN.length,
+  });
+  expect(letIn).toEqual([]);
+  for (const head of OWN) expect(await ask(head)).toEqual({ handled: 1, status: 200 });
+});

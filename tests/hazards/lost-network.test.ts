@@ -1,0 +1,115 @@
+/** A network that goes away and comes back: the client's, the server's, or the name alone under which the server is found. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { CloseReason } from '@knock/server/close-reason';
+import { expect, type TestContext, test, vi } from 'vitest';
+
+import { type Demo, startDemo } from '../demo.ts';
+import { counted, measured, sized } from '../scorecard/measured.ts';
+import { expectTrueVerdicts, greetings, RECORDED } from './greetings.ts';
+
+const LINE = 19;
+const RUNS = sized({ test: 3, scorecard: 20 });
+/** How long the network is away, in turn: in the longest of these, greetings are given up. */
+const OUTAGES_MS = sized({ test: [1000], scorecard: [1000, 3000, 7000, 12_000] });
+const BACK_WITHIN_MS = 5000;
+const DEADLINE_MS = 10_000;
+
+const PATIENCE_MS = 20_000;
+
+/** Why connections may end where a network is lost; that anybody broke the protocol is no such reason. */
+const EXPLAINED: CloseReason[] = ['done', 'drained', 'caller_left', 'cut_short', 'first_byte_timeout', 'error'];
+
+/** Hears questions and answers none, as a name server does that cannot be reached. */
+const SILENT_NAME_SERVER = `require('node:dgram').createSocket('udp4').bind(53, '127.0.0.1')`;
+
+interface Loss {
+  what: string;
+  lose: (demo: Demo) => Promise<unknown>;
+  restore: (demo: Demo) => Promise<unknown>;
+}
+
+const LOSSES: Loss[] = [
+  {
+    what: 'the client is off the network',
+    lose: (demo) => demo.disconnect('client'),
+    restore: (demo) => demo.connect('client'),
+  },
+  {
+    what: 'the server is off the network',
+    lose: (demo) => demo.disconnect('server'),
+    restore: (demo) => demo.connect('server'),
+  },
+  {
+    what: 'the server is stopped, and its name gone',
+    lose: async (demo) => (await demo.server.engine()).stop(),
+    restore: async (demo) => (await demo.server.engine()).start(),
+  },
+];
+
+test(`a client is answered again within 5 s of the return of its network, ${RUNS} times`, async (context) => {
+  await using demo = await startDemo(RECORDED);
+  const waits = await loseAndRestore(demo, LOSSES);
+  report(context, waits, '');
+  expect(Math.max(...[...waits.values()].flat())).toBeLessThanOrEqual(BACK_WITHIN_MS);
+  await expectWell(demo);
+});
+
+test(`a client is answered again within 5 s where the name server was silent while the name was gone, ${RUNS} times`, async (context) => {
+  await using demo = await startDemo({
+    ...RECORDED,
+    files: [...RECORDED.files, 'tests/hazards/silent-name-server.yml'],
+  });
+  await demo.compose('exec', '--detach', 'client', 'node', '-e', SILENT_NAME_SERVER);
+  const waits = await loseAndRestore(demo, LOSSES.slice(1));
+  report(context, waits, ', the name server being silent');
+  expect(Math.max(...[...waits.values()].flat())).toBeLessThanOrEqual(BACK_WITHIN_MS);
+  await expectWell(demo);
+});
+
+/** How long it took after each return of the network until the client was answered, in milliseconds, for each loss. */
+async function loseAndRestore(demo: Demo, losses: Loss[]): Promise<Map<string, number[]>> {
+  await firstReplyAfter(demo, 0);
+  const waits = new Map(losses.map(({ what }): [string, number[]] => [what, []]));
+  for (let run = 0; run < RUNS; run += 1) {
+    const { what, lose, restore } = losses[run % losses.length]!;
+    await lose(demo);
+    await sleep(OUTAGES_MS[run % OUTAGES_MS.length]);
+    const returning = Date.now();
+    await restore(demo);
+    const returned = Date.now();
+    waits.get(what)!.push(Math.max(0, (await firstReplyAfter(demo, returning)) - returned));
+  }
+  return waits;
+}
+
+/** When the first greeting was replied to after this moment, in milliseconds since 1970. */
+async function firstReplyAfter(demo: Demo, moment: number): Promise<number> {
+  return vi.waitFor(
+    async () => {
+      const all = await greetings(demo);
+      const reply = all.find(({ time, verdict }) => verdict === 'replied' && time > moment);
+      if (reply === undefined) throw new Error(`no greeting was replied to: ${JSON.stringify(all.at(-1))}`);
+      return reply.time;
+    },
+    { timeout: PATIENCE_MS, interval: 200 },
+  );
+}
+
+function report(context: TestContext, waits: Map<string, number[]>, where: string): void {
+  for (const [what, values] of waits) {
+    measured(context, { line: LINE, what: `answered again after ${what}${where}`, values, unit: 'ms' });
+  }
+  const soon = [...waits.values()].flat().filter((wait) => wait <= BACK_WITHIN_MS).length;
+  counted(context, { line: LINE, what: `answered again within 5 s${where}`, count: soon, of: RUNS });
+}
+
+/** The client has not crashed, each of its greetings has its verdict, and the server has nothing left of any. */
+async function expectWell(demo: Demo): Promise<void> {
+  await demo.compose('stop', 'client');
+  expect(await demo.exitCodes('client')).toEqual([0]);
+  await expectTrueVerdicts(demo, await greetings(demo), { deadlineMs: DEADLINE_MS });
+  const ended = (await demo.server.logLines()).filter(({ reason }) => reason !== undefined);
+  expect(ended.filter(({ reason }) => !EXPLAINED.includes(reason as CloseReason))).toEqual([]);
+  await demo.server.expectWell(await demo.server.numbers());
+}

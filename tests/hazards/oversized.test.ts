@@ -1,0 +1,143 @@
+/** Messages above the limit are refused by what announces them, and their callers get to read why. */
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Dialled, frame } from '@knock/server/test/dialled';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer } from '../knock-server.ts';
+import { counted, measured, sized } from '../scorecard/measured.ts';
+import { answers, type Language } from './languages.ts';
+import { MEMORY_GIB, mostResidentMiB } from './memory.ts';
+import { paced } from './pacing.ts';
+
+const LINE = 9;
+const TRIES = sized({ test: 10, scorecard: 100 });
+const MEMORY_TRIES = sized({ test: 200, scorecard: 1000 });
+/** The limit as shipped, and one more. */
+const LIMIT = 65_536;
+const ABOVE = LIMIT + 1;
+/** Comes behind what announces it, much more than the kernels on the way would hold back. */
+const PAYLOAD = Buffer.alloc(512 * 1024, 'x');
+const ORDINARY = frame('x'.repeat(LIMIT));
+
+interface Announcement {
+  what: string;
+  language: Language;
+  /** What tells that the message is too large. */
+  bytes: Buffer;
+}
+
+const head = (...lines: string[]) => Buffer.from(['POST / HTTP/1.1', 'Host: knock', ...lines, '', ''].join('\r\n'));
+const chunk = `${ABOVE.toString(16)}\r\n${'x'.repeat(ABOVE)}\r\n`;
+
+const ANNOUNCEMENTS: Announcement[] = [
+  { what: 'a header of 00 ff ff ff', language: 'frames', bytes: Buffer.from('00ffffff', 'hex') },
+  { what: 'a header of the limit and one', language: 'frames', bytes: frame('x'.repeat(ABOVE)).subarray(0, 4) },
+  { what: 'a line that does not end', language: 'text', bytes: Buffer.alloc(ABOVE, 'x') },
+  { what: 'a Content-Length', language: 'HTTP', bytes: head(`Content-Length: ${ABOVE}`) },
+  { what: 'a chunk', language: 'HTTP', bytes: Buffer.concat([head('Transfer-Encoding: chunked'), Buffer.from(chunk)]) },
+  {
+    what: 'a head that does not end',
+    language: 'HTTP',
+    bytes: Buffer.from(`GET / HTTP/1.1\r\nX: ${'x'.repeat(8192)}`),
+  },
+];
+
+/** Whether the server has said exactly this: one refusal for the size, and the caller's kernel no error. */
+function wasToldWhy({ language }: Announcement, caller: Dialled): boolean {
+  const [first, ...more] = answers(language, caller.received);
+  const isRefusal = first?.kind === 'refusal' && /^(?:too_large|413|431)\b/.test(first.text);
+  return isRefusal && more.length === 0 && caller.error === undefined;
+}
+
+test('a message above the limit is refused within 50 ms of its announcement, and its caller reads why', async (context) => {
+  await using server = await new KnockServerContainer().start();
+  const before = await server.numbers();
+  const { host, port } = await server.address();
+  let [told, resets] = [0, 0];
+  for (const announcement of ANNOUNCEMENTS) {
+    const times: number[] = [];
+    for (let n = 0; n < TRIES; n += 1) {
+      const caller = await Dialled.to(port, host);
+      // The announcement has to be enough by itself, and what comes in the same breath must not be in its way.
+      const atOnce = n % 2 === 0;
+      const began = performance.now();
+      caller.send(atOnce ? Buffer.concat([announcement.bytes, PAYLOAD]) : announcement.bytes);
+      await Promise.race([once(caller.socket, 'data'), caller.closed()]);
+      times.push(performance.now() - began);
+      if (!atOnce) caller.send(PAYLOAD);
+      await caller.closed();
+      told += wasToldWhy(announcement, caller) ? 1 : 0;
+      resets += caller.error ? 1 : 0;
+    }
+    const what = `time to the refusal in ${announcement.language}, ${announcement.what}`;
+    measured(context, { line: LINE, what, values: times, unit: 'ms' });
+    expect.soft(Math.max(...times), what).toBeLessThanOrEqual(50);
+  }
+  const of = ANNOUNCEMENTS.length * TRIES;
+  counted(context, { line: LINE, what: 'refusals read, six kinds', count: told, of });
+  counted(context, { line: LINE, what: 'resets', count: resets, of });
+  expect({ told, resets }).toEqual({ told: of, resets: 0 });
+  await server.expectClosed(before, { too_large: of });
+  await server.expectWell(before);
+});
+
+test('a caller that reads nothing until it has sent for 0.8 s what is above the limit still reads why', async (context) => {
+  await using server = await new KnockServerContainer().start();
+  const before = await server.numbers();
+  const { host, port } = await server.address();
+  const callers = await paced(ANNOUNCEMENTS.length * TRIES, async (n) => {
+    const announcement = ANNOUNCEMENTS[n % ANNOUNCEMENTS.length]!;
+    const caller = await Dialled.to(port, host);
+    caller.socket.pause();
+    caller.send(announcement.bytes);
+    // For most of the second for which the server still reads.
+    for (let piece = 0; piece < 8; piece += 1) {
+      caller.send(PAYLOAD.subarray(0, PAYLOAD.length / 8));
+      await sleep(100);
+    }
+    caller.socket.resume();
+    await caller.closed();
+    return { announcement, caller };
+  });
+  const missed = callers.filter(({ announcement, caller }) => !wasToldWhy(announcement, caller));
+  const what = 'refusals read by callers that sent for 0.8 s before they read, six kinds';
+  counted(context, { line: LINE, what, count: callers.length - missed.length, of: callers.length });
+  expect(missed.map(({ announcement: { what: kind }, caller: { error } }) => ({ kind, error }))).toEqual([]);
+  await server.expectClosed(before, { too_large: callers.length });
+  await server.expectWell(before);
+});
+
+test('messages that are announced and refused cost no memory, and what comes behind them only what Node has not yet collected', async (context) => {
+  await using server = await new KnockServerContainer().withResourcesQuota({ memory: MEMORY_GIB }).start();
+  const before = await server.numbers();
+  const { host, port } = await server.address();
+  const say = async (bytes: Buffer) => {
+    const caller = await Dialled.to(port, host);
+    caller.send(bytes);
+    if (bytes === ORDINARY) caller.end();
+    await caller.closed();
+  };
+  const peakAfter = async (bytes: Buffer) => {
+    await paced(MEMORY_TRIES, () => say(bytes), 300);
+    return mostResidentMiB(server);
+  };
+  const [{ bytes: header }] = ANNOUNCEMENTS as [Announcement];
+  // Ordinary callers first, and some of the others: Node's own heap grows with the first thousand of any kind.
+  await peakAfter(ORDINARY);
+  const warm = await peakAfter(header);
+  const announced = await peakAfter(header);
+  const sent = await peakAfter(Buffer.concat([header, PAYLOAD]));
+
+  const tries = `${MEMORY_TRIES} messages of 16 MiB that are announced`;
+  measured(context, { line: LINE, what: `memory for ${tries}`, values: [announced - warm], unit: 'MiB' });
+  const what = `memory for ${tries} and of which 0.5 MiB is sent`;
+  measured(context, { line: LINE, what, values: [sent - announced], unit: 'MiB' });
+  // Room for a single one of them would be 16 MiB; and as much is what a heap may grow by that has seen few callers.
+  expect(announced - warm).toBeLessThan(sized({ test: 16, scorecard: 4 }));
+  // What is read and thrown away lies about until Node collects it, which it does every 64 MiB.
+  expect(sent - announced).toBeLessThan(64);
+  await server.expectClosed(before, { too_large: 3 * MEMORY_TRIES });
+  await server.expectWell(before);
+});

@@ -1,0 +1,200 @@
+/**
+ * A server that is paused and goes on, as `docker pause` does it: its clocks have run out meanwhile, and what its callers
+ * sent waits in the kernel. Node runs timers before it reads, so a clock that acts at once throws out whoever is well.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Dialled } from '@knock/server/test/dialled';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
+import { counted, measured, sized } from '../scorecard/measured.ts';
+import { type Answer, answers, type Language, LANGUAGES, replies, say } from './languages.ts';
+import { paced } from './pacing.ts';
+import { type Address, disturbed, type Talk, Talker } from './talker.ts';
+
+const LINE = 18;
+/** The time that callers have for each thing that they do; the pause takes twice as long. */
+const LIMIT_MS = sized({ test: 1500, scorecard: 3000 });
+const PAUSE_MS = 2 * LIMIT_MS;
+const RUNS = sized({ test: 1, scorecard: 10 });
+/** Those who talk all the time. */
+const TALKERS: Language[] = [
+  ...Array.from({ length: 50 }, () => 'frames' as const),
+  ...Array.from({ length: 50 }, () => 'text' as const),
+  ...Array.from({ length: 20 }, () => 'HTTP' as const),
+];
+const EVERY_MS = 500;
+/** A server that has taken nothing for so long reads no more. */
+const HELD_BACK_MS = 300;
+const SETTINGS = {
+  ...Object.fromEntries(
+    ['FIRST_BYTE', 'MESSAGE', 'IDLE', 'WRITE'].map((clock) => [`${clock}_TIMEOUT_MS`, `${LIMIT_MS}`]),
+  ),
+  QUIET_MS: `${LIMIT_MS / 2}`,
+  REPLY: '{message}',
+};
+
+/** A caller whose first `yield` is where the server is paused, and whose second is where it goes on. */
+type Interrupted = AsyncGenerator<undefined, Talk>;
+
+async function* inMidMessage(address: Address, language: Language): Interrupted {
+  return yield* inHalves(await Talker.enter(address, language, `in the middle of a message in ${language}`));
+}
+
+/** In text, inside the pause that would end its message. */
+async function* inItsFirstMessage({ host, port }: Address, language: Language): Interrupted {
+  const who = `in the middle of its first message in ${language}`;
+  return yield* inHalves(new Talker(await Dialled.to(port, host), language, who));
+}
+
+async function* silentSoFar({ host, port }: Address, language: Language): Interrupted {
+  const talker = new Talker(await Dialled.to(port, host), language, `silent until then, in ${language}`);
+  yield;
+  talker.say();
+  return yield* leavesWhenAnswered(talker);
+}
+
+/** The kernel lets it in while the server is paused. */
+async function* notThereYet({ host, port }: Address, language: Language): Interrupted {
+  yield;
+  const talker = new Talker(await Dialled.to(port, host), language, `not there until then, in ${language}`);
+  talker.say();
+  return yield* leavesWhenAnswered(talker);
+}
+
+async function* inHalves(talker: Talker): Interrupted {
+  const bytes = talker.next();
+  talker.caller.send(bytes.subarray(0, bytes.length / 2));
+  yield;
+  talker.caller.send(bytes.subarray(bytes.length / 2));
+  return yield* leavesWhenAnswered(talker);
+}
+
+/** Not before, since its end would be an end of its message, too. */
+async function* leavesWhenAnswered(talker: Talker): Interrupted {
+  const left = talker
+    .answered()
+    .catch(() => undefined)
+    .then(() => talker.leave());
+  yield;
+  return left;
+}
+
+async function* readsMeanwhile({ host, port }: Address, language: Language): Interrupted {
+  const caller = await Dialled.to(port, host);
+  const expected = await sayUntilHeldBack(caller, language);
+  yield;
+  caller.socket.resume();
+  yield;
+  const heard = answers(language, await caller.closed());
+  return { who: `begins to read meanwhile, in ${language}`, expected, heard, error: caller.error };
+}
+
+/** Has used half of its time to read before the pause, and takes most of it afterwards: it counts anew. */
+async function* readsLate({ host, port }: Address, language: Language): Interrupted {
+  const caller = await Dialled.to(port, host);
+  const expected = await sayUntilHeldBack(caller, language);
+  await sleep(0.5 * LIMIT_MS - HELD_BACK_MS);
+  yield;
+  yield;
+  await sleep(0.8 * LIMIT_MS);
+  caller.socket.resume();
+  const heard = answers(language, await caller.closed());
+  return { who: `takes its time to read, in ${language}`, expected, heard, error: caller.error };
+}
+
+/** Reads no replies and says one thing after another until the server reads no more either; then closes its side. */
+async function sayUntilHeldBack(caller: Dialled, language: Language): Promise<Answer[]> {
+  caller.socket.pause();
+  const sent: string[] = [];
+  let isTaken: unknown = true;
+  while (isTaken) {
+    const message = `${sent.length} ${'x'.repeat(60_000)}`;
+    sent.push(message);
+    const taken = new Promise((resolve) => caller.socket.write(say(language, message), () => resolve(true)));
+    isTaken = await Promise.race([taken, sleep(HELD_BACK_MS, false)]);
+  }
+  caller.end();
+  return replies(sent);
+}
+
+/**
+ * Lets them do their first part, pauses the server while they do their second, and resolves when it goes on: with how
+ * their last part ends.
+ */
+async function pauseAmong(server: StartedKnockServerContainer, callers: Interrupted[]): Promise<() => Promise<Talk[]>> {
+  const step = () => Promise.all(callers.map((caller) => caller.next()));
+  await step();
+  const engine = await server.engine();
+  await engine.pause();
+  try {
+    await Promise.all([sleep(PAUSE_MS), step()]);
+  } finally {
+    await engine.unpause();
+  }
+  return async () => (await step()).map(({ value }) => value!);
+}
+
+type Way = (address: Address, language: Language) => Interrupted;
+
+/** Some callers in each language for each of these ways. */
+function callersOf(ways: Way[], count: number, address: Address): Interrupted[] {
+  const languages = Array.from({ length: count }, () => LANGUAGES).flat();
+  return ways.flatMap((way) => languages.map((language) => way(address, language)));
+}
+
+const PAUSED = `by a pause of ${PAUSE_MS} ms at limits of ${LIMIT_MS} ms, ${RUNS} times`;
+
+test('nobody is thrown out who talked, or was about to, while the server was paused for twice its limits', async (context) => {
+  await using server = await new KnockServerContainer().withSettings(SETTINGS).start();
+  const before = await server.numbers();
+  const address = await server.address();
+  const talks: Record<Language, Talk[]> = { frames: [], text: [], HTTP: [] };
+  const interrupted: Talk[] = [];
+  const waits: number[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const talkers = await paced(TALKERS.length, (n) => Talker.enter(address, TALKERS[n]!, `run ${run}, caller ${n}`));
+    for (const talker of talkers) talker.talk(EVERY_MS);
+    const others = callersOf([inMidMessage, inItsFirstMessage, silentSoFar, notThereYet], 3, address);
+    const goOn = await pauseAmong(server, others);
+    const began = performance.now();
+    await Promise.allSettled(talkers.map((talker) => talker.answered()));
+    waits.push(performance.now() - began);
+    interrupted.push(...(await goOn()));
+    const left = await Promise.all(talkers.map((talker) => talker.leave()));
+    for (const [n, talk] of left.entries()) talks[TALKERS[n]!].push(talk);
+  }
+
+  for (const language of LANGUAGES) {
+    const those = talks[language];
+    const lost = disturbed(those);
+    counted(context, { line: LINE, what: `lost in ${language} ${PAUSED}`, count: lost.length, of: those.length });
+    expect.soft(lost).toEqual([]);
+  }
+  const lost = disturbed(interrupted);
+  const what = `lost in the middle of a message, or before their first, ${PAUSED}`;
+  counted(context, { line: LINE, what, count: lost.length, of: interrupted.length });
+  measured(context, { line: LINE, what: 'until all are answered again', values: waits, unit: 'ms' });
+  expect(lost).toEqual([]);
+  expect(Math.max(...waits)).toBeLessThan(1000);
+  await server.expectClosed(before, {});
+  await server.expectWell(before);
+});
+
+test('nobody is thrown out who has replies to read when the server is paused for twice its limits', async (context) => {
+  await using server = await new KnockServerContainer().withSettings(SETTINGS).start();
+  const before = await server.numbers();
+  const address = await server.address();
+  const talks: Talk[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const goOn = await pauseAmong(server, callersOf([readsMeanwhile, readsLate], 1, address));
+    talks.push(...(await goOn()));
+  }
+  const lost = disturbed(talks);
+  const what = `lost with replies to read ${PAUSED}`;
+  counted(context, { line: LINE, what, count: lost.length, of: talks.length });
+  expect(lost).toEqual([]);
+  await server.expectClosed(before, {});
+  await server.expectWell(before);
+});

@@ -1,0 +1,128 @@
+/** A server that dies under many clients: they come back soon, each by itself, and never all at once. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { expect, test } from 'vitest';
+
+import { type Demo, type LogLine, startDemo } from '../demo.ts';
+import { measured, sized } from '../scorecard/measured.ts';
+import { expectTrueVerdicts, type Greeting, greetings, RECORDED } from './greetings.ts';
+
+const LINE = 16;
+const CLIENTS = sized({ test: 20, scorecard: 100 });
+/** How long after its death the server is started; until it listens, that makes about 1.5 and 5 s. */
+const OUTAGES_MS = sized({ test: [1000], scorecard: [1000, 4300, 1000, 4300, 1000, 4300] });
+const BACK_WITHIN_MS = 2500;
+const MOST_TRIES = 20;
+const WINDOW_MS = 100;
+const MOST_IN_A_WINDOW = 45;
+const DEADLINE_MS = 10_000;
+
+/** A line with the time at which it was logged, in milliseconds since 1970. */
+type Timed = LogLine & { time: number };
+
+/** One life of the server: when it listened, and when it accepted each of its callers. */
+interface Life {
+  listensAt: number;
+  accepts: number[];
+}
+
+test(`${CLIENTS} clients whose server is killed are served again within 2.5 s of its return, and not all at once`, async (context) => {
+  await using demo = await startDemo({
+    scale: { client: CLIENTS },
+    files: RECORDED.files,
+    // The log of each try is what tells how many there were.
+    environment: { ...RECORDED.environment, INTERVAL_MS: '1000', LOG_LEVEL: 'debug' },
+  });
+  await untilHeard(demo, (await heard(demo)) + 3 * CLIENTS);
+  const kills: number[] = [];
+  for (const outageMs of OUTAGES_MS) {
+    const engine = await demo.server.engine();
+    kills.push(Date.now());
+    await engine.kill({ signal: 'KILL' });
+    await sleep(outageMs);
+    await engine.start();
+    // Longer than any client should need.
+    await untilHeard(demo, 5 * CLIENTS);
+  }
+  // In its last life no connection had any other end than a good one.
+  await demo.server.expectClosed({}, {});
+  await demo.compose('stop', 'client');
+
+  const all = await greetings(demo);
+  const tries = triesToConnect(await demo.logs('client'));
+  const lives = livesOf((await demo.server.logLines()) as Timed[]);
+  expect(lives).toHaveLength(OUTAGES_MS.length + 1);
+  const returns = OUTAGES_MS.map((outageMs, n) => {
+    const { listensAt, accepts } = lives[n + 1]!;
+    const back = firstReplies(all, listensAt, kills[n + 1]);
+    const waits = back.map(([, at]) => at - listensAt);
+    const since = (name: string, at: number) => tries.get(name)!.filter((time) => time > kills[n]! && time <= at);
+    const triesEach = back.map(([name, at]) => since(name, at).length);
+    return { outageMs, waits, triesEach, accepts: mostWithin(accepts, WINDOW_MS) };
+  });
+  for (const [outageMs, alike] of Map.groupBy(returns, (one) => one.outageMs)) {
+    const after = `where it was started ${outageMs} ms after its death`;
+    const waits = alike.flatMap((one) => one.waits);
+    const triesEach = alike.flatMap((one) => one.triesEach);
+    const accepts = alike.map((one) => one.accepts);
+    measured(context, { line: LINE, what: `served again ${after}`, values: waits, unit: 'ms' });
+    measured(context, { line: LINE, what: `tries to connect ${after}`, values: triesEach, unit: '' });
+    measured(context, { line: LINE, what: `accepts in the worst 100 ms ${after}`, values: accepts, unit: '' });
+    expect.soft(alike.map((one) => one.waits.length)).toEqual(alike.map(() => CLIENTS));
+    expect.soft(Math.max(...waits)).toBeLessThanOrEqual(BACK_WITHIN_MS);
+    expect.soft(Math.max(...triesEach)).toBeLessThanOrEqual(MOST_TRIES);
+    expect.soft(Math.max(...accepts)).toBeLessThanOrEqual(MOST_IN_A_WINDOW);
+  }
+  await expectTrueVerdicts(demo, all, { deadlineMs: DEADLINE_MS });
+  await demo.server.expectWell(await demo.server.numbers());
+});
+
+/** How many messages the server has heard since it was last started. */
+async function heard(demo: Demo): Promise<number> {
+  return (await demo.server.numbers())['knock_messages_total{language="frames"}'] ?? 0;
+}
+
+/** The server's own count is what can be asked without disturbing it: each look at the log costs more than all clients. */
+async function untilHeard(demo: Demo, count: number): Promise<void> {
+  await expect.poll(() => heard(demo), { timeout: 30_000, interval: 250 }).toBeGreaterThanOrEqual(count);
+}
+
+const listens = ({ msg }: LogLine) => / listens on port /.test(msg);
+
+/** The server's lives; of each connection there is one line, at its end. */
+function livesOf(lines: Timed[]): Life[] {
+  const lives = lines.filter(listens).map(({ time }) => ({ listensAt: time, accepts: [] as number[] }));
+  for (const { time, ms, reason } of lines) {
+    if (reason === undefined) continue;
+    const acceptedAt = time - Number(ms);
+    lives.findLast(({ listensAt }) => listensAt <= time)!.accepts.push(acceptedAt);
+  }
+  return lives;
+}
+
+/** When each client was first answered in this span of time, by its name. */
+function firstReplies(all: Greeting[], since: number, until = Infinity): [string, number][] {
+  const first = new Map<string, number>();
+  for (const { name, time, verdict } of all) {
+    if (verdict === 'replied' && time >= since && time < until)
+      first.set(name, Math.min(first.get(name) ?? Infinity, time));
+  }
+  return [...first];
+}
+
+/** When each client has tried to connect: it logs its success or its failure. */
+function triesToConnect(lines: LogLine[]): Map<string, number[]> {
+  const failed = ({ level, address }: LogLine) => level === 20 && address === undefined;
+  const tries = new Map<string, number[]>();
+  for (const line of lines as Timed[]) {
+    if (!failed(line) && !line.msg.startsWith('connected to ')) continue;
+    tries.set(line.name, [...(tries.get(line.name) ?? []), line.time]);
+  }
+  return tries;
+}
+
+/** How many of the times lie within any span of this length, at most. */
+function mostWithin(times: number[], spanMs: number): number {
+  const within = (start: number) => times.filter((time) => time >= start && time < start + spanMs).length;
+  return Math.max(0, ...times.map(within));
+}

@@ -1,0 +1,227 @@
+/** Callers that drip what they say, say nothing, or do not read: each is borne for so long, and for so much memory. */
+import type { CloseReason } from '@knock/server/close-reason';
+import { Dialled, frame } from '@knock/server/test/dialled';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer } from '../knock-server.ts';
+import { measured, sized } from '../scorecard/measured.ts';
+import { dripping, MAX_MESSAGE_BYTES, notReading, silent } from './attackers.ts';
+import { type Ending, endings } from './endings.ts';
+import { Horde } from './horde.ts';
+import { answers, type Language, LANGUAGES, say } from './languages.ts';
+import { MEMORY_GIB, mostResidentMiB, residentMiB } from './memory.ts';
+import { paced } from './pacing.ts';
+
+/** How much later than its clock says a server may act. */
+const GRACE_MS = 600;
+/** How long a server that has said its last words goes on listening to a caller that does not end. */
+const LINGER_MS = 1000;
+/** How much longer a test waits for what has to happen. */
+const PATIENCE_MS = 5000;
+
+/** A caller that sends its message a byte now and then. */
+interface Dripper {
+  what: string;
+  language: Language;
+  /** Is answered before it begins. */
+  before?: Buffer;
+  /** The beginning of the message, at once. */
+  opening?: string;
+  /** What drips then, over and over. */
+  drip: string | Buffer;
+  everyMs?: number;
+}
+
+const MESSAGE_TIMEOUT_MS = sized({ test: 1000, scorecard: 10_000 });
+const FIRST_BYTE_TIMEOUT_MS = sized({ test: 1000, scorecard: 30_000 });
+const WRITE_TIMEOUT_MS = sized({ test: 1000, scorecard: 10_000 });
+/** Nothing for the scorecard, which measures what is shipped. */
+const CLOCKS = sized<Record<string, string>>({
+  test: {
+    MESSAGE_TIMEOUT_MS: `${MESSAGE_TIMEOUT_MS}`,
+    FIRST_BYTE_TIMEOUT_MS: `${FIRST_BYTE_TIMEOUT_MS}`,
+    WRITE_TIMEOUT_MS: `${WRITE_TIMEOUT_MS}`,
+  },
+  scorecard: {},
+});
+const DRIP_MS = MESSAGE_TIMEOUT_MS / 10;
+const HEAD = 'POST / HTTP/1.1\r\nHost: knock\r\n';
+const ENDLESS = frame('x'.repeat(5000));
+
+const DRIPPERS: Dripper[] = [
+  { what: 'frames', language: 'frames', drip: ENDLESS },
+  { what: 'frames, the second message', language: 'frames', before: say('frames', 'one'), drip: ENDLESS },
+  // Faster than the pause that would make it a message.
+  { what: 'text', language: 'text', drip: 'x', everyMs: 100 },
+  { what: 'text, the second line', language: 'text', before: say('text', 'one'), drip: 'x' },
+  { what: 'HTTP, the request line', language: 'HTTP', opening: 'POST /', drip: 'x' },
+  { what: 'HTTP, the head', language: 'HTTP', opening: `${HEAD}X: `, drip: 'x' },
+  { what: 'HTTP, the second head', language: 'HTTP', before: say('HTTP', 'one'), drip: `${HEAD}X: ${'x'.repeat(100)}` },
+  { what: 'HTTP, the body', language: 'HTTP', opening: `${HEAD}Content-Length: 5000\r\n\r\n`, drip: 'x' },
+  { what: 'HTTP, chunks', language: 'HTTP', opening: `${HEAD}Transfer-Encoding: chunked\r\n\r\n`, drip: '1\r\nx\r\n' },
+];
+
+/** All that was heard until the connection ended; breaks off where that takes far too long, so that a test can still say so. */
+async function heardUntilTheEnd(caller: Dialled, limitMs: number): Promise<Buffer> {
+  const timer = setTimeout(() => caller.socket.destroy(), limitMs + PATIENCE_MS);
+  const all = await caller.closed();
+  clearTimeout(timer);
+  return all;
+}
+
+/** Drips until the connection has ended; how long that took from the first byte, and what was said to it at last. */
+async function drip(caller: Dialled, { language, before, opening, drip: words, everyMs = DRIP_MS }: Dripper) {
+  if (before) {
+    caller.send(before);
+    await caller.until('hello');
+  }
+  const bytes = Buffer.from(words);
+  let next = 0;
+  const began = performance.now();
+  caller.send(opening ?? bytes.subarray(next, ++next));
+  const timer = setInterval(() => {
+    if (caller.socket.writable) caller.send(bytes.subarray(next % bytes.length, (next++ % bytes.length) + 1));
+  }, everyMs);
+  const all = await heardUntilTheEnd(caller, MESSAGE_TIMEOUT_MS);
+  clearInterval(timer);
+  return { ms: performance.now() - began, heard: answers(language, all).at(-1) };
+}
+
+test('a caller that drips its message is refused when the time for a message is over, and hears it', async (context) => {
+  await using server = await new KnockServerContainer().withSettings(CLOCKS).start();
+  const before = await server.numbers();
+  const { host, port } = await server.address();
+  const count = sized({ test: 3, scorecard: 20 });
+  const all = DRIPPERS.flatMap((dripper) => Array.from({ length: count }, () => dripper));
+  const ends = await paced(all.length, async (n) => drip(await Dialled.to(port, host), all[n]!));
+  for (const language of LANGUAGES) {
+    const those = ends.filter((_, n) => all[n]!.language === language);
+    const values = those.map(({ ms }) => ms);
+    measured(context, { line: 1, what: `${language}, at a limit of ${MESSAGE_TIMEOUT_MS} ms`, values, unit: 'ms' });
+  }
+  const refusal = { kind: 'refusal', text: expect.stringMatching(/^(?:timeout:|408 )/) };
+  for (const [n, { ms, heard }] of ends.entries()) {
+    const { what } = all[n]!;
+    expect.soft({ what, heard }).toEqual({ what, heard: refusal });
+    expect.soft(ms, what).toBeGreaterThanOrEqual(MESSAGE_TIMEOUT_MS - 1);
+    expect.soft(ms, what).toBeLessThanOrEqual(MESSAGE_TIMEOUT_MS + GRACE_MS);
+  }
+  await server.expectClosed(before, { message_timeout: all.length });
+  await server.expectWell(before);
+});
+
+test('a caller that says nothing is let go when its time is over', async (context) => {
+  await using server = await new KnockServerContainer().withSettings(CLOCKS).start();
+  const before = await server.numbers();
+  const { host, port } = await server.address();
+  const count = sized({ test: 20, scorecard: 100 });
+  const values = await paced(count, async () => {
+    const caller = await Dialled.to(port, host);
+    const began = performance.now();
+    expect(await heardUntilTheEnd(caller, FIRST_BYTE_TIMEOUT_MS)).toHaveLength(0);
+    return performance.now() - began;
+  });
+  measured(context, { line: 2, what: `at a limit of ${FIRST_BYTE_TIMEOUT_MS} ms`, values, unit: 'ms' });
+  expect(Math.min(...values)).toBeGreaterThanOrEqual(FIRST_BYTE_TIMEOUT_MS - 1);
+  expect(Math.max(...values)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + 1000);
+  await server.expectClosed(before, { first_byte_timeout: count });
+  await server.expectWell(before);
+});
+
+test('a caller that heeds no end is gone all the same: a silent one in time, one that drips on a second later', async (context) => {
+  await using server = await new KnockServerContainer().withSettings(CLOCKS).start();
+  const before = await server.numbers();
+  const count = sized({ test: 10, scorecard: 50 });
+  await using _horde = await Horde.at(server, [silent({ count }), dripping('frames', { count, everyMs: DRIP_MS })]);
+  const reasons = { first_byte_timeout: count, message_timeout: count };
+  await server.expectClosed(before, reasons, { withinMs: FIRST_BYTE_TIMEOUT_MS + PATIENCE_MS });
+  const ended = await endings(server);
+  const openFor = (why: CloseReason) => ended.filter(({ reason }) => reason === why).map(({ ms }) => ms);
+  const dripped = openFor('message_timeout');
+  const what = 'frames, until the socket is gone too, where the caller drips on after its refusal';
+  measured(context, { line: 1, what, values: dripped, unit: 'ms' });
+  expect(Math.max(...dripped)).toBeLessThanOrEqual(MESSAGE_TIMEOUT_MS + LINGER_MS + GRACE_MS);
+  const said = openFor('first_byte_timeout');
+  measured(context, {
+    line: 2,
+    what: 'until the socket is gone too, of a caller that heeds no end',
+    values: said,
+    unit: 'ms',
+  });
+  expect(Math.max(...said)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + 1000);
+  await server.expectWell(before);
+});
+
+/** What the server answers to a message of 1 KiB, of 4 KiB, and of the largest size that it takes. */
+const REPLIES = [
+  { reply: '16 KiB', bytes: 1024 },
+  { reply: '64 KiB', bytes: 4096 },
+  { reply: '1 MiB', bytes: MAX_MESSAGE_BYTES },
+];
+const REPLY = '{message}'.repeat(16);
+
+test('a caller that does not read is given up when it has taken nothing for the time that it has', async (context) => {
+  await using server = await new KnockServerContainer().withSettings({ REPLY, ...CLOCKS }).start();
+  const before = await server.numbers();
+  const count = sized({ test: 3, scorecard: 10 });
+  const kinds = LANGUAGES.flatMap((language) => [
+    { what: `${language}, of a caller that reads nothing`, language, takes: 0 },
+    { what: `${language}, of a caller that reads 4 KiB`, language, takes: 4096 },
+  ]);
+  const groups = kinds.map(({ language, takes }) =>
+    REPLIES.map(({ bytes }) => notReading(language, { count, bytes, takes })),
+  );
+  await using horde = await Horde.at(server, groups.flat());
+  const stopped = await horde.stoppedAt();
+  await server.expectClosed(before, { write_timeout: horde.size }, { withinMs: WRITE_TIMEOUT_MS + PATIENCE_MS });
+  const closed = callersEndedAt(await endings(server));
+  const borne = stopped.map((at, caller) => closed.get(caller)! - at);
+  const size = count * REPLIES.length;
+  for (const [n, { what }] of kinds.entries()) {
+    const values = borne.slice(n * size, (n + 1) * size);
+    measured(context, { line: 4, what: `${what}, at a limit of ${WRITE_TIMEOUT_MS} ms`, values, unit: 'ms' });
+    const most = WRITE_TIMEOUT_MS + sized({ test: GRACE_MS, scorecard: 1000 });
+    expect.soft(Math.max(...values), what).toBeLessThanOrEqual(most);
+  }
+  await server.expectWell(before);
+});
+
+/** When each caller ended, by its number: milliseconds since 1970. */
+function callersEndedAt(ended: Ending[]): Map<number, number> {
+  const callers = ended.map(({ message = '', time }) => [Number(/^caller (\d+)/.exec(message)?.[1]), time] as const);
+  return new Map(callers);
+}
+
+test.for(REPLIES)(
+  'callers that do not read replies of $reply cost 2 MiB each at most',
+  async ({ reply, bytes }, context) => {
+    const count = sized({ test: 20, scorecard: 50 });
+    const values: number[] = [];
+    // In a test run a language for each size.
+    const languages = sized({
+      test: [LANGUAGES[REPLIES.findIndex((other) => other.bytes === bytes)]!],
+      scorecard: LANGUAGES,
+    });
+    for (const language of languages) {
+      // How long they are borne makes no difference to what they cost.
+      await using server = await new KnockServerContainer()
+        .withSettings({ REPLY, WRITE_TIMEOUT_MS: '1000' })
+        .withResourcesQuota({ memory: MEMORY_GIB })
+        .start();
+      const before = await server.numbers();
+      const memoryBefore = await residentMiB(server);
+      await using horde = await Horde.at(server, [notReading(language, { count, bytes })]);
+      await server.expectClosed(before, { write_timeout: horde.size });
+      // The most that there has ever been: all of them at once, and what was not yet collected.
+      values.push(((await mostResidentMiB(server)) - memoryBefore) / count);
+      await server.expectWell(before);
+    }
+    measured(context, {
+      line: 3,
+      what: `replies of ${reply}, to each of ${count} in ${languages.join(', ')}`,
+      values,
+      unit: 'MiB',
+    });
+    expect(Math.max(...values)).toBeLessThanOrEqual(2);
+  },
+);

@@ -1,0 +1,200 @@
+/** A server that is stopped, as `docker stop` does it: at once where nobody is served, else when all were answered. */
+import { text } from 'node:stream/consumers';
+
+import type { Dialled } from '@knock/server/test/dialled';
+import { getContainerRuntimeClient } from 'testcontainers';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from '../knock-server.ts';
+import { counted, measured, sized } from '../scorecard/measured.ts';
+import { endings } from './endings.ts';
+import { type Answer, answers, type Language, LANGUAGES, replies, say } from './languages.ts';
+import { recordingServer } from './recording-server.ts';
+
+const LINE = 22;
+const RUNS = sized({ test: 2, scorecard: 10 });
+/** What Compose gives a server to stop, which is more than any needs. */
+const GRACE_SECONDS = 15;
+
+interface Caller {
+  caller: Dialled;
+  language: Language;
+  said: string[];
+}
+
+/** Callers in all languages in turn, each of which has said all this in one breath. */
+async function callersThatSaid(server: StartedKnockServerContainer, all: string[][]): Promise<Caller[]> {
+  const dialled = await server.dialMany(all.length);
+  return dialled.map((caller, n) => {
+    const language = LANGUAGES[n % LANGUAGES.length]!;
+    const said = all[n]!;
+    caller.send(Buffer.concat(said.map((message) => say(language, message))));
+    return { caller, language, said };
+  });
+}
+
+/** Waits until the handler has been given so many messages. */
+async function expectHandling(server: StartedKnockServerContainer, messages: number): Promise<void> {
+  const heard = async () => {
+    const numbers = Object.entries(await server.numbers());
+    return numbers.reduce((sum, [name, number]) => sum + (name.startsWith('knock_messages_total') ? number : 0), 0);
+  };
+  await expect.poll(heard, { interval: 20, timeout: 5000 }).toBe(messages);
+}
+
+/** What a caller hears of a server that leaves, when it has been answered: in frames there is a word for it. */
+function farewell(language: Language): Answer[] {
+  return language === 'frames' ? [{ kind: 'goaway', text: '' }] : [];
+}
+
+/** Why its connections have ended, in its own words. */
+async function reasons(server: StartedKnockServerContainer): Promise<string[]> {
+  return (await endings(server)).map(({ reason }) => reason);
+}
+
+/** How a server ended. */
+interface Ended {
+  exitCode: number;
+  /** From the last signal to the end of the process: the engine's own work around them is not the server's. */
+  ms: number;
+  lines: LogLine[];
+}
+
+async function ended(server: StartedKnockServerContainer): Promise<Ended> {
+  const engine = await server.engine();
+  await engine.wait();
+  const { State } = await engine.inspect();
+  const lines = await server.logLines();
+  return { exitCode: State.ExitCode, ms: Date.parse(State.FinishedAt) - (await lastSignalAt(server, lines)), lines };
+}
+
+/** In milliseconds since 1970. The engine says so when it has sent it; by then the server may have heard it. */
+async function lastSignalAt(server: StartedKnockServerContainer, lines: LogLine[]): Promise<number> {
+  const { dockerode } = (await getContainerRuntimeClient()).container;
+  const filters = { container: [server.getId()], event: ['kill'] };
+  const events = await text(await dockerode.getEvents({ since: 0, until: Math.ceil(Date.now() / 1000), filters }));
+  const sent = Array.from(events.matchAll(/"timeNano":(\d+)/g), ([, nanoseconds]) => Number(nanoseconds) / 1e6);
+  const heard = lines.filter((line) => 'signal' in line).map((line) => line['time'] as number);
+  return Math.min(sent.at(-1)!, heard.at(-1)!);
+}
+
+/** `docker stop`; `callMs` is how long the engine took for the whole of it. */
+async function stop(server: StartedKnockServerContainer): Promise<Ended & { callMs: number }> {
+  const began = performance.now();
+  await (await server.engine()).stop({ t: GRACE_SECONDS });
+  const callMs = performance.now() - began;
+  return { ...(await ended(server)), callMs };
+}
+
+test.for([0, 9])(
+  'a server with %i idle callers and nobody to serve ends within half a second of docker stop',
+  async (count, context) => {
+    const [times, calls]: [number[], number[]] = [[], []];
+    for (let run = 0; run < RUNS; run += 1) {
+      await using server = await new KnockServerContainer().withSettings({ REPLY: '{message}' }).start();
+      const callers = await callersThatSaid(
+        server,
+        Array.from({ length: count }, () => ['Hello']),
+      );
+      await Promise.all(callers.map(({ caller }) => caller.until('Hello')));
+      // A third of them, one in each language, do not close their side when the server does.
+      for (const { caller } of callers.slice(0, count / 3)) caller.socket.removeAllListeners('end');
+
+      const { exitCode, ms, callMs } = await stop(server);
+      times.push(ms);
+      calls.push(callMs);
+      expect(exitCode).toBe(0);
+      for (const { caller, language, said } of callers) {
+        caller.end();
+        expect(answers(language, await caller.closed())).toEqual([...replies(said), ...farewell(language)]);
+      }
+      expect(await reasons(server)).toEqual(callers.map(() => 'drained'));
+    }
+    measured(context, { line: LINE, what: `${count} idle callers: signal to end, code 0`, values: times, unit: 'ms' });
+    measured(context, { line: LINE, what: `${count} idle callers: docker stop as a whole`, values: calls, unit: 'ms' });
+    expect(Math.max(...times)).toBeLessThanOrEqual(500);
+  },
+);
+
+test('a server that is stopped answers 20 callers whose messages are being handled, and ends', async (context) => {
+  const times: number[] = [];
+  let answered = 0;
+  // Three have said more than what is being handled.
+  const all = Array.from({ length: 20 }, (_, n) => (n < 3 ? ['some work', 'more work'] : ['some work']));
+  for (let run = 0; run < RUNS; run += 1) {
+    await using server = await recordingServer({ delayMs: 2000 }).start();
+    const callers = await callersThatSaid(server, all);
+    await expectHandling(server, callers.length);
+
+    const { exitCode, ms, lines } = await stop(server);
+    times.push(ms);
+    expect(exitCode).toBe(0);
+    for (const { caller, language, said } of callers) {
+      const heard = answers(language, await caller.closed());
+      expect.soft(heard).toEqual([...replies(said), ...farewell(language)]);
+      if (heard.filter(({ kind }) => kind === 'reply').length === said.length) answered += 1;
+      if (language === 'HTTP') expect.soft(caller.received.toString()).toMatch(/\r\nConnection: close\r\n/);
+    }
+    expect(lines.map(({ msg }) => msg)).toContain('draining: 20 connections are still being served');
+    expect(await reasons(server)).toEqual(expect.arrayContaining(callers.map(() => 'drained')));
+  }
+  counted(context, {
+    line: LINE,
+    what: 'with work of 2 s in flight: answered',
+    count: answered,
+    of: all.length * RUNS,
+  });
+  measured(context, {
+    line: LINE,
+    what: 'with work of 2 s in flight: signal to end, code 0',
+    values: times,
+    unit: 'ms',
+  });
+  expect(answered).toBe(all.length * RUNS);
+  expect(Math.max(...times)).toBeLessThanOrEqual(8000);
+});
+
+test('a server that is stopped cuts off whoever still waits for its handler when the time is up, without a goaway', async (context) => {
+  const limitMs = sized({ test: 1000, scorecard: 8000 });
+  const times: number[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    await using server = await recordingServer({ delayMs: 60_000 })
+      .withSettings(sized({ test: { DRAIN_TIMEOUT_MS: `${limitMs}` }, scorecard: {} }))
+      .start();
+    const callers = await callersThatSaid(server, [['endless'], ['endless'], ['endless']]);
+    await expectHandling(server, callers.length);
+
+    const { exitCode, ms } = await stop(server);
+    times.push(ms);
+    expect(exitCode).toBe(0);
+    for (const { caller } of callers) expect((await caller.closed()).toString()).toBe('');
+    expect(await reasons(server)).toEqual(callers.map(() => 'drain_timeout'));
+  }
+  const what = `stuck, at a limit of ${limitMs} ms: signal to end, code 0`;
+  measured(context, { line: LINE, what, values: times, unit: 'ms' });
+  expect(Math.min(...times)).toBeGreaterThanOrEqual(limitMs - 1);
+  expect(Math.max(...times)).toBeLessThanOrEqual(limitMs + 500);
+});
+
+test('a second signal ends a server within 200 ms, with code 1, whoever is being served', async (context) => {
+  const times: number[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    await using server = await recordingServer({ delayMs: 60_000 }).start();
+    const callers = await callersThatSaid(server, [['endless'], ['endless'], ['endless']]);
+    await expectHandling(server, callers.length);
+    const engine = await server.engine();
+    await engine.kill({ signal: 'SIGTERM' });
+    await expect
+      .poll(async () => (await server.logLines()).map(({ msg }) => msg))
+      .toContainEqual(expect.stringMatching(/^draining: /));
+    await engine.kill({ signal: run % 2 === 0 ? 'SIGTERM' : 'SIGINT' });
+
+    const { exitCode, ms, lines } = await ended(server);
+    times.push(ms);
+    expect(exitCode).toBe(1);
+    expect(lines.map(({ msg }) => msg)).toContainEqual(expect.stringMatching(/came again: ending at once$/));
+    for (const { caller } of callers) expect((await caller.closed()).toString()).toBe('');
+  }
+  measured(context, { line: LINE, what: 'a second signal: signal to end, code 1', values: times, unit: 'ms' });
+  expect(Math.max(...times)).toBeLessThanOrEqual(200);
+});

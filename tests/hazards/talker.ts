@@ -1,0 +1,95 @@
+/** A caller that says one thing after another, at a pace of its own, whether it is answered or not; each thing is another. */
+import { isDeepStrictEqual } from 'node:util';
+
+import { Dialled } from '@knock/server/test/dialled';
+
+import { type Answer, answers, type Language, replies, say } from './languages.ts';
+
+/** What one caller said and heard, from beginning to end. */
+export interface Talk {
+  who: string;
+  /** What it had to hear: each message back, in order. */
+  expected: Answer[];
+  heard: Answer[];
+  /** What ended its connection, if that was an error. */
+  error: Error | undefined;
+}
+
+/** Where a server is reached. */
+export interface Address {
+  host: string;
+  port: number;
+}
+
+export class Talker {
+  readonly caller: Dialled;
+  readonly language: Language;
+  /** How long each reply took, in milliseconds. */
+  readonly times: number[] = [];
+  readonly #name: string;
+  readonly #sent: string[] = [];
+  readonly #sentAt: number[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Resolves when it was answered for the first time. */
+  static async enter({ host, port }: Address, language: Language, name: string): Promise<Talker> {
+    const talker = new Talker(await Dialled.to(port, host), language, name);
+    talker.say();
+    await talker.answered();
+    return talker;
+  }
+
+  constructor(caller: Dialled, language: Language, name: string) {
+    this.caller = caller;
+    this.language = language;
+    this.#name = name;
+    caller.socket.on('data', () => this.#look());
+    caller.socket.once('close', () => clearInterval(this.#timer));
+  }
+
+  talk(everyMs: number): void {
+    this.#timer = setInterval(() => this.say(), everyMs);
+  }
+
+  say(): void {
+    this.caller.send(this.next());
+  }
+
+  /** The bytes of the next thing that it has to say, for whoever says it in pieces. */
+  next(): Buffer {
+    const message = `${this.#name}, message ${this.#sent.length}`;
+    this.#sent.push(message);
+    this.#sentAt.push(performance.now());
+    return say(this.language, message);
+  }
+
+  /** Resolves when all that it has said was answered; rejects if its connection ends before. */
+  async answered(): Promise<void> {
+    await this.caller.until(this.#sent.at(-1)!);
+  }
+
+  /** Says no more, closes its side, and waits for the end of the other. */
+  async leave(): Promise<Talk> {
+    clearInterval(this.#timer);
+    this.caller.end();
+    const heard = answers(this.language, await this.caller.closed());
+    return { who: this.#name, expected: replies(this.#sent), heard, error: this.caller.error };
+  }
+
+  #look(): void {
+    const heard = answers(this.language, this.caller.received).filter(({ kind }) => kind === 'reply').length;
+    const now = performance.now();
+    while (this.times.length < heard) this.times.push(now - this.#sentAt[this.times.length]!);
+  }
+}
+
+/** Of those that heard anything but a reply to each of their messages, what they heard instead. */
+export function disturbed(talks: Talk[]): string[] {
+  const those = talks.filter(({ expected, heard, error }) => error ?? !isDeepStrictEqual(heard, expected));
+  return those.map(({ who, expected, heard, error }) => {
+    const wrong = heard.findIndex((answer, n) => !isDeepStrictEqual(answer, expected[n]));
+    const { kind, text } = heard[wrong] ?? { kind: 'nothing', text: '' };
+    const right = wrong < 0 ? heard.length : wrong;
+    return `${who}: ${right} of ${expected.length} replies, then ${kind} ${text.slice(0, 100)} ${error?.message ?? ''}`;
+  });
+}

@@ -1,0 +1,186 @@
+/** Many callers that mean no good, all at once and one kind after another: what they cost, and what everybody else notices of it. */
+import type { CloseReason } from '@knock/server/close-reason';
+import { Dialled, frame } from '@knock/server/test/dialled';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
+import { counted, measured, sized } from '../scorecard/measured.ts';
+import {
+  dripping,
+  flooding,
+  holdingBack,
+  MAX_MESSAGE_BYTES,
+  notReading,
+  oversized,
+  saying,
+  silent,
+} from './attackers.ts';
+import { Horde, type Group } from './horde.ts';
+import { type Language, LANGUAGES } from './languages.ts';
+import { latencies, percentile } from './latency.ts';
+import { MEMORY_GIB, mostCountedMiB, mostResidentMiB, residentMiB } from './memory.ts';
+import { paced } from './pacing.ts';
+import { slowServer } from './slow-server.ts';
+
+/** Longer than the longest clock. */
+const PATIENCE_MS = sized({ test: 15_000, scorecard: 45_000 });
+const MANY = { MAX_CONNECTIONS: '2500' };
+const DESCRIPTORS = { nofile: { soft: 4096, hard: 4096 } };
+/** Sixteen times what was said: the replies to non-readers are as large as the largest message, those to the others short. */
+const REPLY = '{message}'.repeat(16);
+const FOR_LARGE_REPLIES = MAX_MESSAGE_BYTES / 16;
+
+test('all that do not read, that drip and that are silent cost 72 MiB together, and a healthy caller waits 20 ms at most', async (context) => {
+  // In a test run a fifth of them, for as long as it takes to see what they do.
+  const [share, clocks] = sized({
+    test: [0.2, { MESSAGE_TIMEOUT_MS: '6000', WRITE_TIMEOUT_MS: '6000', FIRST_BYTE_TIMEOUT_MS: '6000' }],
+    scorecard: [1, {}],
+  });
+  await using server = await new KnockServerContainer()
+    .withSettings({ ...MANY, REPLY, ...clocks })
+    .withResourcesQuota({ memory: MEMORY_GIB })
+    .withUlimits(DESCRIPTORS)
+    .start();
+  const before = await server.numbers();
+  const memoryBefore = await residentMiB(server);
+  const address = await server.address();
+  const seconds = sized({ test: 2, scorecard: 5 });
+  const alone = await latencies(address, { seconds });
+  // The patient ones first, so that all are there together for a while.
+  await using horde = await Horde.at(server, [
+    silent({ count: 1000 * share }),
+    notReading('frames', { count: 200 * share, bytes: FOR_LARGE_REPLIES }),
+    dripping('frames', { count: 500 * share, everyMs: 1000 }),
+  ]);
+  const memory = [await residentMiB(server)];
+  const attacked = await latencies(address, { seconds });
+  memory.push(await residentMiB(server));
+  // None of them was gone before the end; the one who asks is a caller as well.
+  expect(await server.numbers()).toMatchObject({ 'knock_connections{place="served"}': horde.size + 1 });
+  const values = memory.map((now) => now - memoryBefore);
+  measured(context, { line: 5, what: `for ${horde.size} callers`, values, unit: 'MiB' });
+  expect(Math.max(...values)).toBeLessThanOrEqual(72);
+  for (const [way, what] of [
+    ['onOneConnection', 'over one connection'],
+    ['onNewConnections', 'over a new connection for each message'],
+  ] as const) {
+    const [base, p99] = [percentile(alone[way], 99), percentile(attacked[way], 99)];
+    const beside = `of ${attacked[way].length} messages; without them ${base.toPrecision(3)} ms, so ${(p99 / base).toPrecision(2)} times`;
+    measured(context, { line: 6, what: `${what} (${beside})`, values: [p99], unit: 'ms' });
+    expect.soft(p99, what).toBeLessThanOrEqual(20);
+  }
+  const reasons = {
+    first_byte_timeout: 1000 * share,
+    write_timeout: 200 * share,
+    message_timeout: 500 * share,
+  };
+  await server.expectClosed(before, reasons, { withinMs: PATIENCE_MS });
+  await server.expectWell(before);
+});
+
+/** Callers of which each has to end for the same reason. */
+interface Attack {
+  reason: CloseReason;
+  groups: Group[];
+}
+
+/** All that callers can do to a server in each of its languages; `share` says how many of them do it. */
+function attacks(share: number): Attack[] {
+  const inEach = (group: (language: Language) => Group) => LANGUAGES.map((language) => group(language));
+  return [
+    {
+      reason: 'message_timeout',
+      groups: [
+        ...inEach((language) => dripping(language, { count: 170 * share, everyMs: 1000 })),
+        ...inEach((language) => holdingBack(language, { count: 300 * share })),
+      ],
+    },
+    { reason: 'first_byte_timeout', groups: [silent({ count: 1000 * share })] },
+    {
+      reason: 'write_timeout',
+      groups: [
+        ...inEach((language) => notReading(language, { count: 70 * share, bytes: FOR_LARGE_REPLIES })),
+        ...inEach((language) => flooding(language, { count: 20 * share })),
+      ],
+    },
+    { reason: 'too_large', groups: inEach((language) => oversized(language, { count: 100 * share })) },
+    { reason: 'handler_timeout', groups: [saying('wait 600000', { count: 1000 * share })] },
+  ];
+}
+
+test('no attack exhausts a memory of 256 MiB, and a second round of all leaves no more behind than the first', async (context) => {
+  const share = sized({ test: 0.2, scorecard: 1 });
+  const clocks = sized({
+    test: {
+      MESSAGE_TIMEOUT_MS: '500',
+      FIRST_BYTE_TIMEOUT_MS: '500',
+      HANDLER_TIMEOUT_MS: '500',
+      WRITE_TIMEOUT_MS: '2000',
+    },
+    scorecard: {},
+  });
+  const container = await slowServer();
+  await using server = await container
+    .withSettings({ ...MANY, REPLY, ...clocks })
+    .withResourcesQuota({ memory: MEMORY_GIB })
+    .withUlimits(DESCRIPTORS)
+    .start();
+  const before = await server.numbers();
+  try {
+    const left: number[] = [];
+    for (let round = 1; round <= 2; round += 1) {
+      for (const attack of attacks(share)) await withstand(server, attack);
+      left.push(await residentMiB(server));
+    }
+    // What is only not yet collected goes, what leaked stays.
+    const grown = async () => (left[1] = Math.min(left[1]!, await residentMiB(server))) - left[0]!;
+    await expect.poll(grown, { timeout: 20_000, interval: 500 }).toBeLessThanOrEqual(8);
+    const sizes = {
+      'the growth of the process from the first round of all attacks to the second': left[1]! - left[0]!,
+      'the process at its peak': await mostResidentMiB(server),
+      'the container at its peak': await mostCountedMiB(server),
+    };
+    for (const [what, size] of Object.entries(sizes))
+      measured(context, { line: 23, what, values: [size], unit: 'MiB' });
+  } finally {
+    // First of all, since a server that was killed fails whatever comes.
+    const { State } = await (await server.engine()).inspect();
+    counted(context, { line: 23, what: 'servers killed for memory', count: State.OOMKilled ? 1 : 0, of: 1 });
+    expect.soft(State).toMatchObject({ OOMKilled: false, Running: true });
+  }
+  await server.expectWell(before);
+});
+
+async function withstand(server: StartedKnockServerContainer, { reason, groups }: Attack): Promise<void> {
+  const before = await server.numbers();
+  await using horde = await Horde.at(server, groups);
+  await server.expectClosed(before, { [reason]: horde.size }, { withinMs: PATIENCE_MS });
+}
+
+test('callers that have been answered and stay cost nothing for what they have said', async (context) => {
+  await using server = await new KnockServerContainer().withResourcesQuota({ memory: MEMORY_GIB }).start();
+  const before = await server.numbers();
+  const { host, port } = await server.address();
+  const count = sized({ test: 400, scorecard: 900 });
+  // One such character makes a string of two bytes for each.
+  const largest = frame(`${'x'.repeat(MAX_MESSAGE_BYTES - 2)}\u0101`);
+  const memoryBefore = await residentMiB(server);
+  const callers = await paced(count, async () => {
+    const caller = await Dialled.to(port, host);
+    caller.send(largest);
+    await caller.until('hello');
+    return caller;
+  });
+  const each = (((await residentMiB(server)) - memoryBefore) / count) * 1024;
+  measured(context, {
+    line: 23,
+    what: `for each of ${count} callers that have said the largest message and are idle`,
+    values: [each],
+    unit: 'KiB',
+  });
+  expect(each).toBeLessThanOrEqual(64);
+  for (const caller of callers) caller.end();
+  await Promise.all(callers.map((caller) => caller.closed()));
+  await server.expectClosed(before, {});
+  await server.expectWell(before);
+});

@@ -1,0 +1,101 @@
+/**
+ * How far servers go together: one to three of them, each held to a fifth of a core so that this machine has enough for all of
+ * them and for the load. Prints a table for docs/operating.md. Needs the images (`docker compose build`).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Client } from '@knock/client/client';
+import { clientSettings } from '@knock/client/settings';
+import { pino } from 'pino';
+import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
+
+const CPU = 0.2;
+const ROUNDS = 5;
+const ROUND_MS = 4000;
+/** Messages that are unanswered at once, for each server. */
+const OUTSTANDING = 256;
+/** New connections a second, over all servers: more would use up this machine's ports. */
+const GREETINGS_PER_SECOND = 200;
+
+const silent = pino({ level: 'silent' });
+
+function startServer(): Promise<StartedTestContainer> {
+  return new GenericContainer('knock-server')
+    .withEnvironment({ LOG_LEVEL: 'warn' })
+    .withResourcesQuota({ cpu: CPU })
+    .withWaitStrategy(Wait.forHealthCheck())
+    .start();
+}
+
+function clientOf(server: StartedTestContainer): Client {
+  return new Client(clientSettings.parse({ SERVER_HOST: server.getIpAddress('bridge') }), silent);
+}
+
+/** Messages a second over one connection to each server, all at once. */
+async function throughput(servers: StartedTestContainer[]): Promise<number> {
+  const end = performance.now() + ROUND_MS;
+  const clients = servers.map(clientOf);
+  const asking = clients.flatMap((client) => Array.from({ length: OUTSTANDING }, () => askUntil(client, end)));
+  const replies = (await Promise.all(asking)).reduce((sum, count) => sum + count, 0);
+  for (const client of clients) client.hangUp();
+  return replies / (ROUND_MS / 1000);
+}
+
+async function askUntil(client: Client, end: number): Promise<number> {
+  let replies = 0;
+  while (performance.now() < end) {
+    const { verdict } = await client.send('Hello, server');
+    if (verdict.kind !== 'replied') throw new Error(`a message was not replied to: ${JSON.stringify(verdict)}`);
+    replies += 1;
+  }
+  return replies;
+}
+
+/** Milliseconds of a server's core for one greeting on a connection of its own. */
+async function costOfGreeting(servers: StartedTestContainer[]): Promise<number> {
+  const before = await cpuMs(servers);
+  const greetings = (GREETINGS_PER_SECOND * ROUND_MS) / 1000;
+  const clients = servers.map(clientOf);
+  const greeted = [];
+  for (let n = 0; n < greetings; n += 1) {
+    const client = clients[n % clients.length]!;
+    greeted.push(client.send('Hello, server'));
+    client.hangUp();
+    await sleep(1000 / GREETINGS_PER_SECOND);
+  }
+  const lost = (await Promise.all(greeted)).filter(({ verdict }) => verdict.kind !== 'replied').length;
+  if (lost > 0) throw new Error(`${lost} greetings of ${greetings} were not replied to`);
+  return ((await cpuMs(servers)) - before) / greetings;
+}
+
+/** What all servers have had of their cores so far, by their own account. */
+async function cpuMs(servers: StartedTestContainer[]): Promise<number> {
+  let total = 0;
+  for (const server of servers) {
+    const response = await fetch(`http://${server.getIpAddress('bridge')}:12000/metrics`);
+    total += Number(/^process_cpu_seconds_total (\S+)$/m.exec(await response.text())![1]) * 1000;
+  }
+  return total;
+}
+
+function spread(values: number[], digits: number): string {
+  const sorted = values.toSorted((one, other) => one - other);
+  const [least, median, most] = [sorted[0]!, sorted[Math.floor(sorted.length / 2)]!, sorted.at(-1)!];
+  return `${median.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
+}
+
+console.log('| servers | messages a second | ms of a core for a greeting |\n|---|---|---|');
+for (const count of [1, 2, 3]) {
+  const servers = await Promise.all(Array.from({ length: count }, startServer));
+  try {
+    await throughput(servers);
+    const [rates, costs]: [number[], number[]] = [[], []];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      rates.push(await throughput(servers));
+      costs.push(await costOfGreeting(servers));
+    }
+    console.log(`| ${count} | ${spread(rates, 0)} | ${spread(costs, 2)} |`);
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
