@@ -2,7 +2,7 @@
  * Makes certificates to try TLS with, never for a real service: an authority of their own, a server and a client for which it
  * vouches. Run as a program, it writes them to `certificates/`.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { generate } from 'selfsigned';
@@ -74,7 +74,8 @@ export async function writeCertificates(directory: string): Promise<void> {
   const authority = await Authority.create();
   const server = await authority.vouchFor('server', { names: SERVER_NAMES });
   const client = await authority.vouchFor('client');
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, 0o700);
   const files = {
     'ca.crt': authority.cert,
     'server.crt': server.cert,
@@ -82,7 +83,10 @@ export async function writeCertificates(directory: string): Promise<void> {
     'client.crt': client.cert,
     'client.key': client.key,
   };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o644 });
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(directory, name), text);
+    chmodSync(join(directory, name), 0o644);
+  }
 }
 
 if (import.meta.main) {

@@ -15,6 +15,8 @@ const TASK_HISTORY = 100;
 /** The label of containers that a user would run beside the stack. */
 const CALLER_OF = 'knock-test-caller-of';
 const PATIENCE_MS = 60_000;
+/** A conversation is a command, too. */
+const COMMAND_TIMEOUT_MS = 120_000;
 const run = promisify(execFile);
 
 type Service = 'server' | 'client';
@@ -80,7 +82,7 @@ export class Swarm implements AsyncDisposable {
     await run('docker', ['stack', 'deploy', '--detach=true', '--resolve-image=never', ...files, this.#name], {
       cwd: ROOT,
       env: { ...process.env, ...this.#settings },
-      timeout: PATIENCE_MS,
+      timeout: COMMAND_TIMEOUT_MS,
     });
   }
 
@@ -104,7 +106,10 @@ export class Swarm implements AsyncDisposable {
     const containers = await this.#containers(service);
     return Promise.all(
       containers.map(async (id) => {
-        const { stdout, stderr } = await run('docker', ['logs', id], { maxBuffer: 2 ** 28, timeout: PATIENCE_MS });
+        const { stdout, stderr } = await run('docker', ['logs', id], {
+          maxBuffer: 2 ** 28,
+          timeout: COMMAND_TIMEOUT_MS,
+        });
         const lines = `${stdout}\n${stderr}`.split('\n').filter((line) => line.startsWith('{'));
         return lines.map((line) => JSON.parse(line) as LogLine);
       }),
@@ -123,9 +128,9 @@ export class Swarm implements AsyncDisposable {
     return output.split('\n').slice(0, -1);
   }
 
-  /** Tells all containers of a service to stop, and waits until they have; Swarm starts no others for clients. */
-  async stop(service: 'client'): Promise<void> {
-    await docker('stop', ...(await this.#containers(service)));
+  /** Tells all clients to stop, and waits until they have. Swarm starts no others, and what they have said can be read. */
+  async stopClients(): Promise<void> {
+    await docker('stop', ...(await this.#containers('client')));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -185,5 +190,5 @@ async function list(...args: string[]): Promise<string[]> {
 }
 
 async function docker(...args: string[]): Promise<string> {
-  return (await run('docker', args, { maxBuffer: 2 ** 28, timeout: PATIENCE_MS })).stdout;
+  return (await run('docker', args, { maxBuffer: 2 ** 28, timeout: COMMAND_TIMEOUT_MS })).stdout;
 }

@@ -14,6 +14,12 @@ import { KnockServerContainer } from './knock-server.ts';
 const directory = mkdtempSync(join(tmpdir(), 'knock-certificates-'));
 const TLS = { files: ['docker-compose.tls.yml'], environment: { KNOCK_CERTIFICATES: directory } };
 
+const CERTIFICATES = ['ca.crt', 'server.crt', 'server.key'].map((name) => ({
+  source: join(directory, name),
+  target: `/certificates/${name}`,
+  mode: 'ro' as const,
+}));
+
 beforeAll(() => writeCertificates(directory));
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -53,13 +59,7 @@ test.each([
   ['callers with a certificate', { TLS_CA_FILE: '/certificates/ca.crt' }],
 ])('is found healthy where it listens for %s', async (_whom, settings) => {
   await using server = await new KnockServerContainer()
-    .withBindMounts(
-      ['ca.crt', 'server.crt', 'server.key'].map((name) => ({
-        source: join(directory, name),
-        target: `/certificates/${name}`,
-        mode: 'ro',
-      })),
-    )
+    .withBindMounts(CERTIFICATES)
     .withSettings({
       TLS_CERT_FILE: '/certificates/server.crt',
       TLS_KEY_FILE: '/certificates/server.key',
@@ -68,4 +68,23 @@ test.each([
     .start();
   const messages = (await server.logLines()).map(({ msg }) => msg);
   expect(messages).toContainEqual(expect.stringContaining('callers speak TLS: open https://localhost:'));
+});
+
+test('shows its numbers to nobody without a certificate, however full it is', async () => {
+  await using server = await new KnockServerContainer()
+    .withBindMounts(CERTIFICATES)
+    .withSettings({
+      TLS_CERT_FILE: '/certificates/server.crt',
+      TLS_KEY_FILE: '/certificates/server.key',
+      TLS_CA_FILE: '/certificates/ca.crt',
+      MAX_CONNECTIONS: '1',
+    })
+    .start();
+  const inside = await server.dial();
+  for (let n = 0; n < 3; n += 1) {
+    const asking = await server.dial();
+    asking.end('GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    expect((await asking.closed()).toString()).toMatch(/^HTTP\/1\.1 400 [^]*tls: /);
+  }
+  inside.socket.destroy();
 });

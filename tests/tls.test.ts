@@ -6,7 +6,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 import { Client } from '@knock/client/client';
 import { clientSettings } from '@knock/client/settings';
@@ -26,6 +27,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const authority = await Authority.create();
 const stranger = await Authority.create('Somebody else');
 const CA = file('ca.crt', authority.cert);
+const BROKEN_CHAIN = file('broken.crt', `${authority.cert}${authority.cert.replace('MI', 'XX')}`);
 const SERVER = pair('server', await authority.vouchFor('server', { names: ['localhost'] }));
 const CLIENT = pair('client', await authority.vouchFor('client'));
 
@@ -131,7 +133,7 @@ test('with a CA serves only callers with its certificate, and tells the others w
   expect(heard).toEqual(['me']);
 });
 
-test('gives the whole of a handshake and what follows the time of one message', async () => {
+test('gives the whole of a handshake the time of one message', async () => {
   await using server = await serve(SERVER, { MESSAGE_TIMEOUT_MS: 200 });
   const stalled = await server.dial();
   const began = performance.now();
@@ -243,6 +245,49 @@ test('drains callers inside TLS, those that are shaking hands among them', async
   await closing;
 });
 
+const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
+
+test.each(VERSIONS)('is not held by a caller that sends rubbish behind its handshake, in %s', async (version) => {
+  await using server = await serve(SERVER);
+  for (const bytes of ['', frame('Hello'), frame('Hello').subarray(0, 5), 'Hello\n', HTTP]) {
+    const { socket } = await server.dial();
+    const inside = connectTls({ socket, ca: authority.cert, servername: 'localhost', maxVersion: version });
+    inside.on('error', () => undefined).resume();
+    await once(inside, 'secureConnect');
+    if (bytes.length > 0) inside.write(bytes);
+    // On the wire itself, around what encrypts.
+    socket.write('rubbish!');
+  }
+  await expect.poll(() => server.lines.filter(({ reason }) => reason !== undefined), { timeout: 4000 }).toHaveLength(5);
+});
+
+test.each(VERSIONS)('has nothing left of callers that reset at any moment of a handshake, in %s', async (version) => {
+  await using server = await serve(SERVER);
+  for (let n = 0; n < 100; n += 1) {
+    const { socket } = await server.dial();
+    const inside = connectTls({ socket, ca: authority.cert, servername: 'localhost', maxVersion: version });
+    inside.on('error', () => undefined);
+    setTimeout(() => socket.resetAndDestroy(), Math.random() * 12);
+    if (n % 8 === 7) await sleep(15);
+  }
+  await expect
+    .poll(() => server.lines.filter(({ reason }) => reason !== undefined).length, { timeout: 4000 })
+    .toBe(100);
+});
+
+test.each(VERSIONS)('resumes no session of a caller whose certificate is asked for, in %s', async (version) => {
+  await using server = await serve({ ...SERVER, TLS_CA_FILE: CA });
+  const known = await authority.vouchFor('known');
+  let session: Buffer | undefined;
+  const first = await dialTls(server, { ...known, maxVersion: version });
+  (first.socket as TLSSocket).on('session', (ticket) => (session = ticket));
+  first.send('me\n');
+  await first.until('hello');
+  session ??= (first.socket as TLSSocket).getSession();
+  first.end();
+  expect(await exchangeTls(server, 'me again\n', { session, maxVersion: version })).toMatch(/^error: tls: /);
+});
+
 test('is met by https, which finds the certificate good', async () => {
   await using server = await serve(SERVER);
   const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -317,6 +362,16 @@ test.each([
     serverSettings,
     { ...SERVER, TLS_KEY_FILE: CLIENT.TLS_KEY_FILE },
     [`TLS_KEY_FILE="${CLIENT.TLS_KEY_FILE}": must be the key of TLS_CERT_FILE: both are set, or none`],
+  ],
+  [
+    serverSettings,
+    { TLS: 'required' },
+    ['TLS="required": needs TLS_CERT_FILE and TLS_KEY_FILE: without them no caller speaks TLS'],
+  ],
+  [
+    clientSettings,
+    { TLS_CA_FILE: BROKEN_CHAIN },
+    [`TLS_CA_FILE="${BROKEN_CHAIN}": must be a file in PEM with a certificate`],
   ],
   [
     serverSettings,

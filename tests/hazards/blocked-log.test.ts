@@ -12,8 +12,8 @@ const LINE = 23;
 /** What Linux lets wait in a pipe. */
 const PIPE_BYTES = 64 * 1024;
 const SECONDS = sized({ test: 5, scorecard: 60 });
-/** What a median may differ by from one run to the next, on a machine that does other things as well. */
-const NOISE_MS = 0.5;
+/** By how much two medians may differ on a machine that does other things as well; whoever waits for a log waits for ever. */
+const NOISE_MS = 2;
 const WAYS = [
   ['onOneConnection', 'over one connection'],
   ['onNewConnections', 'over a new connection for each message'],

@@ -1,6 +1,7 @@
 /** The settings of TLS: files in PEM that are read, and looked into, before anything starts. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 
 import { z } from 'zod';
 
@@ -18,7 +19,22 @@ export interface TlsFiles {
 
 /** A file with a certificate, and with those that vouch for it behind it. */
 export function certificateFile() {
-  return pemFile('a certificate', (pem) => new X509Certificate(pem));
+  return pemFile('a certificate', (pem) => {
+    parseCertificates(pem);
+    // What can be read may still be too weak to be used.
+    createSecureContext({ cert: pem });
+  });
+}
+
+/** A file with the certificates of those who vouch for others. */
+export function authorityFile() {
+  return pemFile('a certificate', parseCertificates);
+}
+
+/** Each by itself: OpenSSL stops at the first that it cannot read, and says nothing. */
+function parseCertificates(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [pem];
+  return blocks.map((block) => new X509Certificate(block));
 }
 
 /** A file with a private key that needs no passphrase. */
@@ -36,12 +52,16 @@ function pemFile(what: string, parse: (pem: string) => unknown) {
         return { path, pem };
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? '';
-        const why = /^E[A-Z]+$/.test(code) ? ` that this program can read (${code})` : '';
+        const why = /^E[A-Z]+$/.test(code) ? ` that this program can read (${code})` : becauseOf(code);
         context.addIssue(`must be a file in PEM with ${what}${why}`);
         return z.NEVER;
       }
     })
     .meta({ rule: 'a file' });
+}
+
+function becauseOf(code: string): string {
+  return code.startsWith('ERR_SSL_') ? ` that can be used (${code})` : '';
 }
 
 /** Whether the certificate and the key are there together or not at all, and belong together. */

@@ -1,6 +1,6 @@
 /** What can be set on the client, and what each setting is when it is not. */
 import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/config';
-import { certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/tls';
+import { authorityFile, certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/tls';
 import { z } from 'zod';
 
 const MAX_COUNT = 1_000_000_000;
@@ -27,7 +27,7 @@ export const clientSettings = z
     CONNECT_TIMEOUT_MS: milliseconds().default(4000).describe('look-up and connection'),
     REPLY_TIMEOUT_MS: milliseconds().default(5000).describe('from a message to its reply, for each attempt'),
     DEADLINE_MS: milliseconds().default(10_000).describe('for a message, over all attempts'),
-    TLS_CA_FILE: certificateFile()
+    TLS_CA_FILE: authorityFile()
       .optional()
       .describe('speak TLS, with a server for whose certificate this one vouches; SERVER_HOST must be its name'),
     TLS_CERT_FILE: certificateFile()

@@ -7,6 +7,9 @@ const RESERVED_DESCRIPTORS = 128;
 /** How many bytes of replies may wait for a caller to read; its next message is not decoded until all are gone. */
 export const MAX_UNSENT_BYTES = 65_536;
 
+/** What a caller inside TLS takes besides: OpenSSL's own, as it was seen. */
+const TLS_BYTES = 49_152;
+
 export interface Machine {
   /** How many descriptors this process may open; undefined: not known. */
   descriptors: number | undefined;
@@ -21,9 +24,10 @@ export interface Capacity {
   warnings: string[];
 }
 
-type CapacitySettings = Pick<ServerSettings, 'MAX_CONNECTIONS' | 'MAX_MESSAGE_BYTES'>;
+type CapacitySettings = Pick<ServerSettings, 'MAX_CONNECTIONS' | 'MAX_MESSAGE_BYTES'> & { TLS_CERT_FILE?: unknown };
 
-export function capacity({ MAX_CONNECTIONS, MAX_MESSAGE_BYTES }: CapacitySettings, machine: Machine): Capacity {
+export function capacity(settings: CapacitySettings, machine: Machine): Capacity {
+  const { MAX_CONNECTIONS, MAX_MESSAGE_BYTES, TLS_CERT_FILE } = settings;
   const warnings: string[] = [];
   let maxConnections = MAX_CONNECTIONS;
   const room = Math.max(1, (machine.descriptors ?? Infinity) - RESERVED_DESCRIPTORS);
@@ -34,7 +38,10 @@ export function capacity({ MAX_CONNECTIONS, MAX_MESSAGE_BYTES }: CapacitySetting
     );
   }
   // One message that is not complete, the replies that were not read, and the reply that is being written.
-  const memoryBytes = maxConnections * (MAX_MESSAGE_BYTES + MAX_UNSENT_BYTES + MAX_MESSAGE_BYTES);
+  const plainBytes = MAX_MESSAGE_BYTES + MAX_UNSENT_BYTES + MAX_MESSAGE_BYTES;
+  // Inside TLS a reply that waits is there once more, encrypted.
+  const tlsBytes = TLS_CERT_FILE === undefined ? 0 : MAX_MESSAGE_BYTES + TLS_BYTES;
+  const memoryBytes = maxConnections * (plainBytes + tlsBytes);
   if (machine.memoryBytes !== undefined && memoryBytes > machine.memoryBytes) {
     const needed = `${maxConnections} connections with messages of ${MAX_MESSAGE_BYTES} bytes can take ${mebibytes(memoryBytes)}`;
     warnings.push(

@@ -7,7 +7,7 @@ import { describeFailure } from './reply.ts';
 
 /** The one line at its end. */
 export function logConnection(logger: Logger, connection: Connection): void {
-  const { socket, who, firstMessage, firstReply, lastRefusal, refusals } = connection;
+  const { who, firstMessage, firstReply, lastRefusal, refusals } = connection;
   const fields = {
     connection: connection.id,
     caller: who,
@@ -18,8 +18,8 @@ export function logConnection(logger: Logger, connection: Connection): void {
     ...(firstMessage === undefined ? {} : { message: firstMessage }),
     ...(firstReply === undefined ? {} : { reply: firstReply }),
     ...(lastRefusal === undefined ? {} : { refusals: Object.fromEntries(refusals), refusal: lastRefusal }),
-    bytesIn: socket.bytesRead,
-    bytesOut: socket.bytesWritten,
+    bytesIn: connection.bytesIn,
+    bytesOut: connection.bytesOut,
     ms: Math.round(performance.now() - connection.openedAt),
     reason: connection.closeReason,
   };

@@ -43,6 +43,8 @@ export class Connection {
   readonly clock = new Clock<TimeoutReason>((reason) => this.owner?.timeUp(reason));
   owner: Owner | undefined;
   language: Language | undefined;
+  /** What the kernel knows: all bytes are counted here, as they are on the network. */
+  readonly #wire: Socket;
   readonly #closed: () => void;
   inTls = false;
   messages = 0;
@@ -73,6 +75,7 @@ export class Connection {
   ) {
     this.id = id;
     this.socket = socket;
+    this.#wire = socket;
     this.#closed = closed;
     // An IPv4 caller on a socket for both families comes as ::ffff:192.0.2.1.
     this.address = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
@@ -83,7 +86,9 @@ export class Connection {
   #listen(socket: Socket): void {
     // Never removed: a socket that fails in the moment between two owners would end the whole program.
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#reason ??= isHangUp(error) ? 'caller_left' : 'error';
+      this.#reason ??= reasonOf(error);
+      // OpenSSL's errors are told by Node without an end of the socket.
+      socket.destroy();
     });
     socket.on('timeout', () => this.#sliceOver());
     socket.once('close', () => {
@@ -102,6 +107,7 @@ export class Connection {
   /** Goes on inside TLS: from now on its socket is that one, which ends together with the one around it. */
   goInside(inside: Socket): void {
     this.inTls = true;
+    this.language = undefined;
     this.socket = inside;
     // As on every socket here, and there is no other way to say it: what is paused must not go on reading.
     // oxlint-disable-next-line no-underscore-dangle
@@ -124,6 +130,14 @@ export class Connection {
   /** Why it is ending or has ended; undefined while it is open. */
   get closeReason(): CloseReason | undefined {
     return this.#reason;
+  }
+
+  get bytesIn(): number {
+    return this.#wire.bytesRead;
+  }
+
+  get bytesOut(): number {
+    return this.#wire.bytesWritten;
   }
 
   /** How often each code was said. */
@@ -191,6 +205,11 @@ export class Connection {
     socket.removeAllListeners('data');
     socket.once('finish', () => {
       this.wasRead();
+      // Who was told nothing has nothing to lose.
+      if (socket.bytesWritten === 0) {
+        socket.destroy();
+        return;
+      }
       this.resume();
       this.#startLingering();
     });
@@ -201,6 +220,8 @@ export class Connection {
       this.expectRead();
     } else {
       this.resume();
+      // Inside TLS, where the caller's reset has come before our end, Node never tells that it is finished.
+      this.#startLingering();
     }
   }
 
@@ -261,7 +282,8 @@ export function callerOf(connection: Connection): Caller {
   };
 }
 
-/** The caller broke off, or its network is gone: keep-alive's probes were not answered. */
-function isHangUp({ code = '' }: NodeJS.ErrnoException): boolean {
-  return ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code);
+function reasonOf({ code = '' }: NodeJS.ErrnoException): CloseReason {
+  // The caller broke off, or its network is gone: keep-alive's probes were not answered.
+  if (['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)) return 'caller_left';
+  return code.startsWith('ERR_SSL_') ? 'tls' : 'error';
 }

@@ -21,11 +21,11 @@ class Totals {
   readonly refusals = new Counts();
   readonly bytes = new Counts();
 
-  add({ language, messages, refusals, socket }: Connection): void {
+  add({ language, messages, refusals, bytesIn, bytesOut }: Connection): void {
     if (messages > 0) this.messages.add(language!, messages);
     for (const [code, number] of refusals) this.refusals.add(code, number);
-    this.bytes.add('in', socket.bytesRead);
-    this.bytes.add('out', socket.bytesWritten);
+    this.bytes.add('in', bytesIn);
+    this.bytes.add('out', bytesOut);
   }
 
   addAll(others: Totals): void {

@@ -205,7 +205,8 @@ export class Server {
   }
 
   #whyNot(connection: Connection): TurnedAway | undefined {
-    return this.#admission.whyNot(connection) ?? this.#tls?.whyNot(connection);
+    // TLS first: what is open to callers whom there is no room for is not open to callers who may not come in at all.
+    return this.#tls?.whyNot(connection) ?? this.#admission.whyNot(connection);
   }
 
   /** A server that leaves says goaway where the language has a word for it, else that it is busy. */

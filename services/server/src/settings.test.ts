@@ -18,7 +18,6 @@ test('has a default for everything', () => {
     DRAIN_TIMEOUT_MS: 8000,
     QUIET_MS: 250,
     ALLOWED_HOSTS: [],
-    TLS: 'required',
     LOG_LEVEL: 'info',
     LOG_FORMAT: 'json',
   });

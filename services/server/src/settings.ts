@@ -1,7 +1,7 @@
 /** What can be set on the server, and what each setting is when it is not. */
 import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/config';
 import { MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
-import { certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/tls';
+import { authorityFile, certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/tls';
 import { z } from 'zod';
 
 export const serverSettings = z
@@ -42,13 +42,13 @@ export const serverSettings = z
       .optional()
       .describe('the certificate of the server: with it and its key, callers speak TLS'),
     TLS_KEY_FILE: keyFile().optional().describe('the key of the certificate'),
-    TLS_CA_FILE: certificateFile()
+    TLS_CA_FILE: authorityFile()
       .optional()
       .describe('only callers with a certificate for which this one vouches come in'),
     TLS: oneOf('required', 'optional')
-      .default('required')
+      .optional()
       .describe(
-        '`optional`: callers without TLS are served as well; those of the machine itself may always ask for its health',
+        'required where there is a certificate; `optional`: callers without TLS are served as well. Those of the machine itself may always ask for its health',
       ),
     PUBLISHED_PORT: z
       .string()
@@ -67,7 +67,12 @@ export const serverSettings = z
     error: 'needs TLS_CERT_FILE and TLS_KEY_FILE: without them no caller speaks TLS',
     when: filesAreGood,
   })
-  .refine(({ TLS_CA_FILE, TLS }) => TLS_CA_FILE === undefined || TLS === 'required', {
+  .refine(({ TLS_CERT_FILE, TLS }) => TLS_CERT_FILE !== undefined || TLS === undefined, {
+    path: ['TLS'],
+    error: 'needs TLS_CERT_FILE and TLS_KEY_FILE: without them no caller speaks TLS',
+    when: filesAreGood,
+  })
+  .refine(({ TLS_CA_FILE, TLS }) => TLS_CA_FILE === undefined || TLS !== 'optional', {
     path: ['TLS'],
     error: 'must be required where TLS_CA_FILE is set: callers without TLS have no certificate',
     when: filesAreGood,

@@ -1,4 +1,5 @@
 /** TLS, taken off at the door: the same port, and inside it the same languages. */
+import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 
@@ -37,13 +38,14 @@ export class Tls {
   readonly #strangers = new WeakSet<Connection>();
 
   constructor({ TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS }: TlsSettings, logger: Logger) {
-    this.#required = TLS === 'required';
+    this.#required = TLS !== 'optional';
     this.#logger = logger;
     this.#asksForCertificate = TLS_CA_FILE !== undefined;
     this.#server = createServer({
       cert: TLS_CERT_FILE?.pem,
       key: TLS_KEY_FILE?.pem,
-      ...(TLS_CA_FILE ? { ca: TLS_CA_FILE.pem, requestCert: true } : {}),
+      // Without tickets: a session that is resumed shows no certificate, and Node asks for none again.
+      ...(TLS_CA_FILE ? { ca: TLS_CA_FILE.pem, requestCert: true, secureOptions: constants.SSL_OP_NO_TICKET } : {}),
       // Node would hang up without a word; a caller without a certificate is told inside, in its language.
       rejectUnauthorized: false,
       handshakeTimeout: NEVER_MS,
@@ -110,7 +112,9 @@ class Handshake implements Owner {
   }
 
   fail({ code = 'no reason given' }: NodeJS.ErrnoException): void {
-    const { id, who, address } = this.#connection;
+    const { id, who, address, closeReason = 'tls' } = this.#connection;
+    // It was ended here: its time was over, or the server leaves.
+    if (closeReason !== 'tls') return;
     const advice = adviceFor(code);
     this.#logger.warn({ connection: id, address, code }, `${who} failed to shake hands for TLS: ${code}${advice}`);
   }

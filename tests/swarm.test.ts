@@ -1,0 +1,185 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+
+import { expect, test } from 'vitest';
+
+import type { LogLine } from './demo.ts';
+import { counted, measured } from './scorecard/measured.ts';
+import { startSwarm, type Swarm } from './swarm.ts';
+
+/** A greeting as its client has logged it. */
+type Greeting = LogLine & { time: number; message: string; verdict: string; attempts: number };
+
+const GREETING = { MESSAGE: '{client} #{n}' };
+/** For a client that says everything at once, and has to wait for its last reply. */
+const PATIENT = { DEADLINE_MS: '90000', REPLY_TIMEOUT_MS: '90000' };
+
+test(
+  'while three servers are updated under ten thousand greetings and five long conversations, nothing fails, is lost or is handled twice',
+  { timeout: 240_000 },
+  async (context) => {
+    await using swarm = await startSwarm({ ...GREETING, REPLY: '50', INTERVAL_MS: '150' });
+    await swarm.deploy({ CLIENTS: '30' });
+    const conversations = Array.from({ length: 5 }, (_, caller) => longConversation(`caller-${caller + 1}`));
+    const updateUnderLoad = async () => {
+      await untilHandled(swarm, [...nthGreetings(30, 5), ...conversations.map(([first]) => idOf(first!))]);
+      return update(swarm, { REPLY: '51' }, 'completed');
+    };
+    const [{ began }, ...replies] = await Promise.all([
+      updateUnderLoad(),
+      ...conversations.map((texts) => swarm.send(texts, PATIENT)),
+    ]);
+    await untilHandled(swarm, nthGreetings(30, 340));
+    await swarm.stopClients();
+
+    expect(replies.map((texts) => texts.map(idOf))).toEqual(conversations.map((texts) => texts.map(idOf)));
+    const greetings = await greetingsOf(swarm);
+    const total = greetings.length;
+    expect(total).toBeGreaterThan(10_000);
+    await expectEachHandledOnce(swarm, [...greetings.map(({ message }) => message), ...conversations.flat().map(idOf)]);
+    counted(context, { line: 20, what: 'greetings that failed', count: 0, of: total });
+    counted(context, { line: 20, what: 'greetings lost or handled twice', count: 0, of: total });
+    const firstTrySuccesses = greetings.filter(({ attempts }) => attempts === 1).length;
+    counted(context, { line: 20, what: 'replied at the first try', count: firstTrySuccesses, of: total });
+    expect(firstTrySuccesses / total).toBeGreaterThanOrEqual(0.999);
+    const values = gaps(greetings.filter(({ time }) => time >= began));
+    measured(context, { line: 20, what: 'from one reply of a client to its next, every 150 ms', values, unit: 'ms' });
+
+    const servers = await swarm.logs('server');
+    // Each new one listens before an old one is told to leave, and the next one comes after that.
+    expect(serversAtOnce(servers)).toEqual([1, 2, 3, 4, 3, 4, 3, 4, 3]);
+    expect(servers.flat().filter(({ reason }) => reason === 'drained').length).toBeGreaterThan(0);
+    const ended = (await swarm.inspect('server')).filter(({ State }) => !State.Running);
+    expect(ended.map(({ State }) => State.ExitCode)).toEqual([0, 0, 0]);
+  },
+);
+
+test.for<[what: string, program: string]>([
+  ['ends at once', 'process.exit(1)'],
+  ['listens but never gets healthy', "require('node:net').createServer().listen(12000)"],
+])(
+  'a server that %s is rolled back within a minute, and no greeting fails meanwhile',
+  { timeout: 180_000 },
+  async ([what, program], context) => {
+    await using bad = await buildBadServer(program);
+    await using swarm = await startSwarm({ ...GREETING, REPLY: '1', INTERVAL_MS: '100' });
+    const good = await swarm.serverImage();
+    await swarm.deploy({ CLIENTS: '10' });
+    await untilHandled(swarm, nthGreetings(10, 5));
+    const { ms: rollbackMs } = await update(swarm, { KNOCK_SERVER_IMAGE: bad.image }, 'rollback_completed');
+    measured(context, { line: 21, what: `a server that ${what}`, values: [rollbackMs / 1000], unit: 's' });
+    expect(rollbackMs).toBeLessThan(60_000);
+    await swarm.stopClients();
+
+    const greetings = (await greetingsOf(swarm)).map(({ message }) => message);
+    await expectEachHandledOnce(swarm, greetings);
+    counted(context, { line: 21, what: `failed, under a server that ${what}`, count: 0, of: greetings.length });
+    expect(await swarm.serverImage()).toBe(good);
+    const running = (await swarm.inspect('server')).filter(({ State }) => State.Running);
+    expect(running.map(({ Config }) => Config.Image)).toEqual([good, good, good]);
+  },
+);
+
+/**
+ * A conversation that takes as long as an update, where a message takes 50 ms. It is too large for a server to have read
+ * it all: a server that leaves answers some of it and gives the rest back.
+ */
+function longConversation(caller: string): string[] {
+  return Array.from({ length: 500 }, (_, n) => `${caller} #${n + 1} ${'.'.repeat(2000)}`);
+}
+
+/** What tells one message of a long conversation from another. */
+function idOf(text: string): string {
+  return text.replace(/ \.+$/, '');
+}
+
+/** The n-th greeting of each client. */
+function nthGreetings(clients: number, n: number): string[] {
+  return Array.from({ length: clients }, (_, client) => `client-${client + 1} #${n}`);
+}
+
+/** The server's image with another program in it. */
+async function buildBadServer(program: string): Promise<AsyncDisposable & { image: string }> {
+  const image = `knock-test-${randomBytes(4).toString('hex')}`;
+  const run = promisify(execFile);
+  const building = run('docker', ['build', '--quiet', '--tag', image, '-']);
+  building.child.stdin!.end(`FROM knock-server\nENTRYPOINT ${JSON.stringify(['node', '--eval', program])}\n`);
+  await building;
+  return {
+    image,
+    [Symbol.asyncDispose]: async () => {
+      await run('docker', ['image', 'rm', image]);
+    },
+  };
+}
+
+/** Deploys with these changes. Resolves when Swarm says of the update that it ended in this way. */
+async function update(swarm: Swarm, changes: Record<string, string>, end: string) {
+  const began = Date.now();
+  await swarm.beginDeploy(changes);
+  await expect.poll(() => swarm.updateState(), { timeout: 90_000, interval: 250 }).toBe(end);
+  return { began, ms: Date.now() - began };
+}
+
+/** How many times each message was handled, as the recording handlers wrote it down. */
+async function handled(swarm: Swarm): Promise<Map<string, number>> {
+  const times = new Map<string, number>();
+  for (const line of (await swarm.logs('server')).flat()) {
+    if (typeof line['handled'] !== 'string') continue;
+    const id = idOf(line['handled']);
+    times.set(id, (times.get(id) ?? 0) + 1);
+  }
+  return times;
+}
+
+async function untilHandled(swarm: Swarm, ids: string[]): Promise<void> {
+  const missing = async () => {
+    const times = await handled(swarm);
+    return ids.filter((id) => !times.has(id));
+  };
+  await expect.poll(missing, { timeout: 60_000, interval: 1000 }).toEqual([]);
+}
+
+async function expectEachHandledOnce(swarm: Swarm, ids: string[]): Promise<void> {
+  const times = await handled(swarm);
+  for (const { message } of (await saidBy(swarm)).filter(isCutShort)) times.delete(message);
+  expect([...times.keys()].sort()).toEqual(ids.toSorted());
+  expect([...times].filter(([, count]) => count !== 1)).toEqual([]);
+}
+
+/** The greetings of all clients. Each has its reply, and none is missing, since each client has numbered its own. */
+async function greetingsOf(swarm: Swarm): Promise<Greeting[]> {
+  const said = await saidBy(swarm);
+  for (const own of Map.groupBy(said, ({ name }) => name).values()) {
+    expect(own.map(({ message }) => message)).toEqual(own.map(({ name }, index) => `${name} #${index + 1}`));
+  }
+  const greetings = said.filter((greeting) => !isCutShort(greeting));
+  expect(greetings.filter(({ verdict, reply, message }) => verdict !== 'replied' || reply !== message)).toEqual([]);
+  return greetings;
+}
+
+async function saidBy(swarm: Swarm): Promise<Greeting[]> {
+  return (await swarm.logs('client')).flat().filter((line) => 'verdict' in line) as Greeting[];
+}
+
+/** The test itself stopped the client in the middle of it, so nobody knows what became of it. */
+function isCutShort({ why }: Greeting): boolean {
+  return why === 'this client was told to stop';
+}
+
+/** How long each client had to wait from one reply to the next, in milliseconds. */
+function gaps(greetings: Greeting[]): number[] {
+  const clients = Map.groupBy(greetings, ({ name }) => name);
+  return [...clients.values()].flatMap((own) => own.slice(1).map(({ time }, index) => time - own[index]!.time));
+}
+
+/** How many servers took callers, each time that one began or was told to leave. */
+function serversAtOnce(logs: LogLine[][]): number[] {
+  const changes = logs.flat().flatMap(({ time, port, signal }) => {
+    if (port !== undefined) return { time: time as number, by: 1 };
+    return signal === undefined ? [] : { time: time as number, by: -1 };
+  });
+  let count = 0;
+  return changes.sort((one, other) => one.time - other.time).map(({ by }) => (count += by));
+}
