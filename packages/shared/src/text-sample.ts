@@ -44,5 +44,6 @@ function firstBytes(text: string): string {
   if (text.length * 3 <= SAMPLE_BYTES) return text;
   const room = new Uint8Array(SAMPLE_BYTES);
   const { read } = new TextEncoder().encodeInto(text, room);
-  return text.slice(0, read);
+  // Not a slice, which would keep the whole text in memory for as long as the sample is kept.
+  return String.fromCharCode(...Array.from({ length: read }, (_, at) => text.charCodeAt(at)));
 }

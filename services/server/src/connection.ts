@@ -29,7 +29,7 @@ const LINGER_WHILE_DRAINING_MS = 200;
 
 /** The write clock runs in slices, so that a caller is given up soon after its time, and not at the next look. */
 const WRITE_SLICES = 20;
-const SHORTEST_SLICE_MS = 25;
+const SHORTEST_SLICE_MS = 100;
 
 const NONE: ReadonlyMap<string, number> = new Map();
 

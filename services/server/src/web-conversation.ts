@@ -23,7 +23,8 @@ import type { ServerSettings } from './settings.ts';
 /** What a request is answered. */
 export interface Answer {
   status: number;
-  text: string;
+  /** In bytes from the start: the text would stay in memory beside them for as long as the caller takes to read. */
+  body: Buffer;
   headers?: Record<string, string>;
   /** The connection ends with this answer, for this reason. */
   last?: CloseReason;
@@ -237,8 +238,7 @@ export class WebConversation implements Owner {
   }
 
   /** Resolves when the kernel has taken the response, or the connection is gone. */
-  async #respond(response: ServerResponse, { status, text, headers, last }: Answer): Promise<void> {
-    const body = Buffer.from(text);
+  async #respond(response: ServerResponse, { status, body, headers, last }: Answer): Promise<void> {
     const ends = last !== undefined || (this.#draining && this.#unfed.length === 0);
     response.writeHead(status, {
       'Content-Type': 'text/plain; charset=utf-8',

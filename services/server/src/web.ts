@@ -146,12 +146,14 @@ export class Web {
       { connection: connection.id, path, well },
       `probe ${path}: ${well ? 'well' : 'not ready'}`,
     );
-    return well ? { status: 200, text: 'ok\n' } : unavailable('not ready: the server takes no new callers now');
+    return well
+      ? { status: 200, body: Buffer.from('ok\n') }
+      : unavailable('not ready: the server takes no new callers now');
   }
 
   async #numbers(): Promise<Answer> {
     const { metrics } = this.#options;
-    return { status: 200, text: await metrics.text(), headers: { 'Content-Type': metrics.contentType } };
+    return { status: 200, body: Buffer.from(await metrics.text()), headers: { 'Content-Type': metrics.contentType } };
   }
 
   async #reply(connection: Connection, body: Unread): Promise<Answer> {
@@ -163,7 +165,7 @@ export class Web {
       assertWellFormed(reply);
       connection.countReply(reply);
       logExchange(logger, connection, message, reply);
-      return { status: 200, text: reply };
+      return { status: 200, body: Buffer.from(reply) };
     } catch (error) {
       if (error instanceof CodecError) return refusal(400, `${error.code}: ${error.message}`);
       logFailure(logger, connection, error);
@@ -189,7 +191,7 @@ function faultOf({ code }: NodeJS.ErrnoException): Fault {
 }
 
 function refusal(status: number, sentence: string): Answer {
-  return { status, text: `${sentence}\n` };
+  return { status, body: Buffer.from(`${sentence}\n`) };
 }
 
 function turnAway({ code, sentence }: TurnedAway): Answer {
