@@ -57,9 +57,9 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   memory.push(await residentMiB(server));
   // None of them was gone before the end; the one who asks is a caller as well.
   expect(await server.numbers()).toMatchObject({ 'knock_connections{place="served"}': horde.size + 1 });
-  const values = memory.map((now) => now - memoryBefore);
-  measured(context, { line: 5, what: `for ${horde.size} callers`, values, unit: 'MiB' });
-  expect(Math.max(...values)).toBeLessThanOrEqual(72);
+  const added = Math.max(...memory) - memoryBefore;
+  measured(context, { line: 5, what: `for ${horde.size} callers`, values: [added], unit: 'MiB' });
+  expect(added).toBeLessThanOrEqual(72);
   for (const [way, what] of [
     ['onOneConnection', 'over one connection'],
     ['onNewConnections', 'over a new connection for each message'],
@@ -67,7 +67,8 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
     const [base, p99] = [percentile(alone[way], 99), percentile(attacked[way], 99)];
     const beside = `of ${attacked[way].length} messages; without them ${base.toPrecision(3)} ms, so ${(p99 / base).toPrecision(2)} times`;
     measured(context, { line: 6, what: `${what} (${beside})`, values: [p99], unit: 'ms' });
-    expect.soft(p99, what).toBeLessThanOrEqual(20);
+    // A test run may share its machine, and is no place to measure speed.
+    expect.soft(p99, what).toBeLessThanOrEqual(sized({ test: Math.max(20, 3 * base), scorecard: 20 }));
   }
   const reasons = {
     first_byte_timeout: 1000 * share,

@@ -124,7 +124,10 @@ export class Client {
     const { signal } = this.#stopped;
     try {
       const socket = await this.#dialler.dial(signal);
-      signal.throwIfAborted();
+      if (signal.aborted) {
+        socket.destroy();
+        throw signal.reason as DialError;
+      }
       this.#connection = new Connection(socket, {
         ...this.#language(),
         replyTimeoutMs: this.#settings.REPLY_TIMEOUT_MS,
