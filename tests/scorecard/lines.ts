@@ -22,7 +22,7 @@ export const LINES: readonly Line[] = [
   {
     measure: 'bytes held for one caller that does not read',
     anchors: 'Envoy 1 MiB, NATS 64 MiB, redis without limit',
-    promise: '2 MiB at most; 3 MiB for replies of 1 MiB, since no setting limits what a handler answers',
+    promise: '2 MiB at most',
   },
   {
     measure: 'how long a caller that does not read is borne after its last progress',
