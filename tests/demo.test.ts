@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 import { expect, test } from 'vitest';
 
 import { startDemo } from './demo.ts';
@@ -128,11 +130,14 @@ test('servers can be scaled as well: the clients find all of them under the one 
   await expect.poll(answering, { timeout: 10_000 }).toEqual(['server-1', 'server-2', 'server-3']);
 });
 
-test('a wrong setting ends the container with code 78', async () => {
+test('a wrong setting ends the container within a second, with code 78', async () => {
   await using demo = await startDemo({ services: ['server'] });
-  const run = demo.compose('run', '--rm', '--no-deps', '-T', '-e', 'ACCEPT=twice', 'server');
+  const name = `wrong-${randomBytes(4).toString('hex')}`;
+  const run = demo.compose('run', '--name', name, '--no-deps', '-T', '-e', 'ACCEPT=twice', 'server');
   await expect(run).rejects.toMatchObject({
     code: 78,
     stderr: expect.stringContaining('ACCEPT="twice": must be forever or once'),
   });
+  const { State } = await demo.takeAway(name);
+  expect(Date.parse(State.FinishedAt) - Date.parse(State.StartedAt)).toBeLessThan(1000);
 });

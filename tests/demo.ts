@@ -21,7 +21,12 @@ export type LogLine = Record<string, unknown> & { name: string; msg: string };
 
 /** The part of `docker inspect` that tests look at. */
 interface Inspected {
-  State: { ExitCode: number; StartedAt: string; Health?: { Log: { ExitCode: number; End: string }[] } };
+  State: {
+    ExitCode: number;
+    StartedAt: string;
+    FinishedAt: string;
+    Health?: { Log: { ExitCode: number; End: string }[] };
+  };
   HostConfig: Record<string, unknown>;
   Config: Record<string, unknown>;
   NetworkSettings: { Ports: Record<string, { HostIp: string }[] | null> };
@@ -112,8 +117,14 @@ export class Demo implements AsyncDisposable {
   /** What the engine knows of all containers of this demo, ended ones too. */
   async inspect(service?: 'server' | 'client'): Promise<Inspected[]> {
     const ids = await this.compose('ps', '--all', '--quiet', ...(service ? [service] : []));
-    const { stdout } = await run('docker', ['inspect', ...ids.trim().split('\n')]);
-    return JSON.parse(stdout) as Inspected[];
+    return inspect(...ids.trim().split('\n'));
+  }
+
+  /** Removes a container that has ended, and says what the engine knew of it. */
+  async takeAway(name: string): Promise<Inspected> {
+    const [inspected] = await inspect(name);
+    await run('docker', ['rm', name]);
+    return inspected!;
   }
 
   async exitCodes(service: 'server' | 'client'): Promise<number[]> {
@@ -153,4 +164,9 @@ export class Demo implements AsyncDisposable {
   #idOf(service: 'server' | 'client'): string {
     return this.#started.getContainer(`${service}-1`).getId();
   }
+}
+
+async function inspect(...containers: string[]): Promise<Inspected[]> {
+  const { stdout } = await run('docker', ['inspect', ...containers]);
+  return JSON.parse(stdout) as Inspected[];
 }
