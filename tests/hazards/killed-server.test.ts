@@ -83,7 +83,7 @@ test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivere
   expect(cut.length).toBeGreaterThanOrEqual(sized({ test: 0, scorecard: 10 }));
   expect(partial).toEqual([]);
   expect(late).toEqual([]);
-  // Not when: the network of a killed container may go before its kernel has said a word, and then the reply's clock tells.
+  // When a verdict in doubt comes is measured and not promised: by the reply's clock at the latest.
   await server.expectClosed({}, {});
   await server.expectWell(await server.numbers());
 });
