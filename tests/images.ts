@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { build } from 'rolldown';
+import { bundleServer } from './bundle.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -13,16 +13,6 @@ export async function setup(): Promise<void> {
       const advice = 'these tests need Docker with Compose, and its engine running (docker info tells)';
       throw new Error(`the images could not be built; ${advice}`, { cause });
     }),
-    build({
-      input: `${ROOT}/services/server/src/main.ts`,
-      platform: 'node',
-      output: { file: `${ROOT}/.build/recording/main.mjs`, format: 'esm' },
-      plugins: [
-        {
-          name: 'recording handler',
-          resolveId: (id) => (id === './handler.ts' ? `${ROOT}/tests/recording/handler.ts` : undefined),
-        },
-      ],
-    }),
+    bundleServer({ handler: 'tests/recording/handler.ts', file: '.build/recording/main.mjs' }),
   ]);
 }

@@ -1,16 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { type Demo, startDemo } from './demo.ts';
-
-/** How many times each message was handled, as the recording handler wrote it down. */
-async function handled(demo: Demo): Promise<Map<string, number>> {
-  const times = new Map<string, number>();
-  for (const line of await demo.logs('server')) {
-    const message = line['handled'];
-    if (typeof message === 'string') times.set(message, (times.get(message) ?? 0) + 1);
-  }
-  return times;
-}
+import { timesHandled } from './hazards/greetings.ts';
 
 test('a restart of the server under twenty clients loses no greeting: each has one verdict, and the verdict is true', async () => {
   await using demo = await startDemo({
@@ -18,14 +9,14 @@ test('a restart of the server under twenty clients loses no greeting: each has o
     environment: { MESSAGE: '{client} #{n}', INTERVAL_MS: '20', REPLY: '1' },
     files: ['tests/recording/compose.yml'],
   });
-  await expect.poll(async () => (await handled(demo)).size, { timeout: 10_000 }).toBeGreaterThan(200);
+  await expect.poll(async () => (await timesHandled(demo)).size, { timeout: 10_000 }).toBeGreaterThan(200);
   await demo.compose('restart', 'server');
-  const before = (await handled(demo)).size;
-  await expect.poll(async () => (await handled(demo)).size, { timeout: 10_000 }).toBeGreaterThan(before + 200);
+  const before = (await timesHandled(demo)).size;
+  await expect.poll(async () => (await timesHandled(demo)).size, { timeout: 10_000 }).toBeGreaterThan(before + 200);
   await demo.compose('stop', 'client');
   await demo.compose('stop', 'server');
 
-  const times = await handled(demo);
+  const times = await timesHandled(demo);
   const greetings = (await demo.logs('client')).filter((line) => 'verdict' in line);
   const ids = greetings.map((line) => line['message'] as string);
   expect(new Set(ids).size).toBe(ids.length);
@@ -57,12 +48,12 @@ test('of messages that must not be handled twice none is, and none that was not 
     Array.from({ length: 300 }, (_unused, n) => `client ${client} id ${n}`),
   );
   const sending = clients.map((ids) => sendAll(demo, ids));
-  await expect.poll(async () => (await handled(demo)).size, { timeout: 20_000 }).toBeGreaterThan(300);
+  await expect.poll(async () => (await timesHandled(demo)).size, { timeout: 20_000 }).toBeGreaterThan(300);
   await demo.compose('restart', 'server');
   const verdicts = new Map((await Promise.all(sending)).flatMap((of) => [...of]));
   await demo.compose('stop', 'server');
 
-  const times = await handled(demo);
+  const times = await timesHandled(demo);
   expect([...verdicts.keys()].sort()).toEqual(clients.flat().sort());
   for (const [id, verdict] of verdicts) {
     const count = times.get(id) ?? 0;

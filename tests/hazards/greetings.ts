@@ -48,7 +48,8 @@ export async function expectTrueVerdicts(
   }
 }
 
-async function timesHandled(demo: Demo): Promise<Map<string, number>> {
+/** How many times each message was handled, as the recording handler wrote it down. */
+export async function timesHandled(demo: Demo): Promise<Map<string, number>> {
   const times = new Map<string, number>();
   for (const { handled } of await demo.logs('server')) {
     if (typeof handled === 'string') times.set(handled, (times.get(handled) ?? 0) + 1);

@@ -1,24 +1,8 @@
 /** The server's real image with the slow handler in it. */
-import { join } from 'node:path';
-
-import { build } from 'rolldown';
-
+import { bundleServer } from '../bundle.ts';
 import { KnockServerContainer } from '../knock-server.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
-const BUNDLE = join(ROOT, '.build/slow/main.mjs');
-
 export async function slowServer(): Promise<KnockServerContainer> {
-  await build({
-    input: join(ROOT, 'services/server/src/main.ts'),
-    platform: 'node',
-    output: { file: BUNDLE, format: 'esm' },
-    plugins: [
-      {
-        name: 'slow handler',
-        resolveId: (id) => (id === './handler.ts' ? join(import.meta.dirname, 'slow-handler.ts') : undefined),
-      },
-    ],
-  });
-  return new KnockServerContainer().withBindMounts([{ source: BUNDLE, target: '/app/main.mjs', mode: 'ro' }]);
+  const source = await bundleServer({ handler: 'tests/hazards/slow-handler.ts', file: '.build/slow/main.mjs' });
+  return new KnockServerContainer().withBindMounts([{ source, target: '/app/main.mjs', mode: 'ro' }]);
 }
