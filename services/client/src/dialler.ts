@@ -1,10 +1,10 @@
 /** Finds the server: looks its name up, tries its addresses, and waits between failures. */
-import type { LookupAddress } from 'node:dns';
-import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 
+import { LookUp } from './look-up.ts';
+import { orAborted } from './or-aborted.ts';
 import type { ClientSettings } from './settings.ts';
 
 type TlsSettings = Pick<ClientSettings, 'SERVER_HOST' | 'TLS_CA_FILE' | 'TLS_CERT_FILE' | 'TLS_KEY_FILE'>;
@@ -39,13 +39,14 @@ export class DialError extends Error {
 
 export class Dialler {
   readonly #settings: DialSettings;
-  #lookUp: Promise<LookupAddress[]> | undefined;
+  readonly #lookUp: LookUp;
   /** Failures since the last reply, and when the next connection may be tried. */
   #failures = 0;
   #nextTryAt = 0;
 
   constructor(settings: DialSettings) {
     this.#settings = settings;
+    this.#lookUp = new LookUp(settings.SERVER_HOST);
   }
 
   /** Connects when it is time. Rejects with a {@link DialError}, or with the signal's reason. */
@@ -77,13 +78,11 @@ export class Dialler {
 
   /** The name is looked up again each time and its addresses come in random order, so that replicas share the load. */
   async #tryAddresses(signal: AbortSignal): Promise<Socket> {
-    const { SERVER_HOST, SERVER_PORT, CONNECT_TIMEOUT_MS } = this.#settings;
-    // A look-up cannot be called off: one that hangs is waited for again, not asked once more.
-    this.#lookUp ??= lookup(SERVER_HOST, { all: true }).finally(() => (this.#lookUp = undefined));
-    const addresses = shuffle(await orAborted(this.#lookUp, signal));
+    const { SERVER_PORT, CONNECT_TIMEOUT_MS } = this.#settings;
+    const addresses = shuffle(await this.#lookUp.addresses(signal));
     const share = Math.ceil(CONNECT_TIMEOUT_MS / addresses.length);
     const failures: NodeJS.ErrnoException[] = [];
-    for (const { address } of addresses) {
+    for (const address of addresses) {
       try {
         const inTime = AbortSignal.any([signal, AbortSignal.timeout(share)]);
         const socket = await openSocket(address, SERVER_PORT, inTime);
@@ -165,15 +164,6 @@ function explainTls(code: string): string | undefined {
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO')
     return `the server does not speak TLS as this client does (${code}): is TLS set on both ends?`;
   return undefined;
-}
-
-/** The promise's result, or a rejection with the signal's reason if that comes first. */
-async function orAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason as Error);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort);
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }
 
 function shuffle<Item>(items: Item[]): Item[] {

@@ -34,8 +34,7 @@ export async function greet({ settings, name, logger, signal }: GreetOptions): P
     client.hangUp();
     tally.add(delivery.verdict);
     await logDelivery(logger, name, message, delivery);
-    // Counted from the last time, so that the greetings keep their rhythm; but what was missed is not made up for.
-    nextAt = Math.max(nextAt + settings.INTERVAL_MS, performance.now());
+    nextAt = nextBeat(nextAt, settings.INTERVAL_MS);
     if (n !== settings.COUNT) await pause(nextAt - performance.now(), signal);
   }
   logger.info({ verdicts: tally.counts }, `${name} is done: ${tally.summary}`);
@@ -59,6 +58,13 @@ function details(verdict: Verdict): Record<string, string> {
   if (verdict.kind === 'replied') return { reply: sampleText(verdict.reply) };
   if (verdict.kind === 'refused') return { code: sampleText(verdict.code), sentence: sampleText(verdict.sentence) };
   return { why: verdict.why };
+}
+
+/** The first beat that is not over: greetings keep their rhythm, and those that were missed are not made up for. */
+function nextBeat(last: number, intervalMs: number): number {
+  const now = performance.now();
+  if (intervalMs === 0) return now;
+  return last + Math.max(1, Math.ceil((now - last) / intervalMs)) * intervalMs;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,66 @@
+import type { LookupAddress } from 'node:dns';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, expect, test, vi } from 'vitest';
+
+import { LookUp } from './look-up.ts';
+
+const asked = vi.hoisted(() => ({
+  system: vi.fn<() => Promise<LookupAddress[]>>(),
+  nameServer: vi.fn<() => Promise<string[]>>(),
+  cancel: vi.fn(),
+}));
+
+vi.mock('node:dns/promises', () => ({
+  lookup: asked.system,
+  Resolver: class {
+    resolve4 = asked.nameServer;
+    resolve6 = () => Promise.reject(new Error('no IPv6'));
+    cancel = asked.cancel;
+  },
+}));
+
+afterEach(() => vi.resetAllMocks());
+
+const never = () => new Promise<never>(() => undefined);
+const goOn = new AbortController().signal;
+
+test('asks the system, and nobody else where it answers', async () => {
+  asked.system.mockResolvedValue([
+    { address: '192.0.2.1', family: 4 },
+    { address: '2001:db8::1', family: 6 },
+  ]);
+  expect(await new LookUp('server').addresses(goOn)).toEqual(['192.0.2.1', '2001:db8::1']);
+  await sleep(600);
+  expect(asked.nameServer).not.toHaveBeenCalled();
+});
+
+test('asks the name server where the system hangs, and does not ask the system a second time meanwhile', async () => {
+  asked.system.mockImplementation(never);
+  asked.nameServer.mockResolvedValue(['192.0.2.2']);
+  const lookUp = new LookUp('server');
+  expect(await lookUp.addresses(goOn)).toEqual(['192.0.2.2']);
+  const began = performance.now();
+  expect(await lookUp.addresses(goOn)).toEqual(['192.0.2.2']);
+  // It is known to hang by now.
+  expect(performance.now() - began).toBeLessThan(400);
+  expect(asked.system).toHaveBeenCalledTimes(1);
+});
+
+test('leaves it to the system to say that there is no such name', async () => {
+  asked.system.mockImplementation(async () => {
+    await sleep(700);
+    throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
+  });
+  asked.nameServer.mockRejectedValue(new Error('not here either'));
+  await expect(new LookUp('server').addresses(goOn)).rejects.toMatchObject({ code: 'ENOTFOUND' });
+});
+
+test('asks nobody any more once it is called off', async () => {
+  asked.system.mockImplementation(never);
+  asked.nameServer.mockImplementation(never);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error('too late')), 600);
+  await expect(new LookUp('server').addresses(controller.signal)).rejects.toThrow('too late');
+  expect(asked.cancel).toHaveBeenCalledTimes(1);
+});

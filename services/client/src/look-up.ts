@@ -1,0 +1,55 @@
+/** Looks the server's name up, also where one look-up hangs: a name that was gone is found again soon after its return. */
+import { lookup, Resolver } from 'node:dns/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { orAborted } from './or-aborted.ts';
+
+/**
+ * From then on a look-up counts as hanging, and the name server is asked in its stead, this often. While no container has a
+ * name, Docker's name server passes the question on to the outside, where it may be dropped; the system's look-up then
+ * waits for some seconds more (`timeout` of resolv.conf(5) is 5 s), though the name is back.
+ */
+const PATIENCE_MS = 500;
+/** More than any look-up of the system hangs. */
+const MAX_QUESTIONS = 60;
+
+export class LookUp {
+  readonly #host: string;
+  #system: { addresses: Promise<string[]>; since: number } | undefined;
+
+  constructor(host: string) {
+    this.#host = host;
+  }
+
+  /** The addresses of the name. Rejects with the system's error, or with the signal's reason. */
+  async addresses(signal: AbortSignal): Promise<string[]> {
+    const { addresses, since } = this.#askSystem();
+    const over = new AbortController();
+    const found = Promise.race([addresses, this.#askNameServer(since + PATIENCE_MS, over.signal)]);
+    return orAborted(found, signal).finally(() => over.abort());
+  }
+
+  /** As every program here does, hosts file included. It cannot be called off: one that hangs is not asked once more. */
+  #askSystem() {
+    this.#system ??= {
+      since: performance.now(),
+      addresses: lookup(this.#host, { all: true })
+        .then((found) => found.map(({ address }) => address))
+        .finally(() => (this.#system = undefined)),
+    };
+    return this.#system;
+  }
+
+  /** Never settles where it finds nothing: what that means is the system's to say. */
+  async #askNameServer(from: number, signal: AbortSignal): Promise<string[]> {
+    const { promise: nothing } = Promise.withResolvers<string[]>();
+    try {
+      await sleep(Math.max(0, from - performance.now()), undefined, { signal });
+      const resolver = new Resolver({ timeout: PATIENCE_MS, maxTimeout: PATIENCE_MS, tries: MAX_QUESTIONS });
+      signal.addEventListener('abort', () => resolver.cancel());
+      return await Promise.any([resolver.resolve4(this.#host), resolver.resolve6(this.#host)]);
+    } catch {
+      return nothing;
+    }
+  }
+}
