@@ -47,6 +47,12 @@ test('asks the name server where the system hangs, and does not ask the system a
   expect(asked.system).toHaveBeenCalledTimes(1);
 });
 
+test('asks the name server again where it did not know the name', async () => {
+  asked.system.mockImplementation(never);
+  asked.nameServer.mockRejectedValueOnce(new Error('not here')).mockResolvedValue(['192.0.2.3']);
+  expect(await new LookUp('server').addresses(goOn)).toEqual(['192.0.2.3']);
+});
+
 test('leaves it to the system to say that there is no such name', async () => {
   asked.system.mockImplementation(async () => {
     await sleep(700);

@@ -10,8 +10,6 @@ import { orAborted } from './or-aborted.ts';
  * waits for some seconds more (`timeout` of resolv.conf(5) is 5 s), though the name is back.
  */
 const PATIENCE_MS = 500;
-/** More than any look-up of the system hangs. */
-const MAX_QUESTIONS = 60;
 
 export class LookUp {
   readonly #host: string;
@@ -40,16 +38,18 @@ export class LookUp {
     return this.#system;
   }
 
-  /** Never settles where it finds nothing: what that means is the system's to say. */
+  /** Asks until it is answered or called off, also where there is no such name: what that means is the system's to say. */
   async #askNameServer(from: number, signal: AbortSignal): Promise<string[]> {
-    const { promise: nothing } = Promise.withResolvers<string[]>();
-    try {
-      await sleep(Math.max(0, from - performance.now()), undefined, { signal });
-      const resolver = new Resolver({ timeout: PATIENCE_MS, maxTimeout: PATIENCE_MS, tries: MAX_QUESTIONS });
-      signal.addEventListener('abort', () => resolver.cancel());
-      return await Promise.any([resolver.resolve4(this.#host), resolver.resolve6(this.#host)]);
-    } catch {
-      return nothing;
+    const resolver = new Resolver({ timeout: PATIENCE_MS, tries: 1 });
+    signal.addEventListener('abort', () => resolver.cancel());
+    for (let next = from; !signal.aborted; next = performance.now() + PATIENCE_MS) {
+      try {
+        await sleep(Math.max(0, next - performance.now()), undefined, { signal });
+        return await Promise.any([resolver.resolve4(this.#host), resolver.resolve6(this.#host)]);
+      } catch {
+        // Called off, or nothing was found: the name may be back in a moment.
+      }
     }
+    return [];
   }
 }
