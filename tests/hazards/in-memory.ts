@@ -60,6 +60,7 @@ export class InMemoryServer implements AsyncDisposable {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const [server, listener] = await withListener(() =>
       startServer({
+        name: 'server-1',
         settings: { ...DEFAULTS, ...settings },
         handler: witness.handler,
         logger: logger ?? witness.logger,

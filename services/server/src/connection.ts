@@ -23,6 +23,15 @@ export interface Owner {
   release(): void;
 }
 
+/** Looks on at one connection, for whoever watches the server. */
+export interface Tap {
+  read(bytes: Buffer): void;
+  heard(message: string): void;
+  answered(reply: string): void;
+  refused(code: string): void;
+  wrote(bytes: Buffer | string): void;
+}
+
 /** How long what a caller still sends is read and thrown away once our last words are out. */
 const LINGER_MS = 1000;
 const LINGER_WHILE_DRAINING_MS = 200;
@@ -38,6 +47,8 @@ export class Connection {
   /** The caller's socket, or, since its handshake, what is inside TLS. */
   socket: Socket;
   readonly address: string;
+  /** The caller's port; undefined where it was gone before it was looked at. */
+  readonly port: number | undefined;
   readonly openedAt = performance.now();
   /** One clock at a time, since a connection waits for one thing at a time. */
   readonly clock = new Clock<TimeoutReason>((reason) => this.owner?.timeUp(reason));
@@ -47,8 +58,11 @@ export class Connection {
   readonly #wire: Socket;
   readonly #closed: () => void;
   inTls = false;
+  /** Set only while somebody watches this connection, so that nobody else pays for it. */
+  tap: Tap | undefined;
+  reads = 0;
   messages = 0;
-  /** Requests of health checks, which are no messages. */
+  /** Requests that only look, and are no messages: those of health checks, and those for the page. */
   probes = 0;
   /** What was said first, fit for the log: the whole of it would be kept for as long as the connection lives. */
   firstMessage: string | undefined;
@@ -79,6 +93,7 @@ export class Connection {
     this.#closed = closed;
     // An IPv4 caller on a socket for both families comes as ::ffff:192.0.2.1.
     this.address = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
+    this.port = socket.remotePort;
     this.#writeTimeoutMs = WRITE_TIMEOUT_MS;
     this.#listen(socket);
   }
@@ -156,19 +171,32 @@ export class Connection {
     return this.#gone.signal;
   }
 
+  countRead(bytes: Buffer): void {
+    this.reads += 1;
+    this.tap?.read(bytes);
+  }
+
   countMessage(message: string): void {
     this.messages += 1;
     this.firstMessage ??= sampleText(message);
+    this.tap?.heard(message);
   }
 
   countReply(reply: string): void {
     this.firstReply ??= sampleText(reply);
+    this.tap?.answered(reply);
   }
 
   countRefusal(code: string): void {
     this.#refusals ??= new Map();
     this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
     this.lastRefusal = code;
+    this.tap?.refused(code);
+  }
+
+  write(bytes: Buffer): void {
+    this.tap?.wrote(bytes);
+    this.socket.write(bytes);
   }
 
   /** Reads on. (`socket.resume` is taken from Node's HTTP on the sockets that it was given.) */
@@ -213,6 +241,7 @@ export class Connection {
       this.resume();
       this.#startLingering();
     });
+    if (lastWords?.length) this.tap?.wrote(lastWords);
     socket.end(lastWords ?? '');
     // Until the caller has taken everything nothing is read, since reading would start its write clock again.
     if (socket.writableLength > 0) {

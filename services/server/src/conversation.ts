@@ -13,6 +13,7 @@ import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logExchange, logFailure, logRead } from './connection-log.ts';
 import { callerOf, type Connection, type Owner } from './connection.ts';
 import type { Caller, Handler } from './handler.ts';
+import type { HandlingTime } from './handling-time.ts';
 import { replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -26,6 +27,7 @@ export interface ConversationOptions {
   handler: Handler;
   settings: ConversationSettings;
   logger: Logger;
+  handling: HandlingTime;
 }
 
 /** What the door has seen of the stream when a conversation begins. */
@@ -43,6 +45,7 @@ export class Conversation implements Owner {
   readonly #caller: Caller;
   readonly #settings: ConversationSettings;
   readonly #logger: Logger;
+  readonly #handling: HandlingTime;
   readonly #quiet = new Clock<'quiet'>(() => this.#endInput());
   /** What keeps the next message from being decoded: the handler has one, or the replies wait for the caller to read. */
   #busyWith: 'handler' | 'reader' | undefined;
@@ -51,14 +54,17 @@ export class Conversation implements Owner {
   /** The last message was heard. */
   #heardAll = false;
   #draining = false;
+  /** Of the messages that are read together only the first is timed: a look at the clock costs as much as a small handler. */
+  #timed = false;
 
-  constructor(connection: Connection, { codec, handler, settings, logger }: ConversationOptions) {
+  constructor(connection: Connection, { codec, handler, settings, logger, handling }: ConversationOptions) {
     this.#connection = connection;
     this.#codec = codec;
     this.#handler = handler;
     this.#caller = callerOf(connection);
     this.#settings = settings;
     this.#logger = logger;
+    this.#handling = handling;
   }
 
   begin({ head, ended }: Beginning): void {
@@ -110,6 +116,7 @@ export class Conversation implements Owner {
 
   readonly #read = (bytes: Buffer) => {
     if (this.#inputEnded) return;
+    this.#connection.countRead(bytes);
     logRead(this.#logger, this.#connection, bytes);
     this.#codec.push(bytes);
     if (this.#busyWith) this.#connection.pause();
@@ -125,6 +132,7 @@ export class Conversation implements Owner {
   #converse(): void {
     const { socket } = this.#connection;
     let heard = 0;
+    this.#timed = false;
     // One write for all the replies of one read.
     socket.cork();
     while (!this.#busyWith && !this.#connection.ending && this.#converseOnce()) heard += 1;
@@ -163,6 +171,8 @@ export class Conversation implements Owner {
 
   #hear(message: string): void {
     this.#connection.countMessage(message);
+    const began = this.#timed ? undefined : performance.now();
+    this.#timed = true;
     let reply;
     try {
       reply = replyOf(this.#handler, message, this.#caller);
@@ -170,11 +180,11 @@ export class Conversation implements Owner {
       this.#fail(error);
       return;
     }
-    if (typeof reply === 'string') this.#answer(message, reply);
-    else this.#awaitReply(message, reply);
+    if (typeof reply === 'string') this.#answer(message, reply, began);
+    else this.#awaitReply(message, reply, began);
   }
 
-  #awaitReply(message: string, reply: Promise<string>): void {
+  #awaitReply(message: string, reply: Promise<string>, began: number | undefined): void {
     this.#busyWith = 'handler';
     const settle = (say: () => void) => {
       if (this.#connection.ending) return;
@@ -183,12 +193,14 @@ export class Conversation implements Owner {
       this.#converse();
     };
     reply.then(
-      (text) => settle(() => this.#answer(message, text)),
+      (text) => settle(() => this.#answer(message, text, began)),
       (error: unknown) => settle(() => this.#fail(error)),
     );
   }
 
-  #answer(message: string, reply: string): void {
+  /** `began`: when the handler was asked, where that was looked at. */
+  #answer(message: string, reply: string, began: number | undefined): void {
+    if (began !== undefined) this.#handling.add(began);
     let bytes;
     try {
       bytes = this.#codec.encodeMessage(reply);
@@ -213,9 +225,8 @@ export class Conversation implements Owner {
   }
 
   #send(bytes: Buffer): void {
-    const { socket } = this.#connection;
-    socket.write(bytes);
-    if (socket.writableLength >= MAX_UNSENT_BYTES) this.#busyWith = 'reader';
+    this.#connection.write(bytes);
+    if (this.#connection.socket.writableLength >= MAX_UNSENT_BYTES) this.#busyWith = 'reader';
   }
 
   /** Decides what this connection waits for now: exactly one thing, under one clock. */

@@ -78,6 +78,7 @@ export class Door implements Owner {
 
   readonly #look = (bytes: Buffer) => {
     const { clock } = this.#connection;
+    this.#connection.countRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
     // From the first byte of the first message; whoever takes the connection over lets this clock run on.
     if (clock.reason === 'first_byte_timeout')

@@ -33,7 +33,7 @@ async function run(settings: ServerSettings, name: string, logger: Logger): Prom
   const handler = createHandler({ reply: settings.REPLY, server: name });
   let server;
   try {
-    server = await startServer({ settings: { ...settings, MAX_CONNECTIONS: maxConnections }, handler, logger });
+    server = await startServer({ name, settings: { ...settings, MAX_CONNECTIONS: maxConnections }, handler, logger });
   } catch (error) {
     logger.error(whyNotListening(error as NodeJS.ErrnoException, settings));
     return 1;

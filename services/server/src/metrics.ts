@@ -7,21 +7,28 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from '@prometheus-io/
 import type { Admission } from './admission.ts';
 import { CLOSE_REASONS } from './close-reason.ts';
 import type { Connection } from './connection.ts';
+import { HandlingTime } from './handling-time.ts';
 
 /** Numbers by label. */
 class Counts extends Map<string, number> {
   add(label: string, number = 1): void {
     this.set(label, (this.get(label) ?? 0) + number);
   }
+
+  get sum(): number {
+    return [...this.values()].reduce((sum, number) => sum + number, 0);
+  }
 }
 
 /** What all connections of some kind come to. */
 class Totals {
+  readonly connections = new Counts();
   readonly messages = new Counts();
   readonly refusals = new Counts();
   readonly bytes = new Counts();
 
   add({ language, messages, refusals, bytesIn, bytesOut }: Connection): void {
+    this.connections.add(language ?? 'none');
     if (messages > 0) this.messages.add(language!, messages);
     for (const [code, number] of refusals) this.refusals.add(code, number);
     this.bytes.add('in', bytesIn);
@@ -29,13 +36,28 @@ class Totals {
   }
 
   addAll(others: Totals): void {
-    for (const kind of ['messages', 'refusals', 'bytes'] as const) {
+    for (const kind of ['connections', 'messages', 'refusals', 'bytes'] as const) {
       for (const [label, number] of others[kind]) this[kind].add(label, number);
     }
   }
 }
 
+/** The numbers at a glance. */
+export interface Overview {
+  /** Connections that are open. */
+  open: number;
+  /** Connections that were accepted. */
+  accepted: number;
+  messages: number;
+  bytes: { in: number; out: number };
+  /** By code. */
+  refusals: Record<string, number>;
+  /** By close reason; those that never occurred are left out. */
+  closes: Record<string, number>;
+}
+
 export class Metrics {
+  readonly handling = new HandlingTime();
   /** The media type of {@link text}. */
   readonly contentType: string;
   readonly #admission: Admission;
@@ -47,6 +69,9 @@ export class Metrics {
     this.#admission = admission;
     this.contentType = this.#registry.contentType;
     this.#show('knock_connections_closed_total', 'Connections that have ended', 'reason', () => this.#reasons);
+    this.#show('knock_connections_accepted_total', 'Connections that were accepted', 'language', () => {
+      return this.#totals().connections;
+    });
     this.#show('knock_messages_total', 'Messages that were heard', 'language', () => this.#totals().messages);
     this.#show('knock_refusals_total', 'Refusals that were said', 'code', () => this.#totals().refusals);
     this.#show('knock_bytes_total', 'Bytes that were read and written', 'direction', () => this.#totals().bytes);
@@ -60,6 +85,17 @@ export class Metrics {
         place.set({ place: 'turned_away' }, admission.open - admission.served);
       },
     });
+    const open = new Gauge({
+      name: 'knock_connections_open',
+      help: 'Connections that are open, by the language that they speak',
+      labelNames: ['language'],
+      registers: [this.#registry],
+      collect: () => {
+        open.reset();
+        for (const { language = 'none' } of admission.connections) open.inc({ language });
+      },
+    });
+    this.handling.showIn(this.#registry);
   }
 
   /** Counts a connection that has ended. */
@@ -71,6 +107,19 @@ export class Metrics {
   /** All numbers, those of the process among them, in Prometheus' text format. */
   async text(): Promise<string> {
     return Registry.merge([this.#registry, processNumbers()]).metrics();
+  }
+
+  /** What people want to know first, counted anew. */
+  overview(): Overview {
+    const { connections, messages, refusals, bytes } = this.#totals();
+    return {
+      open: this.#admission.open,
+      accepted: connections.sum,
+      messages: messages.sum,
+      bytes: { in: bytes.get('in') ?? 0, out: bytes.get('out') ?? 0 },
+      refusals: Object.fromEntries(refusals),
+      closes: Object.fromEntries([...this.#reasons].filter(([, number]) => number > 0)),
+    };
   }
 
   #totals(): Totals {

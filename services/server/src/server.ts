@@ -15,11 +15,15 @@ import { Door, LAST_CALL_MS, type Sight } from './door.ts';
 import type { Handler } from './handler.ts';
 import { Metrics } from './metrics.ts';
 import { Names } from './names.ts';
+import { Page } from './page.ts';
 import type { ServerSettings } from './settings.ts';
 import { Tls } from './tls.ts';
+import { Watch } from './watch.ts';
 import { Web } from './web.ts';
 
 export interface ServerOptions {
+  /** What it is called. */
+  name: string;
   settings: ServerSettings;
   handler: Handler;
   logger: Logger;
@@ -46,6 +50,7 @@ export class Server {
   readonly #tls: Tls | undefined;
   readonly #admission: Admission;
   readonly #metrics: Metrics;
+  readonly #watch: Watch;
   #end!: () => void;
   #listening = false;
   #lastId = 0;
@@ -55,18 +60,24 @@ export class Server {
   #lastCallOver = false;
   #looking = false;
 
-  constructor({ settings, handler, logger }: ServerOptions) {
+  constructor({ name, settings, handler, logger }: ServerOptions) {
     this.#settings = settings;
     this.#handler = handler;
     this.#logger = logger;
     this.#admission = new Admission(settings.MAX_CONNECTIONS);
     this.#tls = settings.TLS_CERT_FILE && new Tls(settings, logger);
     this.#metrics = new Metrics(this.#admission);
+    this.#watch = new Watch({
+      server: name,
+      connections: () => this.#admission.connections,
+      overview: () => this.#metrics.overview(),
+    });
     this.#web = new Web({
       settings,
       handler,
       logger,
       metrics: this.#metrics,
+      page: settings.PAGE === 'on' ? new Page(this.#watch) : undefined,
       turnedAway: (connection) => this.#whyNot(connection),
       ready: (asker) => this.#admission.isReady(asker),
       served: (connection) => this.#choose(connection),
@@ -100,6 +111,7 @@ export class Server {
     this.#leaving = true;
     this.#admission.close();
     this.#logDraining('open');
+    this.#watch.leave();
     for (const connection of this.#admission.connections) letGo(connection);
     setTimeout(() => this.#endLastCall(), LAST_CALL_MS);
     setTimeout(() => {
@@ -157,6 +169,7 @@ export class Server {
     this.#admission.admit(connection);
     if (connection.ending) return;
     this.#names.tell(connection);
+    this.#watch.opened(connection);
     this.#look(connection);
   }
 
@@ -200,6 +213,7 @@ export class Server {
       handler: this.#handler,
       settings: this.#settings,
       logger: this.#logger,
+      handling: this.#metrics.handling,
     });
     conversation.begin(beginning);
   }
@@ -227,6 +241,7 @@ export class Server {
   #forget(connection: Connection): void {
     this.#admission.forget(connection);
     this.#metrics.count(connection);
+    this.#watch.closed(connection);
     logConnection(this.#logger, connection);
     this.#stopListeningIfIdle();
     this.#endIfOver();

@@ -28,6 +28,7 @@ export const serverSettings = z
       .default(8000)
       .describe('for the callers that are being served when the server is told to stop'),
     QUIET_MS: milliseconds().default(250).describe('the pause that ends a text message without a line end'),
+    PAGE: oneOf('on', 'off').default('on').describe('the live page, and the events that it shows'),
     ALLOWED_HOSTS: z
       .string()
       .default('')

@@ -19,6 +19,7 @@ import { detect, MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import { plainResponse } from './plain-response.ts';
 import { requestPiece, skipEmptyLines } from './request-piece.ts';
 import type { ServerSettings } from './settings.ts';
+import type { Outlet } from './watch.ts';
 
 /** What a request is answered. */
 export interface Answer {
@@ -26,6 +27,8 @@ export interface Answer {
   /** In bytes from the start: the text would stay in memory beside them for as long as the caller takes to read. */
   body: Buffer;
   headers?: Record<string, string>;
+  /** What is written behind the body, for as long as the caller and the server stay. Returns what to call when it is over. */
+  stream?: (outlet: Outlet) => () => void;
   /** The connection ends with this answer, for this reason. */
   last?: CloseReason;
 }
@@ -56,6 +59,13 @@ export interface Fault {
   sentence: string;
 }
 
+/** Replies are what somebody said, and never more than text; and they are new each time. */
+const COMMON_HEADERS = {
+  'Content-Type': 'text/plain; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+};
+
 export const NO_REQUEST: Fault = {
   reason: 'bad_frame',
   status: 400,
@@ -77,6 +87,8 @@ export class WebConversation implements Owner {
   #lineSeen = true;
   #inputEnded = false;
   #draining = false;
+  /** What is being streamed to the caller. */
+  #stream: { response: ServerResponse; over: () => void } | undefined;
 
   constructor(connection: Connection, options: WebConversationOptions) {
     this.#connection = connection;
@@ -114,11 +126,16 @@ export class WebConversation implements Owner {
 
   drain(): void {
     this.#draining = true;
-    if (!this.#answering) this.#advance();
+    if (this.#stream) this.leave('drained', '');
+    else if (!this.#answering) this.#advance();
   }
 
   leave(reason: CloseReason, sentence: string): void {
-    if (this.#insideRequest) this.#refuse({ reason, status: 503, sentence });
+    if (this.#stream) {
+      // Its end is said by HTTP, too, so that nobody takes it for cut off.
+      this.#stream.response.end();
+      this.#connection.finish(reason);
+    } else if (this.#insideRequest) this.#refuse({ reason, status: 503, sentence });
     else this.#connection.finish(reason);
   }
 
@@ -126,6 +143,8 @@ export class WebConversation implements Owner {
     const { socket } = this.#connection;
     socket.off('data', this.#read);
     socket.off('end', this.#readEnd);
+    this.#stream?.over();
+    this.#stream = undefined;
   }
 
   timeUp(reason: TimeoutReason): void {
@@ -142,6 +161,7 @@ export class WebConversation implements Owner {
   }
 
   readonly #read = (bytes: Buffer) => {
+    this.#connection.countRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
     this.#unfed.push(bytes);
     if (this.#answering) this.#connection.pause();
@@ -225,6 +245,10 @@ export class WebConversation implements Owner {
     const answer = await this.#options.route(request, body);
     clock.stop();
     if (this.#connection.ending) return;
+    if (answer.stream) {
+      this.#startStream(response, answer.stream, answer);
+      return;
+    }
     // Behind a request to upgrade, Node would take what follows for another protocol.
     const keep = response.shouldKeepAlive && request.headers.upgrade === undefined;
     const last = answer.last ?? (keep ? undefined : 'done');
@@ -237,14 +261,31 @@ export class WebConversation implements Owner {
     else this.#advance();
   }
 
+  /** From now on the caller only listens; what it still sends is not looked at. */
+  #startStream(response: ServerResponse, stream: NonNullable<Answer['stream']>, { status, headers }: Answer): void {
+    const { socket } = this.#connection;
+    response.writeHead(status, { ...COMMON_HEADERS, Connection: 'close', ...headers });
+    socket.on('drain', () => this.#connection.wasRead());
+    const outlet = {
+      write: (text: string) => {
+        response.write(text);
+        if (socket.writableLength > 0) this.#connection.expectRead();
+      },
+      get unsent() {
+        return socket.writableLength;
+      },
+      cutOff: () => this.#connection.destroy('write_timeout'),
+    };
+    this.#stream = { response, over: stream(outlet) };
+    if (this.#draining) this.leave('drained', '');
+  }
+
   /** Resolves when the kernel has taken the response, or the connection is gone. */
   async #respond(response: ServerResponse, { status, body, headers, last }: Answer): Promise<void> {
     const ends = last !== undefined || (this.#draining && this.#unfed.length === 0);
     response.writeHead(status, {
-      'Content-Type': 'text/plain; charset=utf-8',
+      ...COMMON_HEADERS,
       'Content-Length': body.length,
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
       ...(ends ? { Connection: 'close' } : {}),
       ...headers,
     });

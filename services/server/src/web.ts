@@ -15,6 +15,7 @@ import type { Handler } from './handler.ts';
 import { isAllowedHost } from './hosts.ts';
 import type { Metrics } from './metrics.ts';
 import { isFromForeignPage } from './origin.ts';
+import type { Page } from './page.ts';
 import { replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';
 import { type Answer, type Fault, NO_REQUEST, WebConversation } from './web-conversation.ts';
@@ -23,7 +24,9 @@ export interface WebOptions {
   settings: ServerSettings;
   handler: Handler;
   logger: Logger;
-  metrics: Pick<Metrics, 'text' | 'contentType'>;
+  metrics: Pick<Metrics, 'text' | 'contentType' | 'handling'>;
+  /** Undefined: there is no page. */
+  page: Page | undefined;
   /** Why this caller is not served; undefined: it is. */
   turnedAway(connection: Connection): TurnedAway | undefined;
   /** Whether another caller in the place of the one who asks would be served. */
@@ -112,8 +115,13 @@ export class Web {
     // The health checks of this machine have no certificate, and tell nobody else anything.
     const mayProbe = turnedAway?.code !== 'tls' || connection.isLocal;
     if (mayProbe && PROBES.includes(pathname)) return this.#probe(connection, pathname, request.method!);
-    this.#options.served(connection);
     if (turnedAway) return turnAway(turnedAway);
+    const look = this.#options.page?.answer(request, target);
+    if (look !== undefined) {
+      connection.probes += 1;
+      return look;
+    }
+    this.#options.served(connection);
     if (pathname !== '/') return refusal(404, `there is nothing at ${pathname}; messages go to POST /`);
     if (!MESSAGE_METHODS.includes(request.method!)) return wrongMethod(MESSAGE_METHODS);
     return this.#reply(connection, body);
@@ -157,11 +165,13 @@ export class Web {
   }
 
   async #reply(connection: Connection, body: Unread): Promise<Answer> {
-    const { handler, logger } = this.#options;
+    const { handler, logger, metrics } = this.#options;
     try {
       const message = decodeUtf8(body.bytes, body.start, body.end);
       connection.countMessage(message);
+      const began = performance.now();
       const reply = await replyOf(handler, message, callerOf(connection));
+      metrics.handling.add(began);
       assertWellFormed(reply);
       connection.countReply(reply);
       logExchange(logger, connection, message, reply);

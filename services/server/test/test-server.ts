@@ -21,7 +21,7 @@ export async function start({ handler, ...overrides }: TestOptions = {}): Promis
   const lines: LogLine[] = [];
   const logger = pino({ level: settings.LOG_LEVEL }, { write: (line: string) => lines.push(JSON.parse(line)) });
   const chosen = handler ?? createHandler({ reply: settings.REPLY, server: 'server-1' });
-  const server = await startServer({ settings, handler: chosen, logger });
+  const server = await startServer({ name: 'server-1', settings, handler: chosen, logger });
   return new TestServer(server, lines);
 }
 

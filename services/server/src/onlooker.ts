@@ -1,0 +1,192 @@
+/** Looks on at one connection, and says what is new: always the same few fields, and every byte only if it is followed. */
+import { sampleText } from '@knock/shared/text-sample';
+
+import type { CloseReason } from './close-reason.ts';
+import type { Connection, Tap } from './connection.ts';
+import type { Language } from './detect.ts';
+
+/** What is known of one connection. */
+export interface CallerNews {
+  id: number;
+  address: string;
+  /** The caller's port. */
+  port: number | undefined;
+  name: string | undefined;
+  language: Language | undefined;
+  tls: boolean;
+  /**
+   * `opened`: its language is not known yet. `talking`: something has crossed since the last update. `draining`: its last
+   * words were said, and it is waited for. `hidden`: it only looks, and is not shown.
+   */
+  state: 'opened' | 'talking' | 'quiet' | 'draining' | 'closed' | 'hidden';
+  /** Why it is ending or has ended. */
+  reason: CloseReason | undefined;
+  /** How long it has been open, in milliseconds. */
+  ms: number;
+  reads: number;
+  messages: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** One of the exchanges since the last update: at most 128 bytes of each, escaped. */
+  exchange?: Exchange;
+  /** What happened, one thing after another, where it is followed. */
+  steps?: Step[];
+  /** How many steps there were besides. */
+  missed?: number;
+}
+
+interface Exchange {
+  message: string;
+  reply?: string;
+  refusal?: string;
+}
+
+/** Bytes that crossed. `ms`: since the connection was accepted. `hex`: the first bytes of `size`. */
+export interface Crossing {
+  kind: 'read' | 'write';
+  ms: number;
+  size: number;
+  hex: string;
+}
+
+/** What the bytes mean. */
+export interface Meaning {
+  kind: 'message' | 'reply' | 'refusal';
+  ms: number;
+  text: string;
+}
+
+export type Step = Crossing | Meaning;
+
+const MAX_STEPS = 64;
+const MAX_HEX_BYTES = 192;
+
+export class Onlooker implements Tap {
+  readonly #connection: Connection;
+  #exchange: Exchange | undefined;
+  /** Undefined: it is not followed. */
+  #steps: Step[] | undefined;
+  #missed = 0;
+  /** Set when the connection has ended: how long it lasted, in milliseconds. */
+  #lasted: number | undefined;
+  #crossed = 0;
+  #told: string | undefined;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    connection.tap = this;
+  }
+
+  /** Whether the connection has ended, and that is the last there is to tell. */
+  get isOver(): boolean {
+    return this.#lasted !== undefined;
+  }
+
+  follow(followed: boolean): void {
+    if (!followed) this.#steps = undefined;
+    else this.#steps ??= [];
+  }
+
+  leave(): void {
+    this.#connection.tap = undefined;
+  }
+
+  end(): void {
+    this.#lasted = this.#age;
+  }
+
+  read(bytes: Buffer): void {
+    this.#add('read', bytes);
+  }
+
+  wrote(bytes: Buffer | string): void {
+    this.#add('write', bytes);
+  }
+
+  heard(message: string): void {
+    this.#exchange ??= { message: sampleText(message) };
+    this.#add('message', message);
+  }
+
+  answered(reply: string): void {
+    if (this.#exchange) this.#exchange.reply ??= sampleText(reply);
+    this.#add('reply', reply);
+    this.#rest();
+  }
+
+  refused(code: string): void {
+    if (this.#exchange) this.#exchange.refusal ??= code;
+    this.#add('refusal', code);
+    this.#rest();
+  }
+
+  /** What has changed since it was asked last; undefined: nothing, or it is not shown. */
+  news(): CallerNews | undefined {
+    const { steps, exchange, missed } = this.#take();
+    const fields = this.#fields();
+    const { ms: _, ...facts } = fields;
+    const told = fields.state === 'hidden' ? 'hidden' : JSON.stringify(facts);
+    const isNews = told !== this.#told && (told !== 'hidden' || this.#told !== undefined);
+    if (isNews) this.#told = told;
+    if (!isNews && !steps?.length) return undefined;
+    return { ...fields, ...(exchange && { exchange }), ...(steps?.length && { steps }), ...(missed > 0 && { missed }) };
+  }
+
+  /** All that is known now; undefined: it is not shown. */
+  all(): CallerNews | undefined {
+    const fields = this.#fields();
+    return fields.state === 'hidden' ? undefined : fields;
+  }
+
+  #fields(): CallerNews {
+    const { id, address, port, name, language, inTls, closeReason, reads, messages, bytesIn, bytesOut } =
+      this.#connection;
+    const state = this.#state();
+    this.#crossed = reads + bytesOut;
+    const ms = Math.round(this.#lasted ?? this.#age);
+    const reason = closeReason;
+    return { id, address, port, name, language, tls: inTls, state, reason, ms, reads, messages, bytesIn, bytesOut };
+  }
+
+  #state(): CallerNews['state'] {
+    const { probes, messages, ending, language, reads, bytesOut } = this.#connection;
+    if (probes > 0 && messages === 0) return 'hidden';
+    if (this.isOver) return 'closed';
+    if (ending) return 'draining';
+    if (language === undefined) return 'opened';
+    return reads + bytesOut === this.#crossed ? 'quiet' : 'talking';
+  }
+
+  #take() {
+    const taken = { steps: this.#steps, exchange: this.#exchange, missed: this.#missed };
+    this.#steps &&= [];
+    this.#exchange = undefined;
+    this.#missed = 0;
+    this.#connection.tap = this;
+    return taken;
+  }
+
+  /** One exchange is enough between two updates; more would cost, and nobody could see them. */
+  #rest(): void {
+    if (this.#exchange && this.#steps === undefined) this.leave();
+  }
+
+  #add(kind: Step['kind'], what: Buffer | string): void {
+    if (this.#steps === undefined) return;
+    if (this.#steps.length >= MAX_STEPS) {
+      this.#missed += 1;
+      return;
+    }
+    const ms = Math.round(this.#age * 10) / 10;
+    if (kind === 'read' || kind === 'write') {
+      const bytes = Buffer.from(what as Buffer);
+      this.#steps.push({ ms, kind, size: bytes.length, hex: bytes.toString('hex', 0, MAX_HEX_BYTES) });
+    } else {
+      this.#steps.push({ ms, kind, text: sampleText(what as string) });
+    }
+  }
+
+  get #age(): number {
+    return performance.now() - this.#connection.openedAt;
+  }
+}

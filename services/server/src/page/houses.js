@@ -1,0 +1,128 @@
+/** Who lives where: connections come and go, and a caller's house stays for as long as it may be expected back. */
+
+/** @typedef {import('../onlooker.ts').CallerNews} CallerNews */
+
+/**
+ * @typedef {object} House
+ * @property {string} key
+ * @property {string} address
+ * @property {string} name
+ * @property {CallerNews} caller its connection, or the last one that it had
+ * @property {number} calls how many connections it has had
+ * @property {number} openedAt when the last one was first heard of, in milliseconds
+ * @property {number | undefined} closedAt when it was closed
+ * @property {number | undefined} gap from the one before it to the last one, in milliseconds
+ */
+
+/** How long a house is shown whose caller may never come back, and may not have been looked at yet. */
+const STAYS_MS = 10_000;
+/** How late a caller may be that comes again and again. */
+const LATE_MS = 500;
+const LATE_SHARE = 1.2;
+
+export class Houses {
+  /** @type {Map<string, House>} */
+  #houses = new Map();
+
+  /** In the order in which people count: client-2 before client-10. */
+  get all() {
+    return [...this.#houses.values()].toSorted(
+      (one, other) => one.name.localeCompare(other.name, 'en', { numeric: true }) || one.key.localeCompare(other.key),
+    );
+  }
+
+  /** @param {string} key */
+  get(key) {
+    return this.#houses.get(key);
+  }
+
+  clear() {
+    this.#houses.clear();
+  }
+
+  /**
+   * Takes in what is new of a connection. Returns its house; undefined: it has none.
+   * @param {CallerNews} caller @param {number} now in milliseconds
+   */
+  hear(caller, now) {
+    const own = this.#houseOf(caller);
+    if (caller.state === 'hidden') {
+      if (own) this.#houses.delete(own.key);
+      return undefined;
+    }
+    const house = own ?? this.#moveIn(caller, now);
+    house.caller = caller;
+    house.name = caller.name ?? caller.address;
+    house.closedAt = caller.state === 'closed' ? now : undefined;
+    return house;
+  }
+
+  /** Whoever is not among those that are open has closed meanwhile. @param {CallerNews[]} open @param {number} now */
+  keepOpen(open, now) {
+    const ids = new Set(open.map(({ id }) => id));
+    for (const house of this.#houses.values()) {
+      if (house.closedAt !== undefined || ids.has(house.caller.id)) continue;
+      house.closedAt = now;
+      house.caller = { ...house.caller, state: 'closed' };
+    }
+  }
+
+  /** Takes away the houses whose callers do not come back. @param {number} now */
+  leave(now) {
+    for (const { key, closedAt, gap } of this.#houses.values()) {
+      const stays = gap === undefined ? STAYS_MS : Math.min(STAYS_MS, gap * LATE_SHARE + LATE_MS);
+      if (closedAt !== undefined && now - closedAt > stays) this.#houses.delete(key);
+    }
+  }
+
+  /** @param {CallerNews} caller */
+  #houseOf({ id, address }) {
+    return [...this.#houses.values()].find((house) => house.caller.id === id && house.address === address);
+  }
+
+  /** Into the first house of its address that is empty, since a caller that comes again comes from the same one. @param {CallerNews} caller @param {number} now @returns {House} */
+  #moveIn(caller, now) {
+    for (let number = 1; ; number += 1) {
+      const key = `${caller.address} ${number}`;
+      const before = this.#houses.get(key);
+      if (before && before.closedAt === undefined) continue;
+      const { address } = caller;
+      const gap = before && now - before.openedAt;
+      const calls = (before?.calls ?? 0) + 1;
+      const house = { key, address, name: address, caller, calls, openedAt: now, closedAt: undefined, gap };
+      this.#houses.set(key, house);
+      return house;
+    }
+  }
+}
+
+/** One house each up to this many; above, one for each replica, and above that, one for each service. */
+export const MAX_HOUSES = 100;
+
+/**
+ * What is drawn as one: a house, or many of them.
+ * @typedef {{ key: string, name: string, houses: [House, ...House[]] }} Group
+ */
+
+/** @param {House[]} houses @returns {Group[]} */
+export function grouped(houses) {
+  if (houses.length <= MAX_HOUSES)
+    return houses.map((house) => ({ key: house.key, name: house.name, houses: [house] }));
+  const byReplica = groupBy(houses, ({ address }) => address);
+  return byReplica.length <= MAX_HOUSES ? byReplica : groupBy(houses, ({ name }) => name.replace(/-\d+$/, ''));
+}
+
+/** @param {House[]} houses @param {(house: House) => string} by @returns {Group[]} */
+function groupBy(houses, by) {
+  /** @type {Map<string, [House, ...House[]]>} */
+  const groups = new Map();
+  for (const house of houses) {
+    const group = groups.get(by(house));
+    if (group) group.push(house);
+    else groups.set(by(house), [house]);
+  }
+  return Array.from(groups, ([key, members]) => {
+    const name = members.every((house) => house.name === members[0].name) ? members[0].name : key;
+    return { key, name, houses: members };
+  });
+}

@@ -1,0 +1,84 @@
+/** The page: what the stream says goes to the street, to the chosen conversation and to the numbers. */
+import { byId, show } from './elements.js';
+import { Houses } from './houses.js';
+import { listenToBox } from './say.js';
+import { Sequence } from './sequence.js';
+import { Stream } from './stream.js';
+import { Street } from './street.js';
+import { Totals } from './totals.js';
+import { travel } from './travel.js';
+
+/** @typedef {import('../watch.ts').Update} Update */
+/** @typedef {import('../onlooker.ts').CallerNews} CallerNews */
+
+const port = location.port || (location.protocol === 'https:' ? '443' : '80');
+const houses = new Houses();
+const totals = new Totals();
+const sequence = new Sequence();
+const street = new Street((house) => {
+  street.markChosen(house.key);
+  sequence.follow(house);
+  stream.follow(house.address);
+});
+let accepted = 0;
+
+const stream = new Stream({
+  hear(update) {
+    if (update.whole) beginWith(update);
+    for (const caller of update.callers) hearCaller(caller);
+    accepted = update.totals.accepted;
+    totals.hear(update.totals);
+    if (update.leaving)
+      status('leaving', `${update.server} is leaving: it answers what it has heard, and takes no new callers`);
+    draw();
+  },
+  lost() {
+    houses.keepOpen([], performance.now());
+    draw();
+    if (document.body.dataset['status'] !== 'leaving') status('lost', 'the server is gone: trying to reach it again…');
+  },
+});
+
+/** @param {Update} update */
+function beginWith({ server, totals: { accepted: now }, callers }) {
+  // Another server's numbers begin anew, and its callers are others.
+  if (now < accepted) {
+    houses.clear();
+    totals.forget();
+  }
+  houses.keepOpen(callers, performance.now());
+  show(byId('server-name'), server);
+  show(byId('server-port'), `port ${port}`);
+  sequence.meet({ server, port });
+  document.title = `Knock: who talks to ${server}`;
+  status('live', `live from ${server}`);
+}
+
+/** @param {CallerNews} caller */
+function hearCaller(caller) {
+  const house = houses.hear(caller, performance.now());
+  sequence.hear(caller);
+  const { exchange } = caller;
+  if (!house || !exchange) return;
+  // When the house stands, since its place is not known before.
+  requestAnimationFrame(() => {
+    const way = street.way(house.key);
+    if (way) void travel(way, exchange);
+  });
+}
+
+function draw() {
+  const now = performance.now();
+  houses.leave(now);
+  street.draw(houses.all, now);
+}
+
+/** @param {string} kind @param {string} sentence */
+function status(kind, sentence) {
+  document.body.dataset['status'] = kind;
+  show(byId('status'), sentence);
+}
+
+listenToBox();
+setInterval(draw, 250);
+setInterval(() => totals.tick(), 1000);

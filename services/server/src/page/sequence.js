@@ -1,0 +1,152 @@
+/** One conversation as a sequence in time: who says what to whom, and which bytes that took. */
+import { Anatomy, asHex, asText, fromHex } from './bytes.js';
+import { byId, element, show } from './elements.js';
+import { inBytes, plural, REASONS, ROLES } from './words.js';
+
+/** @typedef {import('../onlooker.ts').CallerNews} CallerNews */
+/** @typedef {import('../onlooker.ts').Step} Step */
+/** @typedef {{ caller: CallerNews, steps: Step[], missed: number }} Conversation */
+
+/** More would be no picture any more; the newest are kept. */
+const MAX_STEPS = 60;
+
+export class Sequence {
+  #server = 'server';
+  #port = '';
+  #address = '';
+  #name = '';
+  #held = false;
+  /** @type {Conversation | undefined} */
+  #conversation;
+
+  constructor() {
+    byId('hold').addEventListener('click', () => {
+      this.#held = !this.#held;
+      byId('hold').setAttribute('aria-pressed', String(this.#held));
+    });
+  }
+
+  /** @param {{ server: string, port: string }} server */
+  meet({ server, port }) {
+    this.#server = server;
+    this.#port = port;
+  }
+
+  /** From now on the calls from this address are shown. @param {{ address: string, name: string }} house */
+  follow({ address, name }) {
+    this.#address = address;
+    this.#name = name;
+    this.#conversation = undefined;
+    this.#held = false;
+    byId('hold').setAttribute('aria-pressed', 'false');
+    for (const id of ['lifelines', 'steps', 'conversation-summary', 'hold']) byId(id).hidden = true;
+    byId('conversation-hint').hidden = false;
+    show(byId('conversation-hint'), `Waiting for what ${name} says next…`);
+  }
+
+  /** @param {CallerNews} caller */
+  hear(caller) {
+    if (caller.address !== this.#address) return;
+    const isOther = caller.id !== this.#conversation?.caller.id;
+    // A conversation is shown from its first byte, so one whose beginning was not seen waits for more to say.
+    if (isOther && (this.#held || !caller.steps)) return;
+    const before = isOther || !this.#conversation ? { steps: [], missed: 0 } : this.#conversation;
+    const steps = [...before.steps, ...(caller.steps ?? [])];
+    const missed = before.missed + (caller.missed ?? 0) + Math.max(0, steps.length - MAX_STEPS);
+    this.#conversation = { caller, steps: steps.slice(-MAX_STEPS), missed };
+    this.#draw(this.#conversation);
+  }
+
+  /** @param {Conversation} conversation */
+  #draw({ caller, steps, missed }) {
+    for (const id of ['lifelines', 'steps', 'conversation-summary', 'hold']) byId(id).hidden = false;
+    byId('conversation-hint').hidden = true;
+    show(byId('caller-name'), `${caller.name ?? this.#name} : ${caller.port}`);
+    show(byId('callee-name'), `${this.#server} : ${this.#port}`);
+    const list = byId('steps');
+    const isAtEnd = list.scrollTop + list.clientHeight > list.scrollHeight - 40;
+    list.replaceChildren(...this.#items(caller, steps, missed));
+    if (isAtEnd) list.scrollTop = list.scrollHeight;
+    show(byId('conversation-summary'), summary(caller));
+  }
+
+  /** @param {CallerNews} caller @param {Step[]} steps @param {number} missed */
+  #items(caller, steps, missed) {
+    const anatomies = { read: new Anatomy(), write: new Anatomy() };
+    const opened = `opens a socket from its port ${caller.port}`;
+    const items = [item('open', 0, 'right', [element('b', { text: 'connect' }), ` ${opened}`])];
+    if (missed > 0) items.push(item('missed', undefined, 'none', [`${plural(missed, 'step')} left out`]));
+    for (const [place, step] of steps.entries()) {
+      if ('hex' in step) {
+        items.push(crossing(step, anatomies[step.kind], caller.language));
+      } else items.push(said(step, relation(steps, place)));
+    }
+    if (caller.state === 'closed') {
+      const why = caller.reason ? `${caller.reason}: ${REASONS[caller.reason] ?? ''}` : 'nobody saw why';
+      items.push(item('close', caller.ms, 'both', [element('b', { text: 'close' }), ` ${why}`]));
+    }
+    return items;
+  }
+}
+
+/** Bytes that cross, each part told apart. @param {import('../onlooker.ts').Crossing} step @param {Anatomy} anatomy @param {string | undefined} language */
+function crossing({ kind, ms, size, hex }, anatomy, language) {
+  const bytes = fromHex(hex);
+  const parts = anatomy.parts(language, bytes, size);
+  const shown = parts.map(({ role, bytes: own }) =>
+    element('span', { class: 'part', title: ROLES[role] ?? role }, [
+      element('span', { class: 'hex', text: asHex(own) }),
+      element('span', { class: 'text', text: asText(own) }),
+      element('span', { class: 'role', text: role }),
+    ]),
+  );
+  for (const [place, part] of shown.entries()) part.dataset['role'] = parts[place]?.role;
+  if (size > bytes.length)
+    shown.push(element('span', { class: 'more', text: `and ${inBytes(size - bytes.length)} more` }));
+  const what = kind === 'read' ? 'read' : 'write';
+  const label = element('p', {}, [element('b', { text: what }), ` ${inBytes(size)}`]);
+  return item(kind, ms, kind === 'read' ? 'right' : 'left', [label, element('div', { class: 'bytes' }, shown)]);
+}
+
+/** @param {import('../onlooker.ts').Meaning} step @param {string} note */
+function said({ kind, ms, text }, note) {
+  const label = kind === 'message' ? 'message' : kind === 'reply' ? 'the handler replies' : 'refused';
+  const quoted = kind === 'refusal' ? text : `“${text}”`;
+  return item(kind, ms, 'inside', [
+    element('p', {}, [element('b', { text: label }), ` ${quoted}`]),
+    ...(note ? [element('p', { class: 'note', text: note })] : []),
+  ]);
+}
+
+/**
+ * How reads and messages go together, said at the first message behind a read: “3 reads → 1 message”.
+ * @param {Step[]} steps @param {number} place
+ */
+export function relation(steps, place) {
+  if (steps[place]?.kind !== 'message') return '';
+  let reads = 0;
+  for (let at = place - 1; at >= 0 && steps[at]?.kind !== 'message'; at -= 1)
+    if (steps[at]?.kind === 'read') reads += 1;
+  if (reads === 0) return '';
+  let messages = 1;
+  for (let at = place + 1; at < steps.length && steps[at]?.kind !== 'read'; at += 1) {
+    if (steps[at]?.kind === 'message') messages += 1;
+  }
+  return `${plural(reads, 'read')} → ${plural(messages, 'message')}`;
+}
+
+/** @param {string} kind @param {number | undefined} ms @param {string} arrow @param {(Node | string)[]} children */
+function item(kind, ms, arrow, children) {
+  const body = element('div', { class: 'body' });
+  body.append(...children);
+  const time = element('span', { class: 'time', text: ms === undefined ? '' : `${ms} ms` });
+  const made = element('li', { class: kind }, [time, body]);
+  made.dataset['arrow'] = arrow;
+  return made;
+}
+
+/** @param {CallerNews} caller */
+function summary({ reads, messages, bytesIn, bytesOut, state, ms }) {
+  const so = state === 'closed' ? `It lasted ${plural(ms, 'millisecond')}` : 'So far';
+  return `${so}: ${inBytes(bytesIn)} in ${plural(reads, 'read')} made ${plural(messages, 'message')}, and ${inBytes(bytesOut)} went back.`;
+}

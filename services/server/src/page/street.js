@@ -1,0 +1,135 @@
+/** The street: a house for each caller, and the lines to the server's door while sockets are open. */
+import { byId, element, show, svg } from './elements.js';
+import { grouped, MAX_HOUSES } from './houses.js';
+import { plural } from './words.js';
+
+/** @typedef {import('./houses.js').Group} Group */
+/** @typedef {import('./houses.js').House} House */
+
+/** A call may last a hundredth of a second: its line is shown for as long as people need to see it. */
+const LINE_LASTS_MS = 1000;
+
+/**
+ * @typedef {object} Shown
+ * @property {HTMLButtonElement} button
+ * @property {House} house the one whose state is shown
+ * @property {HTMLElement} name
+ * @property {HTMLElement} language
+ * @property {HTMLElement} state
+ * @property {Element} line
+ */
+
+export class Street {
+  /** @type {Map<string, Shown>} */
+  #shown = new Map();
+  /** The group in which each house is drawn. @type {Map<string, string>} */
+  #groupOf = new Map();
+  #chosen = '';
+  #choose;
+
+  /** @param {(house: House) => void} choose told which house was chosen */
+  constructor(choose) {
+    this.#choose = choose;
+    new ResizeObserver(() => this.#placeLines()).observe(byId('scene'));
+  }
+
+  /** @param {string} key */
+  markChosen(key) {
+    this.#chosen = key;
+    for (const [shownKey, { button }] of this.#shown) button.setAttribute('aria-pressed', String(shownKey === key));
+  }
+
+  /** @param {House[]} houses @param {number} now */
+  draw(houses, now) {
+    const groups = grouped(houses);
+    this.#groupOf = new Map(groups.flatMap((group) => group.houses.map((house) => [house.key, group.key])));
+    const keys = new Set(groups.map(({ key }) => key));
+    let moved = false;
+    for (const [key, shown] of this.#shown) {
+      if (keys.has(key)) continue;
+      shown.button.remove();
+      shown.line.remove();
+      this.#shown.delete(key);
+      moved = true;
+    }
+    for (const [place, group] of groups.entries()) {
+      if (!this.#shown.has(group.key)) moved = true;
+      this.#drawGroup(group, place, now);
+    }
+    byId('houses').dataset['crowd'] = groups.length > 40 ? 'large' : groups.length > 12 ? 'middle' : 'small';
+    byId('nobody').hidden = groups.length > 0;
+    const isGrouped = houses.length > MAX_HOUSES;
+    byId('grouped').hidden = !isGrouped;
+    if (isGrouped)
+      show(byId('grouped'), `${houses.length} callers are more than fit: each house stands for many of them.`);
+    if (moved) this.#placeLines();
+  }
+
+  /** Where a message starts and ends. @param {string} key of a house @returns {{ from: DOMPoint, to: DOMPoint, line: Element, few: boolean } | undefined} */
+  way(key) {
+    const shown = this.#shown.get(this.#groupOf.get(key) ?? '');
+    if (!shown) return undefined;
+    return { from: centre(shown.button), to: centre(byId('door')), line: shown.line, few: this.#shown.size <= 24 };
+  }
+
+  /** @param {Group} group @param {number} place @param {number} now */
+  #drawGroup(group, place, now) {
+    const shown = this.#shown.get(group.key) ?? this.#build(group);
+    const parent = byId('houses');
+    if (parent.children[place] !== shown.button) parent.insertBefore(shown.button, parent.children[place] ?? null);
+    const house = group.houses.find(({ closedAt }) => closedAt === undefined) ?? group.houses[0];
+    const { caller } = house;
+    shown.house = house;
+    shown.button.dataset['state'] = caller.state;
+    const isGone = house.closedAt !== undefined && now - house.closedAt > LINE_LASTS_MS;
+    shown.button.classList.toggle('gone', isGone);
+    shown.line.classList.toggle('open', house.closedAt === undefined || now - house.closedAt < LINE_LASTS_MS);
+    shown.line.setAttribute('data-state', caller.state);
+    const many = group.houses.length > 1 ? ` × ${group.houses.length}` : '';
+    show(shown.name, `${group.name}${many}`);
+    show(shown.language, `${caller.language ?? 'no language yet'}${caller.tls ? ' in TLS' : ''}`);
+    const reason = caller.state === 'closed' && caller.reason && caller.reason !== 'done' ? `: ${caller.reason}` : '';
+    show(shown.state, `${caller.state}${reason}`);
+    shown.button.title = `${group.name}, ${plural(house.calls, 'call')} so far: show its bytes`;
+  }
+
+  /** @param {Group} group @returns {Shown} */
+  #build({ key, houses: [house] }) {
+    const name = element('span', { class: 'name' });
+    const language = element('span', { class: 'language' });
+    const state = element('span', { class: 'state' });
+    const button = element('button', { class: 'house' }, [roof(), name, language, state]);
+    button.type = 'button';
+    button.setAttribute('aria-pressed', String(key === this.#chosen));
+    const line = svg('line', {});
+    byId('wires').append(line);
+    const shown = { button, house, name, language, state, line };
+    button.addEventListener('click', () => this.#choose(shown.house));
+    this.#shown.set(key, shown);
+    return shown;
+  }
+
+  /** Each line goes from a house to the door. */
+  #placeLines() {
+    const to = centre(byId('door'));
+    for (const { button, line } of this.#shown.values()) {
+      const from = centre(button);
+      for (const [name, value] of Object.entries({ x1: from.x, y1: from.y, x2: to.x, y2: to.y })) {
+        line.setAttribute(name, String(Math.round(value)));
+      }
+    }
+  }
+}
+
+function roof() {
+  const drawing = svg('svg', { viewBox: '0 0 60 22', 'aria-hidden': 'true', class: 'roof' });
+  drawing.append(svg('path', { d: 'M2 22 30 3l28 19Z' }));
+  return drawing;
+}
+
+/** The middle of an element, in the coordinates of the scene. @param {Element} shown */
+function centre(shown) {
+  const scene = byId('scene').getBoundingClientRect();
+  const box = shown.getBoundingClientRect();
+  return new DOMPoint(box.x + box.width / 2 - scene.x, box.y + box.height / 2 - scene.y);
+}

@@ -1,0 +1,37 @@
+/** Messages and replies on their way between a house and the door. */
+import { byId, element } from './elements.js';
+
+/** @typedef {NonNullable<ReturnType<import('./street.js').Street['way']>>} Way */
+/** @typedef {NonNullable<import('../onlooker.ts').CallerNews['exchange']>} Exchange */
+
+const ONE_WAY_MS = 450;
+const MAX_TRAVELLERS = 60;
+const MAX_LETTERS = 28;
+
+let travellers = 0;
+
+/** @param {Way} way @param {Exchange} exchange */
+export async function travel(way, { message, reply, refusal }) {
+  await goes(way.from, way.to, 'message', way.few ? message : '');
+  if (reply !== undefined) await goes(way.to, way.from, 'reply', way.few ? reply : '');
+  else if (refusal !== undefined) await goes(way.to, way.from, 'refusal', way.few ? refusal : '');
+}
+
+/** @param {DOMPoint} from @param {DOMPoint} to @param {string} kind @param {string} text */
+async function goes(from, to, kind, text) {
+  if (travellers >= MAX_TRAVELLERS || document.hidden) return;
+  travellers += 1;
+  const letters = text.length > MAX_LETTERS ? `${text.slice(0, MAX_LETTERS)}…` : text;
+  const traveller = element('span', { class: `traveller ${kind}`, text: letters });
+  byId('travellers').append(traveller);
+  const [start, end] = [from, to].map(({ x, y }) => `translate(${x}px, ${y}px) translate(-50%, -50%)`);
+  // Who wants no motion sees each where it arrives.
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const frames = still ? [{ transform: end }, { transform: end }] : [{ transform: start }, { transform: end }];
+  try {
+    await traveller.animate(frames, { duration: ONE_WAY_MS, easing: 'ease-in-out' }).finished;
+  } finally {
+    traveller.remove();
+    travellers -= 1;
+  }
+}

@@ -1,0 +1,46 @@
+/** What things mean, for somebody who sees them for the first time. */
+
+/** Why a connection ended, by close reason. @type {Record<string, string>} */
+export const REASONS = {
+  done: 'all was said: both sides closed in good order',
+  caller_left: 'the caller went away',
+  cut_short: 'the caller closed in the middle of a message',
+  first_byte_timeout: 'the caller never said anything',
+  message_timeout: 'the caller began a message and did not finish it in time',
+  idle_timeout: 'the caller was silent for too long',
+  write_timeout: 'the caller did not read its replies',
+  handler_timeout: 'the server had no reply in time',
+  too_large: 'a message was above the limit',
+  bad_frame: 'what came is no message of its language',
+  unknown_language: 'the first byte belongs to no language of this server',
+  tls: 'TLS was not possible, or was asked for',
+  busy: 'the server had no room for another caller',
+  drained: 'the server is leaving, and had answered everything',
+  drain_timeout: 'the server left before this caller was done',
+  error: 'the network failed',
+};
+
+/** What a part of the bytes is. @type {Record<string, string>} */
+export const ROLES = {
+  kind: 'kind of frame (00: a message)',
+  length: 'length of the payload, in three bytes',
+  payload: 'payload: the message itself',
+  text: 'the message itself',
+  'line end': 'line end: here a message is over',
+  head: 'head of the request, up to an empty line',
+  body: 'body: the message itself',
+  tls: 'TLS: sealed for anybody between',
+  bytes: 'bytes',
+};
+
+/** @param {number} count @param {string} word */
+export function plural(count, word) {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** @param {number} bytes */
+export function inBytes(bytes) {
+  if (bytes < 10_000) return plural(bytes, 'byte');
+  const [size, unit] = bytes < 10_000_000 ? [bytes / 1e3, 'kB'] : [bytes / 1e6, 'MB'];
+  return `${size.toLocaleString('en', { maximumFractionDigits: 1 })} ${unit}`;
+}
