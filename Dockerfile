@@ -39,6 +39,8 @@ ENTRYPOINT ["node", "main.mjs"]
 
 FROM runtime AS server
 COPY --from=build /knock/services/server/dist/ ./
+# The live page as it was written: nothing builds it.
+COPY services/server/src/page ./page
 EXPOSE 12000
 HEALTHCHECK --interval=10s --timeout=3s --retries=3 --start-period=15s --start-interval=200ms \
     CMD ["node", "healthcheck.mjs"]

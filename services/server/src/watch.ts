@@ -9,11 +9,11 @@ import { type CallerNews, Onlooker } from './onlooker.ts';
 
 /** Where one watcher's updates go. */
 export interface Outlet {
-  write(text: string): void;
+  write: (text: string) => void;
   /** What the watcher has not read yet, in bytes, as far as Node knows. */
   readonly unsent: number;
   /** Ends the connection of a watcher that does not read. */
-  cutOff(): void;
+  cutOff: () => void;
 }
 
 export interface WatchOptions {

@@ -5,6 +5,7 @@
 /**
  * @typedef {object} House
  * @property {string} key
+ * @property {number} number among those of its address, from 1
  * @property {string} address
  * @property {string} name
  * @property {CallerNews} caller its connection, or the last one that it had
@@ -52,7 +53,8 @@ export class Houses {
     }
     const house = own ?? this.#moveIn(caller, now);
     house.caller = caller;
-    house.name = caller.name ?? caller.address;
+    const name = caller.name ?? caller.address;
+    house.name = house.number === 1 ? name : `${name} (${house.number})`;
     house.closedAt = caller.state === 'closed' ? now : undefined;
     return house;
   }
@@ -89,7 +91,7 @@ export class Houses {
       const { address } = caller;
       const gap = before && now - before.openedAt;
       const calls = (before?.calls ?? 0) + 1;
-      const house = { key, address, name: address, caller, calls, openedAt: now, closedAt: undefined, gap };
+      const house = { key, number, address, name: address, caller, calls, openedAt: now, closedAt: undefined, gap };
       this.#houses.set(key, house);
       return house;
     }
@@ -122,7 +124,7 @@ function groupBy(houses, by) {
     else groups.set(by(house), [house]);
   }
   return Array.from(groups, ([key, members]) => {
-    const name = members.every((house) => house.name === members[0].name) ? members[0].name : key;
-    return { key, name, houses: members };
+    // Of one replica its first house has the plain name; a service is called by what its replicas have in common.
+    return { key, name: members.every(({ address }) => address === key) ? members[0].name : key, houses: members };
   });
 }

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+
+import { Anatomy, asText } from '../../src/page/bytes.js';
+import { relation } from '../../src/page/sequence.js';
+
+/** The roles of each piece of a stream, with what it says. */
+function told(language: string, pieces: (string | Buffer)[]): string[][] {
+  const anatomy = new Anatomy();
+  return pieces.map((piece) => {
+    const bytes = [...Buffer.from(piece as string)];
+    return anatomy.parts(language, bytes, bytes.length).map(({ role, bytes: own }) => `${role}: ${asText(own)}`);
+  });
+}
+
+const HELLO = Buffer.from('0000000548656c6c6f', 'hex');
+
+test('tells the header, the length and the payload of a frame apart', () => {
+  expect(told('frames', [HELLO])).toEqual([['kind: ·', 'length: ···', 'payload: Hello']]);
+});
+
+test('keeps its place in a frame that comes in pieces', () => {
+  expect(told('frames', [HELLO.subarray(0, 2), HELLO.subarray(2, 6), HELLO.subarray(6)])).toEqual([
+    ['kind: ·', 'length: ·'],
+    ['length: ··', 'payload: He'],
+    ['payload: llo'],
+  ]);
+});
+
+test('finds the second frame behind the first, an empty one among them', () => {
+  const empty = Buffer.alloc(4);
+  expect(told('frames', [Buffer.concat([HELLO, empty, HELLO])])).toEqual([
+    ['kind: ·', 'length: ···', 'payload: Hello', 'kind: ·', 'length: ···', 'kind: ·', 'length: ···', 'payload: Hello'],
+  ]);
+});
+
+test('keeps its place where the end of a payload was left out, and claims nothing where more was', () => {
+  const long = [0, 0, 0, 10, 65, 66];
+  const anatomy = new Anatomy();
+  anatomy.parts('frames', long, 14);
+  expect(anatomy.parts('frames', [...HELLO], 9)[0]).toEqual({ role: 'kind', bytes: [0] });
+  const other = new Anatomy();
+  other.parts('frames', long, 20);
+  expect(other.parts('frames', [...HELLO], 9)).toEqual([{ role: 'bytes', bytes: [...HELLO] }]);
+});
+
+test('tells lines and their ends apart', () => {
+  expect(told('text', ['one\r\ntwo\n', 'three'])).toEqual([
+    ['text: one', 'line end: ··', 'text: two', 'line end: ·'],
+    ['text: three'],
+  ]);
+});
+
+test('tells the head and the body of a request apart, for each request of a connection', () => {
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\n\r\n';
+  expect(
+    told('http', [`${head}hi`, ' there', `${head}again`]).map((parts) => parts.map((part) => part.split(':')[0])),
+  ).toEqual([['head', 'body'], ['body'], ['head', 'body']]);
+});
+
+test('calls a TLS handshake what it is', () => {
+  expect(told('http', [Buffer.from('160301', 'hex')])).toEqual([['tls: ···']]);
+});
+
+test('says how many reads made how many messages', () => {
+  const steps = (kinds: string) =>
+    Array.from(kinds, (kind) =>
+      kind === 'R'
+        ? { kind: 'read' as const, ms: 0, size: 1, hex: '00' }
+        : { kind: 'message' as const, ms: 0, text: '' },
+    );
+  expect(relation(steps('RRRM'), 3)).toBe('3 reads → 1 message');
+  expect(relation(steps('RMMM'), 1)).toBe('1 read → 3 messages');
+  expect(relation(steps('RMMM'), 2)).toBe('');
+  expect(relation(steps('RMRRM'), 4)).toBe('2 reads → 1 message');
+});

@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+
+import type { CallerNews } from '../../src/onlooker.ts';
+import { grouped, Houses } from '../../src/page/houses.js';
+
+function news(id: number, state: CallerNews['state'], more: Partial<CallerNews> = {}): CallerNews {
+  const numbers = { ms: 0, reads: 0, messages: 0, bytesIn: 0, bytesOut: 0 };
+  const address = '192.0.2.1';
+  return {
+    id,
+    address,
+    port: 1,
+    name: undefined,
+    language: undefined,
+    tls: false,
+    state,
+    reason: undefined,
+    ...numbers,
+    ...more,
+  };
+}
+
+const keys = (houses: Houses) => houses.all.map(({ key }) => key);
+
+test('gives a caller that comes again its own house', () => {
+  const houses = new Houses();
+  for (const id of [1, 2, 3]) {
+    houses.hear(news(id, 'opened'), id * 1000);
+    houses.hear(news(id, 'closed'), id * 1000 + 10);
+  }
+  expect(keys(houses)).toEqual(['192.0.2.1 1']);
+  expect(houses.all[0]!.calls).toBe(3);
+});
+
+test('gives each of several callers from one address a house', () => {
+  const houses = new Houses();
+  for (const id of [1, 2, 3]) houses.hear(news(id, 'quiet'), 0);
+  expect(houses.all.map(({ name }) => name)).toEqual(['192.0.2.1', '192.0.2.1 (2)', '192.0.2.1 (3)']);
+});
+
+test('takes a house away when a caller that comes each second is late, and keeps that of one who came once for ten seconds', () => {
+  const houses = new Houses();
+  for (const id of [1, 2]) houses.hear(news(id, 'closed', { name: 'client-1' }), id * 1000);
+  houses.hear(news(3, 'closed', { address: '192.0.2.2', name: 'curl' }), 2000);
+  houses.leave(3600);
+  expect(houses.all.map(({ name }) => name)).toEqual(['client-1', 'curl']);
+  houses.leave(3800);
+  expect(houses.all.map(({ name }) => name)).toEqual(['curl']);
+  houses.leave(12_001);
+  expect(houses.all).toEqual([]);
+});
+
+test('keeps the house of an open connection for as long as it is open', () => {
+  const houses = new Houses();
+  houses.hear(news(1, 'quiet'), 0);
+  houses.leave(1e9);
+  expect(houses.all).toHaveLength(1);
+});
+
+test('takes down the house of whoever turns out to be only looking', () => {
+  const houses = new Houses();
+  houses.hear(news(1, 'opened'), 0);
+  houses.hear(news(1, 'hidden'), 100);
+  expect(houses.all).toEqual([]);
+});
+
+test('takes those for closed that are not open any more after a gap in the stream', () => {
+  const houses = new Houses();
+  houses.hear(news(1, 'quiet'), 0);
+  houses.hear(news(2, 'quiet'), 0);
+  houses.keepOpen([news(2, 'quiet')], 500);
+  expect(houses.all.map(({ caller }) => caller.state)).toEqual(['closed', 'quiet']);
+});
+
+test('counts names as people do', () => {
+  const houses = new Houses();
+  for (const n of [10, 9, 1]) houses.hear(news(n, 'quiet', { address: `192.0.2.${n}`, name: `client-${n}` }), 0);
+  expect(houses.all.map(({ name }) => name)).toEqual(['client-1', 'client-9', 'client-10']);
+});
+
+test('draws one house for each of 100 callers, and one for each replica above', () => {
+  const houses = new Houses();
+  for (let id = 1; id <= 100; id += 1)
+    houses.hear(news(id, 'quiet', { address: `192.0.2.${id % 4}`, name: `client-${id % 4}` }), 0);
+  expect(grouped(houses.all)).toHaveLength(100);
+  houses.hear(news(101, 'quiet', { name: 'client-1' }), 0);
+  const groups = grouped(houses.all);
+  expect(groups.map(({ name, houses: members }) => [name, members.length])).toEqual([
+    ['client-0', 25],
+    ['client-1', 26],
+    ['client-2', 25],
+    ['client-3', 25],
+  ]);
+});
+
+test('draws one house for a service that has more than 100 replicas', () => {
+  const houses = new Houses();
+  for (let id = 1; id <= 150; id += 1)
+    houses.hear(news(id, 'quiet', { address: `10.0.0.${id}`, name: `client-${id}` }), 0);
+  expect(grouped(houses.all).map(({ name, houses: members }) => [name, members.length])).toEqual([['client', 150]]);
+});

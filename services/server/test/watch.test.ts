@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { expect, test, vi } from 'vitest';
+
+import type { CallerNews } from '../src/onlooker.ts';
+import { type Update, Watch } from '../src/watch.ts';
+import { Dialled, frame } from './dialled.ts';
+import { start, type TestServer } from './test-server.ts';
+
+/** Somebody who looks on, with all that they were told. */
+class Watcher implements AsyncDisposable {
+  readonly #caller: Dialled;
+
+  static async of({ port }: TestServer, query = ''): Promise<Watcher> {
+    const caller = await Dialled.to(port);
+    caller.send(`GET /events${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await caller.until('"whole":true');
+    return new Watcher(caller);
+  }
+
+  constructor(caller: Dialled) {
+    this.#caller = caller;
+  }
+
+  get updates(): Update[] {
+    const events = this.#caller.received.toString().matchAll(/^data: (.*)$/gm);
+    return Array.from(events, ([, json]) => JSON.parse(json!) as Update);
+  }
+
+  /** What was told of the newest connection that is shown, one update after another. */
+  get news(): CallerNews[] {
+    const all = this.updates.flatMap(({ callers }) => callers);
+    const newest = Math.max(0, ...all.map(({ id }) => id));
+    return all.filter(({ id }) => id === newest);
+  }
+
+  /** Resolves with all that came, when the server has ended the stream. */
+  async closed(): Promise<string> {
+    return (await this.#caller.closed()).toString();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#caller.socket.destroy();
+    await this.#caller.closed();
+  }
+}
+
+const states = (watcher: Watcher) => watcher.news.map(({ state }) => state);
+
+test('tells a watcher how a connection is opened, talks, is quiet and is closed', async () => {
+  await using server = await start();
+  await using watcher = await Watcher.of(server);
+  const caller = await server.dial();
+  const port = caller.socket.localPort;
+  await expect.poll(() => states(watcher)).toEqual(['opened']);
+  caller.send(frame('Hello, server'));
+  await expect.poll(() => states(watcher)).toEqual(['opened', 'talking', 'quiet']);
+  caller.end();
+  await expect.poll(() => states(watcher)).toEqual(['opened', 'talking', 'quiet', 'closed']);
+  expect(watcher.news[1]).toMatchObject({
+    address: '127.0.0.1',
+    port,
+    language: 'frames',
+    reads: 1,
+    messages: 1,
+    exchange: { message: 'Hello, server', reply: 'hello from the server!' },
+  });
+  expect(watcher.news.at(-1)).toMatchObject({ reason: 'done', bytesIn: 17, bytesOut: 26 });
+});
+
+test('tells a new watcher of the connections that are open already', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  caller.send('Hello\n');
+  await caller.until('hello from the server!');
+  await using watcher = await Watcher.of(server);
+  expect(watcher.updates[0]).toMatchObject({
+    server: 'server-1',
+    whole: true,
+    totals: { open: 2, accepted: 2, messages: 1 },
+    callers: [{ id: 1, language: 'text', messages: 1 }],
+  });
+});
+
+test('shows every byte of those who are followed', async () => {
+  await using server = await start();
+  await using follower = await Watcher.of(server, '?follow=127.0.0.1');
+  const caller = await server.dial();
+  const message = frame('Hello, server');
+  for (const piece of [message.subarray(0, 2), message.subarray(2, 9), message.subarray(9)]) {
+    caller.send(piece);
+    await sleep(30);
+  }
+  await caller.until('hello');
+  caller.end();
+  await expect.poll(() => states(follower).at(-1)).toBe('closed');
+  const steps = follower.news.flatMap((news) => news.steps ?? []);
+  expect(steps.map((step) => [step.kind, 'hex' in step ? step.hex : step.text])).toEqual([
+    ['read', '0000'],
+    ['read', '000d48656c6c6f'],
+    ['read', '2c20736572766572'],
+    ['message', 'Hello, server'],
+    ['reply', 'hello from the server!'],
+    ['write', frame('hello from the server!').toString('hex')],
+  ]);
+});
+
+test('shows no bytes of those whom nobody follows', async () => {
+  await using server = await start();
+  await using other = await Watcher.of(server, '?follow=192.0.2.1');
+  await server.exchange(frame('Hello, server'));
+  await expect.poll(() => states(other).at(-1)).toBe('closed');
+  expect(other.news.flatMap((news) => news.steps ?? [])).toEqual([]);
+});
+
+test('shows no more than 64 steps of one connection at once, and says how many it left out', async () => {
+  await using server = await start();
+  await using watcher = await Watcher.of(server, '?follow=127.0.0.1');
+  await server.exchange(Buffer.concat(Array.from({ length: 100 }, () => frame('x'))));
+  await expect.poll(() => states(watcher).at(-1)).toBe('closed');
+  const news = watcher.news.find(({ steps }) => steps);
+  expect(news!.steps).toHaveLength(64);
+  expect(news!.missed).toBe(1 + 3 * 100 - 64);
+});
+
+test('hides whoever only looks: health checks, the page, and those who watch', async () => {
+  await using server = await start();
+  await using watcher = await Watcher.of(server);
+  await server.exchange('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
+  await server.exchange('GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n');
+  await server.exchange('Hello\n');
+  await expect.poll(() => states(watcher).at(-1)).toBe('closed');
+  const shown = watcher.updates.flatMap(({ callers }) => callers).filter(({ state }) => state !== 'hidden');
+  expect(new Set(shown.map(({ language }) => language).filter(Boolean))).toEqual(new Set(['text']));
+});
+
+test('says nothing while nothing happens', async () => {
+  await using server = await start();
+  await using watcher = await Watcher.of(server);
+  await sleep(400);
+  const before = watcher.updates.length;
+  await sleep(400);
+  expect(watcher.updates).toHaveLength(before);
+});
+
+test('ends the stream at once when the server leaves, and says so: an open page never delays a drain', async () => {
+  const server = await start();
+  const watcher = await Watcher.of(server);
+  const began = performance.now();
+  await server.server.close();
+  expect(performance.now() - began).toBeLessThan(1000);
+  expect(await watcher.closed()).toMatch(/"leaving":true}\n\n\r\n0\r\n\r\n$/);
+  await server.expectReasons('drained');
+});
+
+test('keeps on telling a watcher that has closed its side', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  caller.end('GET /events HTTP/1.1\r\nHost: a\r\n\r\n');
+  await caller.until('"whole":true');
+  await server.exchange('Hello\n');
+  expect(await caller.until('"message":"Hello"')).toBeDefined();
+  caller.socket.destroy();
+});
+
+test('bears 32 watchers, and tells the next one that there are too many', async () => {
+  await using server = await start();
+  await using watchers = new AsyncDisposableStack();
+  for (let n = 0; n < 32; n += 1) watchers.use(await Watcher.of(server));
+  expect(await server.exchange('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(
+    /^HTTP\/1\.1 503 [^]*as many look on/,
+  );
+  await server.expectWell();
+});
+
+test('takes its taps away with the last watcher', async () => {
+  const connection = { address: '192.0.2.1', openedAt: 0, reads: 0, bytesOut: 0, tap: undefined };
+  const watch = new Watch({ server: 's', connections: () => [connection as never], overview: () => ({}) as never });
+  const outlet = { write: vi.fn(), unsent: 0, cutOff: vi.fn() };
+  const part = watch.join(outlet, undefined);
+  expect(connection.tap).toBeDefined();
+  part();
+  expect(connection.tap).toBeUndefined();
+});
+
+test('cuts a watcher off that does not read, and goes on telling the others', async () => {
+  let accepted = 0;
+  const overview = () => ({ accepted: (accepted += 1) }) as never;
+  const watch = new Watch({ server: 's', connections: () => [], overview });
+  const outlets = [0, 70_000].map((unsent) => ({ write: vi.fn(), unsent, cutOff: vi.fn() }));
+  const parts = outlets.map((outlet) => watch.join(outlet, undefined));
+  await expect.poll(() => outlets[0]!.write.mock.calls.length).toBeGreaterThan(2);
+  expect(outlets[1]!.cutOff).toHaveBeenCalled();
+  expect(outlets[1]!.write).toHaveBeenCalledTimes(1);
+  for (const part of parts) part();
+});
+
+test('gives the page to a browser, and the reply to everybody else', async () => {
+  await using server = await start();
+  const url = `http://127.0.0.1:${server.port}`;
+  const page = await fetch(url, { headers: { accept: 'text/html,application/xhtml+xml' } });
+  expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+  const html = await page.text();
+  for (const [, path] of html.matchAll(/(?:src|href)="(.*?)"/g)) {
+    expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
+  }
+  expect(await (await fetch(url)).text()).toBe('hello from the server!');
+});
+
+test.each(['/events', '/page/main.js'])('has nothing at %s where PAGE is off', async (path) => {
+  await using server = await start({ PAGE: 'off' });
+  const url = `http://127.0.0.1:${server.port}`;
+  expect((await fetch(url + path)).status).toBe(404);
+  expect(await (await fetch(url, { headers: { accept: 'text/html' } })).text()).toBe('hello from the server!');
+});
+
+test('shows nothing to a page of another site', async () => {
+  await using server = await start();
+  const headers = { origin: 'http://evil.example', 'sec-fetch-site': 'cross-site' };
+  expect((await fetch(`http://127.0.0.1:${server.port}/events`, { headers })).status).toBe(403);
+});
