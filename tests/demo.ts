@@ -89,6 +89,11 @@ export class Demo implements AsyncDisposable {
     return new StartedKnockServerContainer(this.#started.getContainer('server-1'));
   }
 
+  /** The network on which server and clients meet. */
+  get networkName(): string {
+    return `${this.#project}_knock`;
+  }
+
   /** Takes the first container of a service off the network: it keeps running, and nothing reaches it or leaves it. */
   async disconnect(service: 'server' | 'client'): Promise<void> {
     await (await this.#network()).disconnect({ Container: this.#idOf(service), Force: true });
@@ -158,7 +163,7 @@ export class Demo implements AsyncDisposable {
   }
 
   async #network() {
-    return (await getContainerRuntimeClient()).network.getById(`${this.#project}_knock`);
+    return (await getContainerRuntimeClient()).network.getById(this.networkName);
   }
 
   #idOf(service: 'server' | 'client'): string {

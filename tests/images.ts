@@ -1,9 +1,10 @@
-/** Builds the images once, as a user does, before any test of the containers runs; and the server that records. */
+/** Builds the images once, as a user does, before any test of the containers runs; the server that records, and the browser. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { bundleServer } from './bundle.ts';
+import { BROWSER_IMAGE } from './page/browser.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -13,6 +14,7 @@ export async function setup(): Promise<void> {
       const advice = 'these tests need Docker with Compose, and its engine running (docker info tells)';
       throw new Error(`the images could not be built; ${advice}`, { cause });
     }),
+    promisify(execFile)('docker', ['build', '--quiet', '--tag', BROWSER_IMAGE, 'tests/page'], { cwd: ROOT }),
     bundleServer({ handler: 'tests/recording/handler.ts', file: '.build/recording/main.mjs' }),
   ]);
 }

@@ -1,13 +1,14 @@
 /** The street: a house for each caller, and the lines to the server's door while sockets are open. */
 import { byId, element, show, svg } from './elements.js';
 import { grouped, MAX_HOUSES } from './houses.js';
+import { ONE_WAY_MS } from './travel.js';
 import { plural } from './words.js';
 
 /** @typedef {import('./houses.js').Group} Group */
 /** @typedef {import('./houses.js').House} House */
 
-/** A call may last a hundredth of a second: its line is shown for as long as people need to see it. */
-const LINE_LASTS_MS = 1000;
+/** A call may last a hundredth of a second: it is shown for as long as its message and its reply are drawn on their way. */
+const SHOWN_MS = 2 * ONE_WAY_MS;
 
 /**
  * @typedef {object} Shown
@@ -79,17 +80,15 @@ export class Street {
     if (parent.children[place] !== shown.button) parent.insertBefore(shown.button, parent.children[place] ?? null);
     const house = group.houses.find(({ closedAt }) => closedAt === undefined) ?? group.houses[0];
     const { caller } = house;
+    const state = stateOf(house, now);
     shown.house = house;
-    shown.button.dataset['state'] = caller.state;
-    const isGone = house.closedAt !== undefined && now - house.closedAt > LINE_LASTS_MS;
-    shown.button.classList.toggle('gone', isGone);
-    shown.line.classList.toggle('open', house.closedAt === undefined || now - house.closedAt < LINE_LASTS_MS);
-    shown.line.setAttribute('data-state', caller.state);
+    shown.button.dataset['state'] = state;
+    shown.line.classList.toggle('open', state !== 'closed');
+    shown.line.setAttribute('data-state', state);
     const many = group.houses.length > 1 ? ` × ${group.houses.length}` : '';
     show(shown.name, `${group.name}${many}`);
     show(shown.language, `${caller.language ?? 'no language yet'}${caller.tls ? ' in TLS' : ''}`);
-    const reason = caller.state === 'closed' && caller.reason && caller.reason !== 'done' ? `: ${caller.reason}` : '';
-    show(shown.state, `${caller.state}${reason}`);
+    show(shown.state, state === 'closed' && caller.reason ? `closed: ${caller.reason}` : state);
     shown.button.title = `${group.name}, ${plural(house.calls, 'call')} so far: show its bytes`;
   }
 
@@ -121,8 +120,14 @@ export class Street {
   }
 }
 
+/** @param {House} house @param {number} now */
+function stateOf({ caller, closedAt }, now) {
+  return closedAt !== undefined && caller.messages > 0 && now - closedAt < SHOWN_MS ? 'talking' : caller.state;
+}
+
 function roof() {
-  const drawing = svg('svg', { viewBox: '0 0 60 22', 'aria-hidden': 'true', class: 'roof' });
+  const shape = { viewBox: '0 0 60 22', preserveAspectRatio: 'none', 'aria-hidden': 'true', class: 'roof' };
+  const drawing = svg('svg', shape);
   drawing.append(svg('path', { d: 'M2 22 30 3l28 19Z' }));
   return drawing;
 }

@@ -62,7 +62,8 @@ function list(place, entries) {
     const known = place.querySelector(`[data-name="${CSS.escape(name)}"] dd`);
     if (known) show(known, value);
     else {
-      const entry = element('div', {}, [element('dt', { text: name }), element('dd', { text: value })]);
+      const means = REASONS[name] ? [element('dd', { class: 'means', text: REASONS[name] })] : [];
+      const entry = element('div', {}, [element('dt', { text: name }), element('dd', { text: value }), ...means]);
       entry.dataset['name'] = name;
       place.append(entry);
     }
@@ -80,5 +81,4 @@ function reasons(place, counts, none) {
     place,
     names.length > 0 ? Object.fromEntries(names.map((name) => [name, String(counts[name])])) : { [none]: '' },
   );
-  for (const entry of place.querySelectorAll('dt')) entry.title = REASONS[entry.textContent ?? ''] ?? '';
 }

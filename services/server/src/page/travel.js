@@ -4,7 +4,8 @@ import { byId, element } from './elements.js';
 /** @typedef {NonNullable<ReturnType<import('./street.js').Street['way']>>} Way */
 /** @typedef {NonNullable<import('../onlooker.ts').CallerNews['exchange']>} Exchange */
 
-const ONE_WAY_MS = 450;
+/** From a house to the door, or back: slower than it is, so that people can see it. */
+export const ONE_WAY_MS = 350;
 const MAX_TRAVELLERS = 60;
 const MAX_LETTERS = 28;
 

@@ -1,0 +1,212 @@
+/** The live page in a real browser, beside the real server and its clients. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Dialled, frame } from '@knock/server/test/dialled';
+import axe from 'axe-core';
+import type { Locator, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+
+import { type Demo, startDemo } from './demo.ts';
+import { Browser } from './page/browser.ts';
+import { PAYLOADS } from './page/payloads.ts';
+
+const ARTEFACTS = join(import.meta.dirname, '../.build/page');
+const GREETINGS = { environment: { INTERVAL_MS: '1000' } };
+
+const names = (page: Page) => page.locator('.house .name').allTextContents();
+const clients = (count: number) => Array.from({ length: count }, (_, n) => `client-${n + 1}`);
+const house = (page: Page, name: string): Locator =>
+  page.locator('.house', { has: page.getByText(name, { exact: true }) });
+
+async function scale(demo: Demo, count: number): Promise<void> {
+  await demo.compose('up', '--detach', '--no-recreate', '--scale', `client=${count}`, 'client');
+}
+
+/** A caller that is none of the clients. On the network its machine is known by the network's gateway. */
+async function stranger(demo: Demo): Promise<Dialled> {
+  return demo.server.dial();
+}
+
+/** The house of whoever is none of the clients. */
+const strangersHouse = (page: Page) => page.locator('.house').filter({ hasNotText: 'client-' }).first();
+
+test('shows a house for each replica, and goes with the scaling without a reload', async () => {
+  await using demo = await startDemo({ ...GREETINGS, scale: { client: 3 } });
+  await using browser = await Browser.on(demo.networkName);
+  const page = await browser.open();
+  const foreign: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith('http://server:12000/')) foreign.push(request.url());
+  });
+  await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(3));
+  await page.evaluate(() => Object.assign(globalThis, { notReloaded: true }));
+  await scale(demo, 6);
+  await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(6));
+  // Whoever comes each second is missed soon after it should have come.
+  await expect.poll(() => page.locator('.house .state').allTextContents()).toContain('talking');
+  await scale(demo, 2);
+  await expect.poll(() => names(page), { timeout: 3000 }).toEqual(clients(2));
+  expect(await page.evaluate(() => 'notReloaded' in globalThis)).toBe(true);
+  expect(foreign).toEqual([]);
+});
+
+test('shows of a chosen conversation the very bytes that were sent, in as many reads as it took', async () => {
+  await using demo = await startDemo({ services: ['server'] });
+  await using browser = await Browser.on(demo.networkName);
+  const page = await browser.open();
+  const caller = await stranger(demo);
+  await strangersHouse(page).click();
+  // The stream is opened anew for the one who is followed.
+  await sleep(500);
+  const message = frame('Hello, server');
+  for (const piece of [message.subarray(0, 3), message.subarray(3, 9), message.subarray(9)]) {
+    caller.send(piece);
+    await sleep(150);
+  }
+  await caller.until('hello from the server!');
+  const steps = page.locator('#steps');
+  await steps.getByText('3 reads → 1 message').waitFor();
+  const hex = (await steps.locator('.read .hex').allTextContents()).join(' ').replaceAll(' ', '');
+  expect(hex).toBe(message.toString('hex'));
+  expect(await steps.locator('.read .role').allTextContents()).toEqual([
+    'kind',
+    'length',
+    'length',
+    'payload',
+    'payload',
+  ]);
+  expect(await steps.locator('.message').textContent()).toContain('“Hello, server”');
+  expect(await steps.locator('.reply').textContent()).toContain('“hello from the server!”');
+  caller.send(Buffer.concat(['one', 'two', 'three'].map((text) => frame(text))));
+  await steps.getByText('1 read → 3 messages').waitFor();
+  caller.end();
+  await steps.locator('.close').getByText('done: all was said').waitFor();
+});
+
+test('says what is typed into its box through the same handler, and shows the reply', async () => {
+  await using demo = await startDemo({ services: ['server'], environment: { REPLY: '{server} heard: {message}' } });
+  await using browser = await Browser.on(demo.networkName);
+  const page = await browser.open();
+  await page.getByLabel('Your message').fill('grüß <b>Gott</b>');
+  await page.getByRole('button', { name: 'Say it' }).click();
+  await page.locator('#say-reply').getByText('server-1 heard: grüß <b>Gott</b>').waitFor();
+  await expect.poll(() => page.locator('.house .language').allTextContents()).toEqual(['http']);
+});
+
+test('survives a restart of the server, and says that it is gone and back', async () => {
+  await using demo = await startDemo({ ...GREETINGS, scale: { client: 3 } });
+  await using browser = await Browser.on(demo.networkName);
+  const page = await browser.open();
+  await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(3));
+  const said = page.evaluate(
+    () =>
+      new Promise<string[]>((resolve) => {
+        const status = document.querySelector('#status')!;
+        const seen: string[] = [];
+        new MutationObserver(() => {
+          seen.push(status.textContent ?? '');
+          if (seen.length > 1 && status.textContent?.startsWith('live')) resolve(seen);
+        }).observe(status, { childList: true, characterData: true, subtree: true });
+      }),
+  );
+  await demo.compose('restart', 'server');
+  const seen = await said;
+  expect(seen[0]).toMatch(/is leaving|is gone/);
+  expect(seen.at(-1)).toBe('live from server-1');
+  await expect.poll(() => names(page), { timeout: 8000 }).toEqual(clients(3));
+});
+
+test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywhere else`, async () => {
+  await using demo = await startDemo({ services: ['server'], environment: { REPLY: '{message}' } });
+  await using browser = await Browser.on(demo.networkName);
+  const page = await browser.open();
+  const asked: string[] = [];
+  page.on('dialog', (dialog) => void dialog.dismiss().then(() => asked.push(dialog.message())));
+  page.on('request', (request) => asked.push(request.url()));
+  const kinds = () =>
+    page.evaluate(() => [...new Set(Array.from(document.querySelectorAll('*'), ({ tagName }) => tagName))].toSorted());
+  const first = await stranger(demo);
+  await strangersHouse(page).click();
+  await sleep(500);
+  first.send(frame('harmless'));
+  await page.locator('#steps').getByText('“harmless”').waitFor();
+  const before = await kinds();
+  asked.length = 0;
+  for (const payload of PAYLOADS) {
+    first.send(frame(payload));
+    await sleep(20);
+  }
+  await page.locator('#steps').getByText('<form action').first().waitFor();
+  await page.getByLabel('Your message').fill(PAYLOADS[1]!);
+  await page.getByRole('button', { name: 'Say it' }).click();
+  await page.locator('#say-reply').getByText('<img src=x').waitFor();
+  await sleep(500);
+  expect(await kinds()).toEqual(before);
+  expect(await page.evaluate(() => [document.body.dataset['struck'], 'struck' in globalThis])).toEqual([
+    undefined,
+    false,
+  ]);
+  expect(asked).toEqual(['http://server:12000/']);
+});
+
+test.each([
+  ['light', 1280],
+  ['dark', 1280],
+  ['light', 360],
+] as const)('passes axe in %s at a width of %i, and nothing is wider than the page', async (colorScheme, width) => {
+  await using demo = await startDemo({ ...GREETINGS, scale: { client: 3 } });
+  await using browser = await Browser.on(demo.networkName);
+  const page = await browser.open({ colorScheme, viewport: { width, height: 800 }, reducedMotion: 'reduce' });
+  await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(3));
+  await house(page, 'client-2').click();
+  await page.locator('#steps .close').waitFor();
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
+  expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+});
+
+test('is used by keyboard alone', async () => {
+  await using demo = await startDemo({ ...GREETINGS, scale: { client: 2 } });
+  await using browser = await Browser.on(demo.networkName);
+  const page = await browser.open();
+  await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(2));
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.locator('#steps .close').waitFor();
+  expect(await page.locator('#caller-name').textContent()).toMatch(/^client-2 : \d+$/);
+  expect(await house(page, 'client-2').getAttribute('aria-pressed')).toBe('true');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Space');
+  expect(await page.getByRole('button', { name: 'Hold this one' }).getAttribute('aria-pressed')).toBe('true');
+  const held = await page.locator('#caller-name').textContent();
+  await sleep(2500);
+  expect(await page.locator('#caller-name').textContent()).toBe(held);
+});
+
+test('stays legible with 1, 10 and 100 callers, in light and dark', async () => {
+  mkdirSync(ARTEFACTS, { recursive: true });
+  await using demo = await startDemo({ ...GREETINGS, scale: { client: 1 } });
+  await using browser = await Browser.on(demo.networkName);
+  const pages = await Promise.all(
+    (['light', 'dark'] as const).map(
+      async (colorScheme) => [colorScheme, await browser.open({ colorScheme })] as const,
+    ),
+  );
+  for (const [, page] of pages) await house(page, 'client-1').click();
+  for (const callers of [1, 10, 100]) {
+    if (callers <= 10) await scale(demo, callers);
+    else for (const caller of await demo.server.dialMany(callers - 10)) caller.send('Hello\n');
+    for (const [colorScheme, page] of pages) {
+      await expect.poll(() => page.locator('.house').count(), { timeout: 8000 }).toBe(callers);
+      await page.screenshot({ path: join(ARTEFACTS, `${callers}-${colorScheme}.png`), fullPage: true });
+      const cut = await page
+        .locator('.house .name')
+        .evaluateAll((all) => all.filter((name) => name.scrollWidth > name.clientWidth).length);
+      expect(cut).toBe(0);
+    }
+  }
+});
