@@ -53,8 +53,8 @@ export class Houses {
     }
     const house = own ?? this.#moveIn(caller, now);
     house.caller = caller;
-    const name = caller.name ?? caller.address;
-    house.name = house.number === 1 ? name : `${name} (${house.number})`;
+    // Callers from one address are told apart as the network does it.
+    house.name = house.number === 1 ? (caller.name ?? caller.address) : `port ${caller.port}`;
     house.closedAt = caller.state === 'closed' ? now : undefined;
     return house;
   }

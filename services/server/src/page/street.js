@@ -57,7 +57,7 @@ export class Street {
       if (!this.#shown.has(group.key)) moved = true;
       this.#drawGroup(group, place, now);
     }
-    byId('houses').dataset['crowd'] = groups.length > 40 ? 'large' : groups.length > 12 ? 'middle' : 'small';
+    byId('scene').dataset['crowd'] = groups.length > 40 ? 'large' : groups.length > 12 ? 'middle' : 'small';
     byId('nobody').hidden = groups.length > 0;
     const isGrouped = houses.length > MAX_HOUSES;
     byId('grouped').hidden = !isGrouped;
@@ -89,7 +89,7 @@ export class Street {
     show(shown.name, `${group.name}${many}`);
     show(shown.language, `${caller.language ?? 'no language yet'}${caller.tls ? ' in TLS' : ''}`);
     show(shown.state, state === 'closed' && caller.reason ? `closed: ${caller.reason}` : state);
-    shown.button.title = `${group.name}, ${plural(house.calls, 'call')} so far: show its bytes`;
+    shown.button.title = `${caller.address}, ${plural(house.calls, 'call')} so far: show its bytes`;
   }
 
   /** @param {Group} group @returns {Shown} */

@@ -34,8 +34,8 @@ test('gives a caller that comes again its own house', () => {
 
 test('gives each of several callers from one address a house', () => {
   const houses = new Houses();
-  for (const id of [1, 2, 3]) houses.hear(news(id, 'quiet'), 0);
-  expect(houses.all.map(({ name }) => name)).toEqual(['192.0.2.1', '192.0.2.1 (2)', '192.0.2.1 (3)']);
+  for (const id of [1, 2, 3]) houses.hear(news(id, 'quiet', { port: 40_000 + id }), 0);
+  expect(houses.all.map(({ name }) => name)).toEqual(['192.0.2.1', 'port 40002', 'port 40003']);
 });
 
 test('takes a house away when a caller that comes each second is late, and keeps that of one who came once for ten seconds', () => {
