@@ -1,5 +1,4 @@
 /** The live page in a real browser, beside the real server and its clients. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -21,6 +20,11 @@ const names = async (page: Page) =>
 const clients = (count: number) => Array.from({ length: count }, (_, n) => `client-${n + 1}`);
 const house = (page: Page, name: string): Locator =>
   page.locator('.house', { has: page.getByText(name, { exact: true }) });
+
+/** Kept, for people to judge. */
+async function screenshot(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
+}
 
 async function scale(demo: Demo, count: number): Promise<void> {
   await demo.compose('up', '--detach', '--no-recreate', '--scale', `client=${count}`, 'client');
@@ -84,6 +88,7 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
   expect(await steps.locator('.reply').textContent()).toContain('“hello from the server!”');
   caller.send(Buffer.concat(['one', 'two', 'three'].map((text) => frame(text))));
   await steps.getByText('1 read → 3 messages').waitFor();
+  await screenshot(page, 'three-reads');
   caller.end();
   await steps.locator('.close').getByText('done: all was said').waitFor();
 });
@@ -192,7 +197,6 @@ test('is used by keyboard alone', async () => {
 });
 
 test('stays legible with 1, 10 and 100 callers, in light and dark', async () => {
-  mkdirSync(ARTEFACTS, { recursive: true });
   await using demo = await startDemo({ ...GREETINGS, scale: { client: 1 } });
   await using browser = await Browser.on(demo.networkName);
   const pages = await Promise.all(
@@ -207,7 +211,7 @@ test('stays legible with 1, 10 and 100 callers, in light and dark', async () => 
     for (const [colorScheme, page] of pages) {
       // The browser's own sockets in reserve may stand beside them.
       await expect.poll(() => page.locator('.house').count(), { timeout: 8000 }).toBeGreaterThanOrEqual(callers);
-      await page.screenshot({ path: join(ARTEFACTS, `${callers}-${colorScheme}.png`), fullPage: true });
+      await screenshot(page, `${callers}-${colorScheme}`);
       const cut = await page
         .locator('.house .name')
         .evaluateAll((all) => all.filter((name) => name.scrollWidth > name.clientWidth).length);

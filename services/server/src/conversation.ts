@@ -54,7 +54,7 @@ export class Conversation implements Owner {
   /** The last message was heard. */
   #heardAll = false;
   #draining = false;
-  /** Of the messages that are read together only the first is timed: a look at the clock costs as much as a small handler. */
+  /** Of those that are read together and answered at once only the first is timed: a look at the clock costs as much as they do. */
   #timed = false;
 
   constructor(connection: Connection, { codec, handler, settings, logger, handling }: ConversationOptions) {
@@ -181,10 +181,10 @@ export class Conversation implements Owner {
       return;
     }
     if (typeof reply === 'string') this.#answer(message, reply, began);
-    else this.#awaitReply(message, reply, began);
+    else this.#awaitReply(message, reply, began ?? performance.now());
   }
 
-  #awaitReply(message: string, reply: Promise<string>, began: number | undefined): void {
+  #awaitReply(message: string, reply: Promise<string>, began: number): void {
     this.#busyWith = 'handler';
     const settle = (say: () => void) => {
       if (this.#connection.ending) return;

@@ -22,7 +22,8 @@ export class HandlingTime {
 
   /** Adds it to what is shown. Its buckets hold all that lie below their bound, as Prometheus has it. */
   showIn(registry: Registry): void {
-    const help = 'Time from a message to its reply; of messages that are read together, that of the first';
+    const help =
+      'Time from a message to its reply; of messages that are read together and answered at once, that of the first';
     const histogram = new Histogram({ name: NAME, help, buckets: BOUNDS, registers: [registry] });
     const values = () => {
       let count = 0;

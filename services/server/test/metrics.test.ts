@@ -68,3 +68,38 @@ test('is answered above the limit, counts who was turned away, and tells of the 
   expect(told['process_resident_memory_bytes']).toBeGreaterThan(1e6);
   inside.socket.destroy();
 });
+
+test('counts connections by language, and those that never had one', async () => {
+  await using server = await start();
+  const silent = await server.dial();
+  const talker = await server.dial();
+  talker.send('Hello\n');
+  await talker.until('hello');
+  await server.exchange(frame('Hello'));
+  expect(await numbers(server)).toMatchObject({
+    'knock_connections_accepted_total{language="none"}': 1,
+    'knock_connections_accepted_total{language="text"}': 1,
+    'knock_connections_accepted_total{language="frames"}': 1,
+    'knock_connections_open{language="none"}': 1,
+    'knock_connections_open{language="text"}': 1,
+    'knock_connections_open{language="http"}': 1,
+  });
+  silent.socket.destroy();
+  talker.end();
+});
+
+test('shows how long handlers take, as a histogram', async () => {
+  await using server = await start({
+    handler: (message) => (message === 'slow' ? new Promise((resolve) => setTimeout(resolve, 20, 'late')) : 'soon'),
+  });
+  await server.exchange(Buffer.concat([frame('fast'), frame('slow')]));
+  await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\nslow');
+  const shown = await numbers(server);
+  expect(shown).toMatchObject({
+    'knock_handling_seconds_bucket{le="0.01"}': 1,
+    'knock_handling_seconds_bucket{le="0.1"}': 3,
+    'knock_handling_seconds_bucket{le="+Inf"}': 3,
+    knock_handling_seconds_count: 3,
+  });
+  expect(shown['knock_handling_seconds_sum']).toBeGreaterThan(0.035);
+});

@@ -70,7 +70,7 @@ export class Street {
   way(key) {
     const shown = this.#shown.get(this.#groupOf.get(key) ?? '');
     if (!shown) return undefined;
-    return { from: centre(shown.button), to: centre(byId('door')), line: shown.line, few: this.#shown.size <= 24 };
+    return { from: side(shown.button), to: centre(byId('door')), line: shown.line, few: this.#shown.size <= 24 };
   }
 
   /** @param {Group} group @param {number} place @param {number} now */
@@ -112,7 +112,7 @@ export class Street {
   #placeLines() {
     const to = centre(byId('door'));
     for (const { button, line } of this.#shown.values()) {
-      const from = centre(button);
+      const from = side(button);
       for (const [name, value] of Object.entries({ x1: from.x, y1: from.y, x2: to.x, y2: to.y })) {
         line.setAttribute(name, String(Math.round(value)));
       }
@@ -134,7 +134,17 @@ function roof() {
 
 /** The middle of an element, in the coordinates of the scene. @param {Element} shown */
 function centre(shown) {
+  return point(shown, 0.5);
+}
+
+/** The side of a house, so that what leaves it does not hide its name. @param {Element} shown */
+function side(shown) {
+  return point(shown, 0.94);
+}
+
+/** @param {Element} shown @param {number} share of its width */
+function point(shown, share) {
   const scene = byId('scene').getBoundingClientRect();
   const box = shown.getBoundingClientRect();
-  return new DOMPoint(box.x + box.width / 2 - scene.x, box.y + box.height / 2 - scene.y);
+  return new DOMPoint(box.x + box.width * share - scene.x, box.y + box.height / 2 - scene.y);
 }

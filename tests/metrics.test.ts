@@ -1,0 +1,29 @@
+/** The numbers, judged by Prometheus itself. */
+import { execFile } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+
+import { frame } from '@knock/server/test/dialled';
+import { expect, test } from 'vitest';
+
+import { KnockServerContainer } from './knock-server.ts';
+import { BROWSER_IMAGE } from './page/browser.ts';
+
+test('Prometheus finds nothing wrong with the numbers at /metrics, neither in their form nor in their names', async () => {
+  await using server = await new KnockServerContainer().start();
+  const caller = await server.dial();
+  caller.end(Buffer.concat([frame('Hello, server'), frame('once more')]));
+  await caller.closed();
+  const { host, port } = await server.address();
+  const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
+  expect(metrics).toContain('knock_messages_total{language="frames"} 2');
+  expect(metrics).toMatch(/^knock_handling_seconds_count 1$/m);
+  expect(await promtool(metrics)).toBe('');
+});
+
+/** What `promtool check metrics` has to say. Of the names it is the judge, too. */
+async function promtool(metrics: string): Promise<string> {
+  const child = execFile('docker', ['run', '--rm', '--interactive', BROWSER_IMAGE, 'promtool', 'check', 'metrics']);
+  child.stdin!.end(metrics);
+  const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
+  return stdout + stderr;
+}
