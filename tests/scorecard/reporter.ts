@@ -42,9 +42,10 @@ function entriesOf(modules: readonly TestModule[]): Entries {
 }
 
 function page(entries: Entries): string {
-  const rows = LINES.map(({ measure, anchors, promise }, index) => {
+  const rows = LINES.map(({ measure, anchors, promise, shortfall }, index) => {
     const { day = '', met, results = ['not measured'] } = entries[index + 1] ?? {};
-    const cells = [index + 1, measure, anchors, promise, results.join('<br>'), met ? 'yes' : 'no', day];
+    const verdict = met ? 'yes' : ['no', shortfall].filter(Boolean).join(': ');
+    const cells = [index + 1, measure, anchors, promise, results.join('<br>'), verdict, day];
     return `| ${cells.join(' | ')} |`;
   });
   return `${[
