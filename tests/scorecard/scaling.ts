@@ -4,20 +4,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Client } from '@knock/client/client';
-import { clientSettings } from '@knock/client/settings';
-import { pino } from 'pino';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
+
+import { clientOf, ROUND_MS, throughput } from './load.ts';
 
 const CPU = 0.2;
 const ROUNDS = 5;
-const ROUND_MS = 4000;
-/** Messages that are unanswered at once, for each server. */
-const OUTSTANDING = 256;
 /** New connections a second, over all servers: more would use up this machine's ports. */
 const GREETINGS_PER_SECOND = 200;
-
-const silent = pino({ level: 'silent' });
 
 function startServer(): Promise<StartedTestContainer> {
   return new GenericContainer('knock-server')
@@ -25,30 +19,6 @@ function startServer(): Promise<StartedTestContainer> {
     .withResourcesQuota({ cpu: CPU })
     .withWaitStrategy(Wait.forHealthCheck())
     .start();
-}
-
-function clientOf(server: StartedTestContainer): Client {
-  return new Client(clientSettings.parse({ SERVER_HOST: server.getIpAddress('bridge') }), silent);
-}
-
-/** Messages a second over one connection to each server, all at once. */
-async function throughput(servers: StartedTestContainer[]): Promise<number> {
-  const end = performance.now() + ROUND_MS;
-  const clients = servers.map(clientOf);
-  const asking = clients.flatMap((client) => Array.from({ length: OUTSTANDING }, () => askUntil(client, end)));
-  const replies = (await Promise.all(asking)).reduce((sum, count) => sum + count, 0);
-  for (const client of clients) client.hangUp();
-  return replies / (ROUND_MS / 1000);
-}
-
-async function askUntil(client: Client, end: number): Promise<number> {
-  let replies = 0;
-  while (performance.now() < end) {
-    const { verdict } = await client.send('Hello, server');
-    if (verdict.kind !== 'replied') throw new Error(`a message was not replied to: ${JSON.stringify(verdict)}`);
-    replies += 1;
-  }
-  return replies;
 }
 
 /** Milliseconds of a server's core for one greeting on a connection of its own. */
