@@ -17,6 +17,7 @@ test('has a default for everything', () => {
     WRITE_TIMEOUT_MS: 10_000,
     DRAIN_TIMEOUT_MS: 8000,
     QUIET_MS: 250,
+    PAGE: 'on',
     ALLOWED_HOSTS: [],
     LOG_LEVEL: 'info',
     LOG_FORMAT: 'json',

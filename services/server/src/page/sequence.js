@@ -93,19 +93,31 @@ export class Sequence {
 function crossing({ kind, ms, size, hex }, anatomy, language) {
   const bytes = fromHex(hex);
   const parts = anatomy.parts(language, bytes, size);
-  const shown = parts.map(({ role, bytes: own }) =>
-    element('span', { class: 'part', title: ROLES[role] ?? role }, [
+  const shown = parts.map(({ role, bytes: own }) => {
+    const part = element('span', { class: 'part', title: ROLES[role] ?? role }, [
       element('span', { class: 'hex', text: asHex(own) }),
-      element('span', { class: 'text', text: asText(own) }),
-      element('span', { class: 'role', text: role }),
-    ]),
-  );
-  for (const [place, part] of shown.entries()) part.dataset['role'] = parts[place]?.role;
+      element('span', { class: 'text', text: NUMBERS.includes(role) ? '' : asText(own) }),
+      element('span', { class: 'role', text: meaning(role, own) }),
+    ]);
+    part.dataset['role'] = role;
+    return part;
+  });
   if (size > bytes.length)
     shown.push(element('span', { class: 'more', text: `and ${inBytes(size - bytes.length)} more` }));
-  const what = kind === 'read' ? 'read' : 'write';
+  const what = kind === 'read' ? 'the server reads' : 'the server writes';
   const label = element('p', {}, [element('b', { text: what }), ` ${inBytes(size)}`]);
   return item(kind, ms, kind === 'read' ? 'right' : 'left', [label, element('div', { class: 'bytes' }, shown)]);
+}
+
+/** Bytes that stand for numbers, and not for letters. */
+const NUMBERS = ['kind', 'length'];
+const KINDS = ['message', 'refusal', 'goaway'];
+
+/** What a part says, where it has come whole. @param {import('./bytes.js').Role} role @param {number[]} bytes */
+function meaning(role, bytes) {
+  if (role === 'kind') return `kind: ${KINDS[bytes[0] ?? -1] ?? 'none'}`;
+  if (role === 'length' && bytes.length === 3) return `length: ${bytes.reduce((sum, byte) => sum * 256 + byte, 0)}`;
+  return role;
 }
 
 /** @param {import('../onlooker.ts').Meaning} step @param {string} note */

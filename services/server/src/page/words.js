@@ -2,7 +2,7 @@
 
 /** Why a connection ended, by close reason. @type {Record<string, string>} */
 export const REASONS = {
-  done: 'all was said: both sides closed in good order',
+  done: 'all was said: both sides have closed, and the socket is gone',
   caller_left: 'the caller went away',
   cut_short: 'the caller closed in the middle of a message',
   first_byte_timeout: 'the caller never said anything',
