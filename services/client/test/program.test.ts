@@ -56,7 +56,7 @@ test('send hands all bytes of a reply to a pipe', async () => {
 test('send hands thousands of replies over before it ends', async () => {
   await using server = await echo();
   const texts = Array.from({ length: 2000 }, (_, n) => `${n} ${'x'.repeat(40)}`);
-  const { stdout } = await run(['send', ...texts], at(server));
+  const { stdout } = await run(['send', ...texts], at(server, { DEADLINE_MS: '10000' }));
   expect(lines(stdout)).toEqual(texts);
 });
 
