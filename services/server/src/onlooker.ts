@@ -179,7 +179,8 @@ export class Onlooker implements Tap {
     }
     const ms = Math.round(this.#age * 10) / 10;
     if (kind === 'read' || kind === 'write') {
-      const bytes = Buffer.from(what as Buffer);
+      // Not a copy of what may be a whole message: its first bytes are enough.
+      const bytes = typeof what === 'string' ? Buffer.from(what) : what;
       this.#steps.push({ ms, kind, size: bytes.length, hex: bytes.toString('hex', 0, MAX_HEX_BYTES) });
     } else {
       this.#steps.push({ ms, kind, text: sampleText(what as string) });

@@ -32,11 +32,6 @@ export class Houses {
     );
   }
 
-  /** @param {string} key */
-  get(key) {
-    return this.#houses.get(key);
-  }
-
   clear() {
     this.#houses.clear();
   }
