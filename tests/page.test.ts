@@ -26,6 +26,18 @@ async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
 }
 
+/** How wide the page gets within the next three seconds, while messages come and go. */
+async function widest(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    let width = 0;
+    for (const end = performance.now() + 3000; performance.now() < end;) {
+      await new Promise((drawn) => requestAnimationFrame(drawn));
+      width = Math.max(width, document.documentElement.scrollWidth);
+    }
+    return width;
+  });
+}
+
 async function scale(demo: Demo, count: number): Promise<void> {
   await demo.compose('up', '--detach', '--no-recreate', '--scale', `client=${count}`, 'client');
 }
@@ -168,7 +180,7 @@ test.each([
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
   expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  expect(await widest(page)).toBeLessThanOrEqual(width);
 });
 
 test('is used by keyboard alone', async () => {
@@ -179,8 +191,8 @@ test('is used by keyboard alone', async () => {
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
-  await page.locator('#steps .close').waitFor();
-  expect(await page.locator('#caller-name').textContent()).toMatch(/^client-2 : \d+$/);
+  // Until then it shows the one that it has chosen by itself.
+  await expect.poll(() => page.locator('#caller-name').textContent(), { timeout: 5000 }).toMatch(/^client-2 : \d+$/);
   expect(await house(page, 'client-2').getAttribute('aria-pressed')).toBe('true');
   const focused = () => page.evaluate(() => document.activeElement?.id);
   for (let tabs = 0; tabs < 9 && (await focused()) !== 'hold'; tabs += 1) await page.keyboard.press('Tab');

@@ -25,7 +25,7 @@ async function goes(from, to, kind, text) {
   const letters = text.length > MAX_LETTERS ? `${text.slice(0, MAX_LETTERS)}…` : text;
   const traveller = element('span', { class: `traveller ${kind}`, text: letters });
   byId('travellers').append(traveller);
-  const [start, end] = [from, to].map(({ x, y }) => `translate(${x}px, ${y}px) translate(-50%, -50%)`);
+  const [start, end] = [from, to].map((point) => within(traveller, point));
   // Who wants no motion sees each where it arrives.
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
   const frames = still ? [{ transform: end }, { transform: end }] : [{ transform: start }, { transform: end }];
@@ -35,4 +35,11 @@ async function goes(from, to, kind, text) {
     traveller.remove();
     travellers -= 1;
   }
+}
+
+/** Puts its middle at the point, or as near as it fits: a long text at the edge must not make the page wider. @param {HTMLElement} traveller @param {DOMPoint} point */
+function within(traveller, { x, y }) {
+  const half = traveller.offsetWidth / 2;
+  const middle = Math.max(half, Math.min(x, byId('travellers').offsetWidth - half));
+  return `translate(${middle}px, ${y}px) translate(-50%, -50%)`;
 }
