@@ -95,9 +95,13 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
   expect(await steps.locator('.reply').textContent()).toContain('“hello from the server!”');
   caller.send(Buffer.concat(['one', 'two', 'three'].map((text) => frame(text))));
   await steps.getByText('1 read → 3 messages').waitFor();
+  await steps.evaluate((list) => list.scrollTo(0, 0));
   await screenshot(page, 'three-reads');
   caller.end();
-  await steps.locator('.close').getByText('done: all was said').waitFor();
+  await steps.locator('.close').nth(1).waitFor();
+  expect(
+    await steps.locator('.close').evaluateAll((all) => all.map((step) => (step as HTMLElement).dataset['arrow'])),
+  ).toEqual(['right', 'left']);
 });
 
 test('says what is typed into its box through the same handler, and shows the reply', async () => {
@@ -176,7 +180,7 @@ test.each([
   const page = await browser.open({ colorScheme, viewport: { width, height: 800 }, reducedMotion: 'reduce' });
   await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(3));
   await house(page, 'client-2').click();
-  await page.locator('#steps .close').waitFor();
+  await page.locator('#steps .close').first().waitFor();
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
   expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);

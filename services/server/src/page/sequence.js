@@ -81,13 +81,28 @@ export class Sequence {
         items.push(crossing(step, anatomies[step.kind], caller.language));
       } else items.push(said(step, relation(steps, place)));
     }
-    if (caller.state === 'closed') {
-      const why = caller.reason ? `${caller.reason}: ${REASONS[caller.reason] ?? ''}` : 'nobody saw why';
-      items.push(item('close', caller.ms, 'both', [element('b', { text: 'close' }), ` ${why}`]));
-    }
+    if (caller.state === 'closed') items.push(...closing(caller));
     return items;
   }
 }
+
+/** Whose end came first, and what that means. @param {CallerNews} caller */
+function closing({ reason, language, ms }) {
+  const why = reason ? `${reason}: ${REASONS[reason] ?? ''}` : 'nobody saw why';
+  /** @param {string} arrow @param {string} sentence */
+  const close = (arrow, sentence) => item('close', ms, arrow, [element('b', { text: 'close' }), ` ${sentence}`]);
+  if (reason === 'done' && language === 'frames') {
+    return [
+      close('right', 'the caller has said everything, and closes its side'),
+      close('left', `the server has answered everything, and closes its side: the socket is gone (${reason})`),
+    ];
+  }
+  if (reason === undefined || reason === 'done' || reason === 'error') return [close('both', why)];
+  return [close(CALLER_ENDS.includes(reason) ? 'right' : 'left', why)];
+}
+
+/** All other reasons, but for `done` and `error`, are the server's. */
+const CALLER_ENDS = ['caller_left', 'cut_short'];
 
 /** Bytes that cross, each part told apart. @param {import('../onlooker.ts').Crossing} step @param {Anatomy} anatomy @param {string | undefined} language */
 function crossing({ kind, ms, size, hex }, anatomy, language) {

@@ -10,6 +10,9 @@ import { plural } from './words.js';
 /** A call may last a hundredth of a second: it is shown for as long as its message and its reply are drawn on their way. */
 const SHOWN_MS = 2 * ONE_WAY_MS;
 
+/** With more houses than these only the chosen one's texts are shown on their way, since they would cover one another. */
+const MOST_TEXTS = 4;
+
 /**
  * @typedef {object} Shown
  * @property {HTMLButtonElement} button
@@ -66,11 +69,13 @@ export class Street {
     if (moved) this.#placeLines();
   }
 
-  /** Where a message starts and ends. @param {string} key of a house @returns {{ from: DOMPoint, to: DOMPoint, line: Element, few: boolean } | undefined} */
+  /** Where a message starts and ends. @param {string} key of a house @returns {{ from: DOMPoint, to: DOMPoint, line: Element, legible: boolean } | undefined} */
   way(key) {
-    const shown = this.#shown.get(this.#groupOf.get(key) ?? '');
+    const group = this.#groupOf.get(key) ?? '';
+    const shown = this.#shown.get(group);
     if (!shown) return undefined;
-    return { from: side(shown.button), to: centre(byId('door')), line: shown.line, few: this.#shown.size <= 24 };
+    const legible = this.#shown.size <= MOST_TEXTS || group === this.#chosen;
+    return { from: side(shown.button), to: centre(byId('door')), line: shown.line, legible };
   }
 
   /** @param {Group} group @param {number} place @param {number} now */

@@ -13,9 +13,9 @@ let travellers = 0;
 
 /** @param {Way} way @param {Exchange} exchange */
 export async function travel(way, { message, reply, refusal }) {
-  await goes(way.from, way.to, 'message', way.few ? message : '');
-  if (reply !== undefined) await goes(way.to, way.from, 'reply', way.few ? reply : '');
-  else if (refusal !== undefined) await goes(way.to, way.from, 'refusal', way.few ? refusal : '');
+  await goes(way.from, way.to, 'message', way.legible ? message : '');
+  if (reply !== undefined) await goes(way.to, way.from, 'reply', way.legible ? reply : '');
+  else if (refusal !== undefined) await goes(way.to, way.from, 'refusal', way.legible ? refusal : '');
 }
 
 /** @param {DOMPoint} from @param {DOMPoint} to @param {string} kind @param {string} text */
