@@ -3,6 +3,8 @@
  * what comes out of a decoder, what goes wrong in one, and what can be encoded.
  */
 
+import type { Unsent } from './unsent.ts';
+
 /** Why the server did not answer a message with a reply. */
 export type RefusalCode = 'bad_frame' | 'bad_utf8' | 'busy' | 'failed' | 'timeout' | 'too_large';
 
@@ -48,8 +50,8 @@ export interface Codec<Heard extends Said = Said> {
   readonly endsByPause: boolean;
   /** Whether bytes of an unfinished message wait. */
   readonly unfinished: boolean;
-  /** Throws a RangeError that says why where the language cannot carry the text. */
-  encodeMessage(text: string): Buffer;
-  encodeRefusal(refusal: Refusal): Buffer;
-  encodeGoaway(): Buffer;
+  /**
+   * Appends what is said. Throws a RangeError that says why where the language cannot carry it, and has appended nothing then.
+   */
+  encode(said: Said, to: Unsent): void;
 }

@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
+import { encoded } from '../test/encoded.ts';
 import { CodecError, GOAWAY, Refusal, type Said } from './codec.ts';
 import { FrameCodec, HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frames.ts';
 
@@ -147,7 +148,7 @@ decodes('refuses an end inside a frame after one that is not UTF-8', hex('00 00 
 });
 
 test('takes the article’s message as the 17 bytes of the specification', () => {
-  expect(callers().encodeMessage('Hello, server')).toEqual(hex(HELLO));
+  expect(encoded(callers(), 'Hello, server')).toEqual(hex(HELLO));
   expect(decode(callers(13), [hex(HELLO)])).toStrictEqual({
     heard: ['Hello, server'],
     unfinished: false,
@@ -157,7 +158,7 @@ test('takes the article’s message as the 17 bytes of the specification', () =>
 
 test('takes a payload of the largest length that 24 bits can announce', () => {
   const text = 'a'.repeat(MAX_PAYLOAD_BYTES);
-  const frame = callers().encodeMessage(text);
+  const frame = encoded(callers(), text);
   expect(frame.subarray(0, HEADER_BYTES)).toEqual(hex('00 ff ff ff'));
   const codec = callers(MAX_PAYLOAD_BYTES);
   codec.push(frame);
@@ -166,31 +167,29 @@ test('takes a payload of the largest length that 24 bits can announce', () => {
 });
 
 test('does not encode a text that is longer than 24 bits can announce', () => {
-  expect(() => callers().encodeMessage('a'.repeat(MAX_PAYLOAD_BYTES + 1))).toThrow(RangeError);
+  expect(() => encoded(callers(), 'a'.repeat(MAX_PAYLOAD_BYTES + 1))).toThrow(RangeError);
 });
 
 test('counts bytes, not characters, where it refuses to encode', () => {
-  expect(() => callers().encodeMessage('é'.repeat((MAX_PAYLOAD_BYTES + 1) / 2))).toThrow(/16777216 bytes/);
+  expect(() => encoded(callers(), 'é'.repeat((MAX_PAYLOAD_BYTES + 1) / 2))).toThrow(/16777216 bytes/);
 });
 
 test('does not encode half a surrogate pair', () => {
-  expect(() => callers().encodeMessage('a\uD83D')).toThrow(RangeError);
-  expect(() => servers().encodeRefusal(new Refusal('failed', '\uDE00'))).toThrow(RangeError);
+  expect(() => encoded(callers(), 'a\uD83D')).toThrow(RangeError);
+  expect(() => encoded(servers(), new Refusal('failed', '\uDE00'))).toThrow(RangeError);
 });
 
 test('encodes a refusal as its code, a colon, a space and its sentence', () => {
-  expect(servers().encodeRefusal(new Refusal('busy', 'full'))).toEqual(
-    hex('01 00 00 0a 62 75 73 79 3a 20 66 75 6c 6c'),
-  );
+  expect(encoded(servers(), new Refusal('busy', 'full'))).toEqual(hex('01 00 00 0a 62 75 73 79 3a 20 66 75 6c 6c'));
 });
 
 test('encodes a goaway as a header alone', () => {
-  expect(servers().encodeGoaway()).toEqual(hex('02 00 00 00'));
+  expect(encoded(servers(), GOAWAY)).toEqual(hex('02 00 00 00'));
 });
 
 test('measures the limit in bytes', () => {
-  expect(decode(callers(3), [callers().encodeMessage('éé')]).heard).toEqual([fatal('too_large')]);
-  expect(decode(callers(4), [callers().encodeMessage('éé')]).heard).toEqual(['éé']);
+  expect(decode(callers(3), [encoded(callers(), 'éé')]).heard).toEqual([fatal('too_large')]);
+  expect(decode(callers(4), [encoded(callers(), 'éé')]).heard).toEqual(['éé']);
 });
 
 test('says what is wrong in the words of a person', () => {
@@ -253,14 +252,14 @@ function cutAt(bytes: Buffer, positions: number[]): Buffer[] {
 
 test('gives back any well-formed text that it encoded', () => {
   const roundTrip = fc.property(anyText, (text) => {
-    expect(decode(callers(1000), [callers().encodeMessage(text)]).heard).toEqual([text]);
+    expect(decode(callers(1000), [encoded(callers(), text)]).heard).toEqual([text]);
   });
   fc.assert(roundTrip, { numRuns: 1000 });
 });
 
 test('hears any messages, however their frames are cut', () => {
   const alike = fc.property(fc.array(anyText), anyCut, (texts, positions) => {
-    const stream = Buffer.concat(texts.map((text) => callers().encodeMessage(text)));
+    const stream = Buffer.concat(texts.map((text) => encoded(callers(), text)));
     const expected = { heard: texts, unfinished: false, end: undefined };
     expect(decode(callers(1000), cutAt(stream, positions))).toStrictEqual(expected);
     expect(decode(callers(1000), byteByByte(stream))).toStrictEqual(expected);
@@ -275,12 +274,8 @@ test('hears all that a server can say, however it is cut', () => {
     fc.tuple(code, anyText).map((parts) => new Refusal(...parts)),
     fc.constant(GOAWAY),
   );
-  const encode = (said: Said) => {
-    if (said === GOAWAY) return servers().encodeGoaway();
-    return said instanceof Refusal ? servers().encodeRefusal(said) : servers().encodeMessage(said);
-  };
   const alike = fc.property(fc.array(anySaid), anyCut, (said, positions) => {
-    const stream = Buffer.concat(said.map(encode));
+    const stream = Buffer.concat(said.map((one) => encoded(servers(), one)));
     expect(decode(servers(1000), cutAt(stream, positions)).heard).toStrictEqual(said);
   });
   fc.assert(alike, { numRuns: 300 });

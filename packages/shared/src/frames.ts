@@ -7,8 +7,10 @@
  *     +--------+--------------------------+----------------------+
  */
 import { type Codec, CodecError, GOAWAY, Refusal, type Said } from './codec.ts';
+import { TextWindow } from './text-window.ts';
 import { Unread } from './unread.ts';
-import { assertWellFormed, decodeUtf8 } from './utf8.ts';
+import type { Unsent } from './unsent.ts';
+import { assertWellFormed } from './utf8.ts';
 
 const MESSAGE = 0;
 const REFUSAL = 1;
@@ -18,8 +20,6 @@ export const HEADER_BYTES = 4;
 
 /** The largest payload that 24 bits can announce. */
 export const MAX_PAYLOAD_BYTES = 0xff_ff_ff;
-
-const GOAWAY_FRAME = Buffer.from([GOAWAY_KIND, 0, 0, 0]);
 
 interface FrameCodecOptions {
   /** The largest payload that is taken, in bytes; at most {@link MAX_PAYLOAD_BYTES}. */
@@ -34,6 +34,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
   readonly #maxBytes: number;
   readonly #highestKind: number;
   readonly #unread: Unread;
+  readonly #texts = new TextWindow();
 
   constructor({ maxBytes, from }: FrameCodecOptions) {
     this.#maxBytes = maxBytes;
@@ -63,7 +64,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
     if (unread.length < HEADER_BYTES + length) return this.#needMore();
 
     unread.start += HEADER_BYTES + length;
-    const text = decodeUtf8(bytes, start + HEADER_BYTES, unread.start);
+    const text = this.#texts.decode(bytes, start + HEADER_BYTES, unread.start, unread.end);
     return (kind === MESSAGE ? text : decodeNotice(kind!, text)) as Heard;
   }
 
@@ -75,19 +76,14 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
   }
 
   /** Throws a RangeError for a text that is not well-formed or longer than {@link MAX_PAYLOAD_BYTES} bytes. */
-  encodeMessage(text: string): Buffer {
-    return encodeFrame(MESSAGE, text);
-  }
-
-  encodeRefusal({ code, sentence }: Refusal): Buffer {
-    return encodeFrame(REFUSAL, `${code}: ${sentence}`);
-  }
-
-  encodeGoaway(): Buffer {
-    return GOAWAY_FRAME;
+  encode(said: Said, to: Unsent): void {
+    if (typeof said === 'string') encodeFrame(MESSAGE, said, to);
+    else if (said === GOAWAY) encodeFrame(GOAWAY_KIND, '', to);
+    else encodeFrame(REFUSAL, `${said.code}: ${said.sentence}`, to);
   }
 
   #needMore(): undefined {
+    this.#texts.close();
     this.#unread.tidy();
     return undefined;
   }
@@ -104,17 +100,21 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
   }
 }
 
-function encodeFrame(kind: number, text: string): Buffer {
+function encodeFrame(kind: number, text: string, to: Unsent): void {
   assertWellFormed(text);
-  const length = Buffer.byteLength(text);
+  const start = to.length;
+  to.reserve(HEADER_BYTES);
+  to.length += HEADER_BYTES;
+  const length = to.appendText(text);
   if (length > MAX_PAYLOAD_BYTES) {
+    to.length = start;
     throw new RangeError(`a text of ${length} bytes does not fit a frame, which holds at most ${MAX_PAYLOAD_BYTES}`);
   }
-  const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
-  frame.writeUInt32BE(length);
-  frame[0] = kind;
-  frame.write(text, HEADER_BYTES);
-  return frame;
+  const { bytes } = to;
+  bytes[start] = kind;
+  bytes[start + 1] = length >>> 16;
+  bytes[start + 2] = length >>> 8;
+  bytes[start + 3] = length;
 }
 
 function decodeNotice(kind: number, text: string): Said {

@@ -5,7 +5,8 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { CodecError, Refusal } from './codec.ts';
+import { encoded } from '../test/encoded.ts';
+import { CodecError, GOAWAY, Refusal } from './codec.ts';
 import { LineCodec } from './lines.ts';
 
 setFlagsFromString('--expose-gc');
@@ -156,26 +157,26 @@ test('replies without a line end as long as the caller has sent none', () => {
   codec.push(Buffer.from('abc'));
   codec.next();
   codec.end();
-  expect(codec.encodeMessage('hi')).toEqual(Buffer.from('hi'));
+  expect(encoded(codec, 'hi')).toEqual(Buffer.from('hi'));
 });
 
 test('replies with an LF once the caller has sent one', () => {
   const codec = server();
   decode(codec, [Buffer.from('a\nbc')]);
-  expect(codec.encodeMessage('hi')).toEqual(Buffer.from('hi\n'));
+  expect(encoded(codec, 'hi')).toEqual(Buffer.from('hi\n'));
 });
 
 test('replies with an LF also when the caller’s only line is refused', () => {
   const codec = server();
   decode(codec, [Buffer.from('\xff\n', 'latin1')]);
-  expect(codec.encodeMessage('hi')).toEqual(Buffer.from('hi\n'));
+  expect(encoded(codec, 'hi')).toEqual(Buffer.from('hi\n'));
 });
 
 test('ends each message of a client with an LF', () => {
   const codec = client();
-  expect(codec.encodeMessage('hi')).toEqual(Buffer.from('hi\n'));
+  expect(encoded(codec, 'hi')).toEqual(Buffer.from('hi\n'));
   decode(codec, [Buffer.from('bare')]);
-  expect(codec.encodeMessage('')).toEqual(Buffer.from('\n'));
+  expect(encoded(codec, '')).toEqual(Buffer.from('\n'));
 });
 
 test('hears a bare reply as a client when the server ends', () => {
@@ -183,27 +184,25 @@ test('hears a bare reply as a client when the server ends', () => {
 });
 
 test('encodes a refusal as a line, for a caller who sends none as well', () => {
-  expect(server().encodeRefusal(new Refusal('busy', 'come back later')).toString()).toBe(
-    'error: busy: come back later\n',
-  );
+  expect(encoded(server(), new Refusal('busy', 'come back later')).toString()).toBe('error: busy: come back later\n');
 });
 
 test('hears a refusal as a line like any other', () => {
-  const line = server().encodeRefusal(new Refusal('busy', 'x'));
+  const line = encoded(server(), new Refusal('busy', 'x'));
   expect(decode(client(100), [line]).heard).toEqual(['error: busy: x']);
 });
 
 test('does not encode a text that holds an LF', () => {
-  expect(() => server().encodeMessage('a\nb')).toThrow(RangeError);
-  expect(() => client().encodeMessage('a\n')).toThrow(RangeError);
+  expect(() => encoded(server(), 'a\nb')).toThrow(RangeError);
+  expect(() => encoded(client(), 'a\n')).toThrow(RangeError);
 });
 
 test('does not encode half a surrogate pair', () => {
-  expect(() => server().encodeMessage('a\uD83D')).toThrow(RangeError);
+  expect(() => encoded(server(), 'a\uD83D')).toThrow(RangeError);
 });
 
 test('encodes a goaway as no bytes', () => {
-  expect(server().encodeGoaway()).toHaveLength(0);
+  expect(encoded(server(), GOAWAY)).toHaveLength(0);
 });
 
 test.each([
@@ -239,7 +238,7 @@ function cutAt(bytes: Buffer, positions: number[]): Buffer[] {
 
 test('gives back any text that it encoded as a line', () => {
   const roundTrip = fc.property(anyLine, (text) => {
-    expect(decode(server(1000), [client().encodeMessage(text)]).heard).toEqual([text]);
+    expect(decode(server(1000), [encoded(client(), text)]).heard).toEqual([text]);
   });
   fc.assert(roundTrip, { numRuns: 1000 });
 });

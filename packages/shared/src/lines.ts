@@ -2,14 +2,15 @@
  * Lines: what a person types, and what the article's client sends. A line ended by LF is a message (a CR before the
  * LF is dropped); until the first LF, a pause ends a message as well, and half-close always ends the last one.
  */
-import { type Codec, CodecError, type Refusal } from './codec.ts';
+import { type Codec, CodecError, GOAWAY, type Said } from './codec.ts';
+import { TextWindow } from './text-window.ts';
 import { Unread } from './unread.ts';
-import { assertWellFormed, decodeUtf8 } from './utf8.ts';
+import type { Unsent } from './unsent.ts';
+import { assertWellFormed } from './utf8.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
 const LINE_END_BYTES = 2;
-const NOTHING = Buffer.alloc(0);
 
 interface LineCodecOptions {
   /** The longest line that is taken, in bytes, its end not counted. */
@@ -22,6 +23,7 @@ export class LineCodec implements Codec<string> {
   readonly #maxBytes: number;
   readonly #side: 'server' | 'client';
   readonly #unread: Unread;
+  readonly #texts = new TextWindow();
   /** How many unread bytes were searched for an LF: a line that comes byte by byte is not searched again each time. */
   #searched = 0;
   #heardLineEnd = false;
@@ -48,10 +50,12 @@ export class LineCodec implements Codec<string> {
   next(): string | undefined {
     const { bytes, start, end } = this.#unread;
     // Not beyond `end`, where there may be as much unused room as there are bytes.
-    const lineEnd = bytes.subarray(0, end).indexOf(LF, start + this.#searched);
+    const used = end === bytes.length ? bytes : bytes.subarray(0, end);
+    const lineEnd = used.indexOf(LF, start + this.#searched);
     if (lineEnd < 0) {
       this.#searched = end - start;
       this.#judgeLength(this.#withoutCr(end));
+      this.#texts.close();
       this.#unread.tidy();
       return undefined;
     }
@@ -63,31 +67,33 @@ export class LineCodec implements Codec<string> {
     return this.unfinished ? this.#take(this.#unread.end, this.#unread.end) : undefined;
   }
 
-  /** Throws a RangeError for a text that holds an LF, that ends in a CR which would be lost, or that is not well-formed. */
-  encodeMessage(text: string): Buffer {
+  /**
+   * Throws a RangeError for a text that holds an LF, that ends in a CR which would be lost, or that is not well-formed. Text has
+   * no word for leaving: the end of the stream says it.
+   */
+  encode(said: Said, to: Unsent): void {
+    if (typeof said === 'string') this.#encodeText(said, to);
+    else if (said !== GOAWAY) to.appendText(`error: ${said.code}: ${said.sentence}\n`);
+  }
+
+  #encodeText(text: string, to: Unsent): void {
     assertWellFormed(text);
     if (text.includes('\n')) throw new RangeError('the text holds a line feed, so it cannot be sent as one line');
-    if (this.#side === 'server' && !this.#heardLineEnd) return Buffer.from(text);
-    if (text.endsWith('\r')) throw new RangeError('the text ends in a carriage return, which a line would lose');
-    return Buffer.from(`${text}\n`);
-  }
-
-  encodeRefusal({ code, sentence }: Refusal): Buffer {
-    return Buffer.from(`error: ${code}: ${sentence}\n`);
-  }
-
-  /** Text has no word for leaving: the end of the stream says it. */
-  encodeGoaway(): Buffer {
-    return NOTHING;
+    const bare = this.#side === 'server' && !this.#heardLineEnd;
+    if (!bare && text.endsWith('\r')) {
+      throw new RangeError('the text ends in a carriage return, which a line would lose');
+    }
+    to.appendText(text);
+    if (!bare) to.appendText('\n');
   }
 
   /** The text from the first unread byte to `end`; reading goes on at `next`. */
   #take(end: number, next: number): string {
-    const { bytes, start } = this.#unread;
+    const { bytes, start, end: available } = this.#unread;
     this.#judgeLength(end);
     this.#unread.start = next;
     this.#searched = 0;
-    return decodeUtf8(bytes, start, end);
+    return this.#texts.decode(bytes, start, end, available);
   }
 
   /** Where a line that ends at `end` has its text end. */

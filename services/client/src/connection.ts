@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { type Codec, CodecError, GOAWAY, Refusal, type Said } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
 import { hexBytes } from '@knock/shared/text-sample';
+import { Unsent } from '@knock/shared/unsent';
 
 import { Queue } from './queue.ts';
 import type { Verdict } from './verdict.ts';
@@ -54,6 +55,7 @@ export class Connection {
   readonly address: string;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
+  readonly #unsent = new Unsent();
   readonly #unwritten = new Queue<Waiting>();
   readonly #unanswered = new Queue<Waiting>();
   #state: 'open' | 'leaving' | 'over' = 'open';
@@ -91,6 +93,7 @@ export class Connection {
     if (!this.open) return;
     this.#state = 'leaving';
     this.#giveBackUnwritten();
+    this.#unsent.writeTo(this.#socket);
     this.#socket.end();
     this.#endIfDone();
   }
@@ -110,9 +113,9 @@ export class Connection {
   }
 
   #writeOne(waiting: Waiting): void {
-    let bytes;
+    this.#writeSoon();
     try {
-      bytes = this.#options.codec.encodeMessage(waiting.message);
+      this.#options.codec.encode(waiting.message, this.#unsent);
     } catch (error) {
       waiting.settle({ verdict: { kind: 'not_sent', why: (error as Error).message }, written: false });
       return;
@@ -120,15 +123,12 @@ export class Connection {
     waiting.expiresAt = Math.min(waiting.deadline, performance.now() + this.#options.replyTimeoutMs);
     this.#lookAt(waiting.expiresAt);
     this.#unanswered.push(waiting);
-    this.#cork();
-    this.#socket.write(bytes);
+    if (this.#unsent.isFull) this.#unsent.writeTo(this.#socket);
   }
 
   /** One write for all messages of this turn. */
-  #cork(): void {
-    if (this.#socket.writableCorked > 0) return;
-    this.#socket.cork();
-    process.nextTick(() => this.#socket.uncork());
+  #writeSoon(): void {
+    if (this.#unsent.length === 0) process.nextTick(() => this.#unsent.writeTo(this.#socket));
   }
 
   #read(bytes: Buffer): void {
@@ -204,6 +204,7 @@ export class Connection {
       settle({ verdict: { kind: unanswered, why: ending.why }, written: true });
     }
     this.#giveBackUnwritten();
+    this.#unsent.drop();
     this.#socket.end();
     const patience = setTimeout(() => this.#socket.destroy(), LINGER_MS);
     this.#socket.once('close', () => clearTimeout(patience));

@@ -5,13 +5,15 @@ import { expect, test, vi } from 'vitest';
 
 import { Clock } from './clock.ts';
 
+const FAKED = ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] as const;
+
 test('acts when its time is up, and says what it was started for', async () => {
   const reason = await new Promise<string>((resolve) => new Clock<'idle'>(resolve).start('idle', 1));
   expect(reason).toBe('idle');
 });
 
 test('does not act when it was stopped, even after its time was up', () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] });
+  vi.useFakeTimers({ toFake: [...FAKED] });
   const act = vi.fn();
   const clock = new Clock<'idle'>(act);
   clock.start('idle', 10);
@@ -19,6 +21,23 @@ test('does not act when it was stopped, even after its time was up', () => {
   clock.stop();
   vi.runAllTimers();
   expect(act).not.toHaveBeenCalled();
+  vi.useRealTimers();
+});
+
+test.each([
+  ['later', 10, 8, 15, 23],
+  ['sooner', 1000, 8, 15, 23],
+])('acts as it was started last, %s than before', (_, first, after, second, at) => {
+  vi.useFakeTimers({ toFake: [...FAKED] });
+  const act = vi.fn();
+  const clock = new Clock<'idle' | 'message'>(act);
+  clock.start('idle', first);
+  vi.advanceTimersByTime(after);
+  clock.start('message', second);
+  vi.advanceTimersByTime(at - after - 2);
+  expect(act).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(3);
+  expect(act.mock.calls).toEqual([['message']]);
   vi.useRealTimers();
 });
 

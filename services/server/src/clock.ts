@@ -4,11 +4,17 @@
  * Node runs timers before it reads what waits in the kernel. After a long turn, or when a paused container goes on, a
  * timer would throw out a caller whose bytes arrived in time and just were not read yet; so a clock that has run out
  * waits for one `setImmediate`, which comes after the reads, and acts only if nobody has stopped it by then.
+ *
+ * To start it again while it runs is cheap, since that happens at each read: the timer is left to come too early, and is set
+ * anew for the rest of the time then. (To set one at each read made the server 6 % slower where each read is one message.)
  */
 export class Clock<Reason extends string> {
   readonly #act: (reason: Reason) => void;
   #reason: Reason | undefined;
+  /** On the clock of `performance.now()`. */
+  #endsAt = 0;
   #timer: NodeJS.Timeout | undefined;
+  #timerEndsAt = Infinity;
   #immediate: NodeJS.Immediate | undefined;
 
   /** `act` is given the reason for which the clock was started. */
@@ -23,22 +29,39 @@ export class Clock<Reason extends string> {
 
   /** Starts from now, whatever ran before. `ms`: milliseconds. */
   start(reason: Reason, ms: number): void {
-    this.stop();
+    if (this.#immediate) this.stop();
     this.#reason = reason;
-    this.#timer = setTimeout(this.#runOut, ms);
+    this.#endsAt = performance.now() + ms;
+    if (this.#timerEndsAt > this.#endsAt) this.#setTimer(ms);
   }
 
   stop(): void {
+    if (this.#reason === undefined) return;
     this.#reason = undefined;
     clearTimeout(this.#timer);
+    this.#timerEndsAt = Infinity;
     clearImmediate(this.#immediate);
+    this.#immediate = undefined;
   }
 
+  #setTimer(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#look, ms);
+    this.#timerEndsAt = this.#endsAt;
+  }
+
+  readonly #look = () => {
+    this.#timerEndsAt = Infinity;
+    // Node's timers may come a millisecond early.
+    const left = this.#endsAt - performance.now();
+    if (left > 1) this.#setTimer(left);
+    else this.#immediate = setImmediate(this.#runOut);
+  };
+
   readonly #runOut = () => {
-    this.#immediate = setImmediate(() => {
-      const reason = this.#reason!;
-      this.#reason = undefined;
-      this.#act(reason);
-    });
+    const reason = this.#reason!;
+    this.#immediate = undefined;
+    this.#reason = undefined;
+    this.#act(reason);
   };
 }

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 
 import { isLoopback } from '@knock/shared/names';
 import { sampleText } from '@knock/shared/text-sample';
+import type { Unsent } from '@knock/shared/unsent';
 
 import { Clock } from './clock.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
@@ -70,6 +71,7 @@ export class Connection {
   lastRefusal: string | undefined;
   /** The caller's name, as soon as somebody has found it out. */
   name: string | undefined;
+  #paused = false;
   #refusals: Map<string, number> | undefined;
   readonly #writeTimeoutMs: number;
   /** The write clock: since when the caller has read nothing, as far as is known; and when the slice began. */
@@ -124,9 +126,12 @@ export class Connection {
     this.inTls = true;
     this.language = undefined;
     this.socket = inside;
-    // As on every socket here, and there is no other way to say it: what is paused must not go on reading.
-    // oxlint-disable-next-line no-underscore-dangle
-    Object.assign((inside as unknown as { _readableState: object })._readableState, { highWaterMark: 1 });
+    // As on every socket here, and there is no other way to say it: what is paused must not go on reading, and what was
+    // taken must be told, however little it was.
+    // oxlint-disable no-underscore-dangle
+    const { _readableState, _writableState } = inside as unknown as Record<'_readableState' | '_writableState', object>;
+    for (const state of [_readableState, _writableState]) Object.assign(state, { highWaterMark: 1 });
+    // oxlint-enable no-underscore-dangle
     inside.allowHalfOpen = true;
     this.#listen(inside);
   }
@@ -194,18 +199,21 @@ export class Connection {
     this.tap?.refused(code);
   }
 
-  write(bytes: Buffer): void {
-    this.tap?.wrote(bytes);
-    this.socket.write(bytes);
+  write(unsent: Unsent): void {
+    this.tap?.wrote(unsent.bytes.subarray(0, unsent.length));
+    unsent.writeTo(this.socket);
   }
 
   /** Reads on. (`socket.resume` is taken from Node's HTTP on the sockets that it was given.) */
   resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
     Readable.prototype.resume.call(this.socket);
   }
 
   /** Stops reading: no more than one read's bytes still come, since the stream's own buffer takes no more. */
   pause(): void {
+    this.#paused = true;
     Readable.prototype.pause.call(this.socket);
   }
 

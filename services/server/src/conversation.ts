@@ -4,10 +4,10 @@
  * It never grows: while a handler runs, or the caller does not take its replies, nothing more is decoded and soon
  * nothing more is read, so that the caller's own kernel holds it back.
  */
-import { type Codec, CodecError, Refusal } from '@knock/shared/codec';
+import { type Codec, CodecError, GOAWAY, Refusal } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
+import { Unsent } from '@knock/shared/unsent';
 
-import { MAX_UNSENT_BYTES } from './capacity.ts';
 import { Clock } from './clock.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logExchange, logFailure, logRead } from './connection-log.ts';
@@ -45,7 +45,11 @@ export class Conversation implements Owner {
   readonly #caller: Caller;
   readonly #settings: ConversationSettings;
   readonly #logger: Logger;
+  /** Asked once: to ask for each message would cost as much as to decode it. */
+  readonly #logsExchanges: boolean;
+  readonly #logsReads: boolean;
   readonly #handling: HandlingTime;
+  readonly #unsent = new Unsent();
   readonly #quiet = new Clock<'quiet'>(() => this.#endInput());
   /** What keeps the next message from being decoded: the handler has one, or the replies wait for the caller to read. */
   #busyWith: 'handler' | 'reader' | undefined;
@@ -64,6 +68,8 @@ export class Conversation implements Owner {
     this.#caller = callerOf(connection);
     this.#settings = settings;
     this.#logger = logger;
+    this.#logsExchanges = logger.isLevelEnabled('debug');
+    this.#logsReads = logger.isLevelEnabled('trace');
     this.#handling = handling;
   }
 
@@ -85,7 +91,8 @@ export class Conversation implements Owner {
 
   /** Ends with a goaway: nothing that the caller may have sent by now is handled. */
   leave(reason: CloseReason): void {
-    this.#connection.finish(reason, this.#codec.encodeGoaway());
+    this.#codec.encode(GOAWAY, this.#unsent);
+    this.#finish(reason);
   }
 
   release(): void {
@@ -106,9 +113,9 @@ export class Conversation implements Owner {
     } else if (reason === 'handler_timeout') {
       this.#connection.countRefusal('failed');
       const refusal = new Refusal('failed', `the server had no reply within ${HANDLER_TIMEOUT_MS} ms`);
+      this.#codec.encode(refusal, this.#unsent);
       // The goaway tells this refusal from one after which the conversation goes on.
-      const lastWords = Buffer.concat([this.#codec.encodeRefusal(refusal), this.#codec.encodeGoaway()]);
-      this.#connection.finish(reason, lastWords);
+      this.leave(reason);
     } else {
       this.leave(reason);
     }
@@ -117,7 +124,7 @@ export class Conversation implements Owner {
   readonly #read = (bytes: Buffer) => {
     if (this.#inputEnded) return;
     this.#connection.countRead(bytes);
-    logRead(this.#logger, this.#connection, bytes);
+    if (this.#logsReads) logRead(this.#logger, this.#connection, bytes);
     this.#codec.push(bytes);
     if (this.#busyWith) this.#connection.pause();
     else this.#converse();
@@ -130,14 +137,14 @@ export class Conversation implements Owner {
 
   /** Answers what was wholly said, then waits for whatever has to happen next. */
   #converse(): void {
-    const { socket } = this.#connection;
-    let heard = 0;
+    let newMessage = false;
     this.#timed = false;
-    // One write for all the replies of one read.
-    socket.cork();
-    while (!this.#busyWith && !this.#connection.ending && this.#converseOnce()) heard += 1;
-    socket.uncork();
-    this.#wait({ newMessage: heard > 0 });
+    while (!this.#busyWith && !this.#connection.ending && this.#converseOnce()) {
+      newMessage = true;
+      if (this.#unsent.isFull) this.#send();
+    }
+    this.#send();
+    this.#wait({ newMessage });
   }
 
   /** Takes the next message to the handler, or refuses what came instead; false: more bytes are needed. */
@@ -201,16 +208,14 @@ export class Conversation implements Owner {
   /** `began`: when the handler was asked, where that was looked at. */
   #answer(message: string, reply: string, began: number | undefined): void {
     if (began !== undefined) this.#handling.add(began);
-    let bytes;
     try {
-      bytes = this.#codec.encodeMessage(reply);
+      this.#codec.encode(reply, this.#unsent);
     } catch (error) {
       this.#fail(error);
       return;
     }
     this.#connection.countReply(reply);
-    logExchange(this.#logger, this.#connection, message, reply);
-    this.#send(bytes);
+    if (this.#logsExchanges) logExchange(this.#logger, this.#connection, message, reply);
   }
 
   /** The handler threw, or what it returned cannot be said: the caller hears `failed`, and the conversation goes on. */
@@ -221,12 +226,14 @@ export class Conversation implements Owner {
 
   #sendRefusal(refusal: Refusal): void {
     this.#connection.countRefusal(refusal.code);
-    this.#send(this.#codec.encodeRefusal(refusal));
+    this.#codec.encode(refusal, this.#unsent);
   }
 
-  #send(bytes: Buffer): void {
-    this.#connection.write(bytes);
-    if (this.#connection.socket.writableLength >= MAX_UNSENT_BYTES) this.#busyWith = 'reader';
+  /** One write for all replies of a read. What the kernel does not take at once waits for the caller to read. */
+  #send(): void {
+    if (this.#unsent.length === 0) return;
+    this.#connection.write(this.#unsent);
+    if (this.#connection.socket.writableLength > 0) this.#busyWith ??= 'reader';
   }
 
   /** Decides what this connection waits for now: exactly one thing, under one clock. */
@@ -242,7 +249,7 @@ export class Conversation implements Owner {
     } else if (this.#busyWith === 'handler') {
       clock.start('handler_timeout', this.#settings.HANDLER_TIMEOUT_MS);
     } else if (this.#heardAll) {
-      this.#connection.finish('done');
+      this.#finish('done');
     } else if (this.#draining && !this.#codec.endsByPause) {
       this.leave('drained');
     } else {
@@ -272,7 +279,12 @@ export class Conversation implements Owner {
 
   /** Ends with a refusal as the last words. */
   #refuse(reason: CloseReason, refusal: Refusal): void {
-    this.#connection.countRefusal(refusal.code);
-    this.#connection.finish(reason, this.#codec.encodeRefusal(refusal));
+    this.#sendRefusal(refusal);
+    this.#finish(reason);
+  }
+
+  /** Ends; what was said and not yet written are the last words. */
+  #finish(reason: CloseReason): void {
+    this.#connection.finish(reason, this.#unsent.take());
   }
 }

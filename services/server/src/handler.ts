@@ -26,5 +26,7 @@ export interface HandlerOptions {
 }
 
 export function createHandler({ reply, server }: HandlerOptions): Handler {
-  return (message) => reply.replaceAll(/\{(?:server|message)\}/g, (word) => (word === '{server}' ? server : message));
+  const pieces = reply.split('{message}').map((piece) => piece.replaceAll('{server}', () => server));
+  const [first = '', ...others] = pieces;
+  return (message) => others.reduce((said, piece) => said + message + piece, first);
 }

@@ -2,10 +2,11 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 
-import { type Codec, Refusal } from '@knock/shared/codec';
+import { type Codec, GOAWAY, Refusal } from '@knock/shared/codec';
 import { FrameCodec } from '@knock/shared/frames';
 import { LineCodec } from '@knock/shared/lines';
 import type { Logger } from '@knock/shared/log';
+import { Unsent } from '@knock/shared/unsent';
 
 import { Admission, type TurnedAway } from './admission.ts';
 import { logConnection, logStrangeBytes } from './connection-log.ts';
@@ -28,8 +29,6 @@ export interface ServerOptions {
   handler: Handler;
   logger: Logger;
 }
-
-const NOTHING = Buffer.alloc(0);
 
 /** Listens when it resolves. Rejects with the system's error where the address cannot be had. */
 export async function startServer(options: ServerOptions): Promise<Server> {
@@ -225,9 +224,11 @@ export class Server {
 
   /** A server that leaves says goaway where the language has a word for it, else that it is busy. */
   #tell(connection: Connection, codec: Codec<string>, { reason, code, sentence }: TurnedAway): void {
-    const goaway = reason === 'drained' ? codec.encodeGoaway() : NOTHING;
+    const lastWords = new Unsent();
+    if (reason === 'drained') codec.encode(GOAWAY, lastWords);
+    if (lastWords.length === 0) codec.encode(new Refusal(code, sentence), lastWords);
     connection.countRefusal(reason);
-    connection.finish(reason, goaway.length > 0 ? goaway : codec.encodeRefusal(new Refusal(code, sentence)));
+    connection.finish(reason, lastWords.take());
   }
 
   /** With `ACCEPT=once` the first caller that says something is served, and at that moment nobody else is. */

@@ -1,0 +1,89 @@
+/** The load: one small program in C, the same for all servers, so that what is measured is the server. */
+import { execFile, spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const SOURCE = join(import.meta.dirname, 'load.c');
+const BUILT = join(import.meta.dirname, '../.build');
+const PROGRAM = join(BUILT, 'load');
+const run = promisify(execFile);
+
+export interface LoadOptions {
+  port: number;
+  /** The bytes of one message. */
+  message: Buffer;
+  /** How long its answer is, in bytes. */
+  replyBytes: number;
+  connections: number;
+  /** How many messages are unanswered on each connection. */
+  depth: number;
+  ms: number;
+  /** Instead: a connection for each exchange, so many of them a second. */
+  rate?: number;
+}
+
+/** Latencies are in microseconds. */
+export interface LoadResult {
+  messages: number;
+  seconds: number;
+  p50: number;
+  p99: number;
+  p999: number;
+  highest: number;
+  /** Processor time of the load itself. */
+  ownSeconds: number;
+}
+
+/** Compiles the load. Rejects with a sentence where there is no compiler. */
+export async function buildLoad(): Promise<void> {
+  mkdirSync(BUILT, { recursive: true });
+  await run('cc', ['-O2', '-o', PROGRAM, SOURCE]).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new Error(
+      'the load of the benchmarks is written in C, and there is no compiler `cc` here: install gcc or clang',
+      { cause: error },
+    );
+  });
+}
+
+export async function load({
+  port,
+  message,
+  replyBytes,
+  connections,
+  depth,
+  ms,
+  rate = 0,
+}: LoadOptions): Promise<LoadResult> {
+  const numbers = [port, connections, depth, ms, replyBytes, rate].map(String);
+  const child = spawn('taskset', ['--cpu-list', '1', PROGRAM, ...numbers], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.end(message);
+  let output = '';
+  for await (const text of child.stdout.setEncoding('utf8')) output += text;
+  if (output === '') throw new Error(`the load of port ${port} failed`);
+  return JSON.parse(output) as LoadResult;
+}
+
+const QUIET_MS = 300;
+
+/** What a server answers to one message: all bytes until it is quiet. */
+export function answerOf(port: number, message: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(message));
+    const finish = () => {
+      socket.destroy();
+      resolve(Buffer.concat(pieces));
+    };
+    let quiet: NodeJS.Timeout | undefined;
+    socket.on('data', (bytes: Buffer) => {
+      pieces.push(bytes);
+      clearTimeout(quiet);
+      quiet = setTimeout(finish, QUIET_MS);
+    });
+    socket.once('error', reject);
+    socket.once('end', finish);
+  });
+}

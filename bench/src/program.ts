@@ -1,0 +1,86 @@
+/** A program under measurement: pinned to one processor, and asked what it has used. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What is measured has the first processor for itself, and whoever drives it the second. */
+export type Processor = 0 | 1;
+
+const START_MS = 15_000;
+const canPin = existsSync('/usr/bin/taskset');
+
+interface ProgramOptions {
+  command: string;
+  args: string[];
+  on: Processor;
+  environment?: Record<string, string>;
+}
+
+export class Program implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #ended: Promise<unknown>;
+
+  constructor({ command, args, on, environment = {} }: ProgramOptions) {
+    const [file, ...rest] = canPin ? ['taskset', '--cpu-list', String(on), command, ...args] : [command, ...args];
+    this.#name = [command, ...args].join(' ');
+    this.#child = spawn(file!, rest, {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...environment },
+    });
+    this.#ended = once(this.#child, 'exit');
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** Resolves with the milliseconds that it took; rejects where it ends instead. */
+  async listens(port: number): Promise<number> {
+    const start = performance.now();
+    while (!(await isOpen(port))) {
+      if (this.#child.exitCode !== null) throw new Error(`${this.#name} ended with ${this.#child.exitCode}`);
+      if (performance.now() - start > START_MS) throw new Error(`${this.#name} did not listen at port ${port}`);
+      await sleep(2);
+    }
+    return performance.now() - start;
+  }
+
+  /** Processor time of all its threads so far, in seconds. (`/proc/[pid]/task/[tid]/schedstat`, proc(5).) */
+  cpuSeconds(): number {
+    const tasks = `/proc/${this.pid}/task`;
+    const nanoseconds = readdirSync(tasks).map((task) => {
+      const [running] = readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ');
+      return Number(running);
+    });
+    return nanoseconds.reduce((sum, value) => sum + value, 0) / 1e9;
+  }
+
+  /** Memory that it has for itself alone, in bytes. */
+  memory(): number {
+    const rollup = readFileSync(`/proc/${this.pid}/smaps_rollup`, 'utf8');
+    return (
+      [...rollup.matchAll(/^Private_\w+: +(\d+) kB$/gm)].reduce((sum, [, kibibytes]) => sum + Number(kibibytes), 0) *
+      1024
+    );
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
