@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Client, Delivery } from '@knock/client/client';
+import type { Client } from '@knock/client/client';
+import type { Delivery } from '@knock/client/sending';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';

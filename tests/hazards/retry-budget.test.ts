@@ -1,7 +1,8 @@
 /** A server that fails must not get twice the load because of it: what was left unanswered is seldom sent again. */
 import type { Socket } from 'node:net';
 
-import type { Client, Delivery } from '@knock/client/client';
+import type { Client } from '@knock/client/client';
+import type { Delivery } from '@knock/client/sending';
 import { frame, onMessage, scripted } from '@knock/client/test/scripted-server';
 import { expect, onTestFinished, test, vi } from 'vitest';
 

@@ -6,6 +6,7 @@ import type { Logger } from '@knock/shared/log';
 import { type Answer, Connection } from './connection.ts';
 import { DialError, Dialler } from './dialler.ts';
 import { RetryBudget } from './retry-budget.ts';
+import { type Delivery, Sending } from './sending.ts';
 import type { ClientSettings } from './settings.ts';
 import { inWords, type Verdict } from './verdict.ts';
 
@@ -14,25 +15,11 @@ export interface SendOptions {
   repeatable?: boolean;
 }
 
-/** A verdict, and how it came about. */
-export interface Delivery {
-  verdict: Verdict;
-  /** How many times the message was written. */
-  attempts: number;
-  /** The address of the server that was asked last. */
-  address: string | undefined;
-  ms: number;
-}
-
 const MAX_IN_FLIGHT = 1024;
-/** How often a message may be left without an answer before it is given up. */
-const MAX_UNKNOWN = 3;
-/** Another try needs this much time, or it would only turn a clear verdict into an unclear one. */
-const LEAST_TIME_MS = 20;
-
 export class Client {
   readonly #settings: ClientSettings;
   readonly #logger: Logger;
+  readonly #logsAnswers: boolean;
   readonly #dialler: Dialler;
   readonly #budget = new RetryBudget();
   readonly #stopped = new AbortController();
@@ -44,25 +31,16 @@ export class Client {
   constructor(settings: ClientSettings, logger: Logger) {
     this.#settings = settings;
     this.#logger = logger;
+    this.#logsAnswers = logger.isLevelEnabled('debug');
     this.#dialler = new Dialler(settings);
   }
 
   /** Resolves with the message's one verdict, at its deadline at the latest; never rejects. */
-  async send(message: string, { repeatable = false }: SendOptions = {}): Promise<Delivery> {
-    const start = performance.now();
-    const deadline = start + this.#settings.DEADLINE_MS;
-    let [attempts, unknown] = [0, 0];
-    let address: string | undefined;
-    let verdict: Verdict | undefined;
-    for (let again = true; again; again &&= deadline - performance.now() > LEAST_TIME_MS) {
-      const attempt = await this.#attempt(message, deadline);
-      if (attempt.written) attempts += 1;
-      if (attempt.verdict.kind === 'unknown') unknown += 1;
-      address = attempt.address ?? address;
-      verdict = together(verdict, attempt.verdict);
-      again = attempt.worthAnotherTry && (attempt.verdict.kind === 'not_sent' || (repeatable && unknown < MAX_UNKNOWN));
-    }
-    return { verdict: verdict!, attempts, address, ms: performance.now() - start };
+  send(message: string, { repeatable = false }: SendOptions = {}): Promise<Delivery> {
+    const deadlineMs = this.#settings.DEADLINE_MS;
+    return new Promise((deliver) => {
+      this.#attempt(new Sending({ message, deadlineMs, repeatable, deliver }));
+    });
   }
 
   /** Ends the connection in good order, when what was sent has its answers; the next message makes a new one. */
@@ -78,17 +56,39 @@ export class Client {
     this.#connection?.abandon(why);
   }
 
-  async #attempt(message: string, deadline: number): Promise<Answer & { worthAnotherTry: boolean; address?: string }> {
+  /** On the open connection at once: a promise for each step would cost more than the step (it halved the throughput). */
+  #attempt(sending: Sending): void {
+    if (this.#connection?.open && !this.#stopped.signal.aborted) this.#ask(this.#connection, sending);
+    else void this.#attemptOnceConnected(sending);
+  }
+
+  async #attemptOnceConnected(sending: Sending): Promise<void> {
     let connection;
     try {
-      connection = await this.#connected(deadline);
+      connection = await this.#connected(sending.deadline);
     } catch (error) {
       const { message: why, worthAnotherTry } = error as DialError;
-      return { verdict: { kind: 'not_sent', why }, written: false, worthAnotherTry };
+      this.#settle(sending, { verdict: { kind: 'not_sent', why }, written: false }, worthAnotherTry);
+      return;
     }
-    const answer = await connection.ask(message, deadline);
-    this.#logger.debug({ address: connection.address, verdict: answer.verdict.kind }, inWords(answer.verdict));
-    return { ...answer, address: connection.address, worthAnotherTry: this.#learn(answer.verdict, connection) };
+    this.#ask(connection, sending);
+  }
+
+  #ask(connection: Connection, sending: Sending): void {
+    sending.address = connection.address;
+    connection.ask(sending.message, sending.deadline, (answer) => {
+      if (this.#logsAnswers) {
+        const { verdict } = answer;
+        this.#logger.debug({ address: connection.address, verdict: verdict.kind }, inWords(verdict));
+      }
+      this.#settle(sending, answer, this.#learn(answer.verdict, connection));
+    });
+  }
+
+  #settle(sending: Sending, answer: Answer, worthAnotherTry: boolean): void {
+    sending.add(answer);
+    if (worthAnotherTry && sending.mayTryAgain(answer.verdict.kind)) this.#attempt(sending);
+    else sending.deliver();
   }
 
   /** Whether a message with this answer may be sent again, as far as the connection and the budget go. */
@@ -154,14 +154,6 @@ export class Client {
     }
     return { codec: new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, from: 'server' }), window: MAX_IN_FLIGHT };
   }
-}
-
-/**
- * What all attempts come to: after one that may have been handled, only a reply makes it certain that it was; that a later
- * one was refused or not sent says nothing of the first.
- */
-function together(earlier: Verdict | undefined, latest: Verdict): Verdict {
-  return earlier?.kind === 'unknown' && latest.kind !== 'replied' ? earlier : latest;
 }
 
 /** The promise's result; undefined at the deadline, on the clock of `performance.now()`. */

@@ -78,14 +78,15 @@ export class Connection {
     return this.#state === 'open';
   }
 
-  /** Sends a message and resolves with what became of it, at the deadline at the latest. */
-  ask(message: string, deadline: number): Promise<Answer> {
-    return new Promise((settle) => {
-      if (!this.open) return settle({ verdict: { kind: 'not_sent', why: this.#ending.why }, written: false });
-      this.#unwritten.push({ message, deadline, expiresAt: deadline, settle });
-      this.#lookAt(deadline);
-      return this.#write();
-    });
+  /** Sends a message; `settle` is told what became of it, at the deadline at the latest. */
+  ask(message: string, deadline: number, settle: (answer: Answer) => void): void {
+    if (!this.open) {
+      settle({ verdict: { kind: 'not_sent', why: this.#ending.why }, written: false });
+      return;
+    }
+    this.#unwritten.push({ message, deadline, expiresAt: deadline, settle });
+    this.#lookAt(deadline);
+    this.#write();
   }
 
   /** Takes no more messages, and ends when all that were sent have their answers. */

@@ -5,7 +5,8 @@ import type { Logger } from '@knock/shared/log';
 import { nameOf } from '@knock/shared/names';
 import { sampleText } from '@knock/shared/text-sample';
 
-import { Client, type Delivery } from './client.ts';
+import { Client } from './client.ts';
+import type { Delivery } from './sending.ts';
 import type { ClientSettings } from './settings.ts';
 import { inWords, Tally, type Verdict } from './verdict.ts';
 
