@@ -31,9 +31,6 @@ export interface LoadResult {
   p50: number;
   p99: number;
   p999: number;
-  highest: number;
-  /** Processor time of the load itself. */
-  ownSeconds: number;
 }
 
 /** Compiles the load. Rejects with a sentence where there is no compiler. */

@@ -26,7 +26,7 @@ export class Program implements AsyncDisposable {
   constructor({ command, args, on, environment = {} }: ProgramOptions) {
     const [file, ...rest] = canPin ? ['taskset', '--cpu-list', String(on), command, ...args] : [command, ...args];
     this.#name = [command, ...args].join(' ');
-    this.#child = spawn(file!, rest, {
+    this.#child = spawn(file, rest, {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: { ...process.env, ...environment },
     });

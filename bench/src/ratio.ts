@@ -33,7 +33,7 @@ export function estimate(values: readonly number[]): Estimate {
   const rounds = sorted.length;
   let outside = 0;
   let rank = 0;
-  for (let chance = tails(rounds, 0); outside + chance <= 0.025; chance = tails(rounds, rank)) {
+  for (let chance = chanceOf(rounds, 0); outside + chance <= 0.025; chance = chanceOf(rounds, rank)) {
     outside += chance;
     rank += 1;
   }
@@ -49,13 +49,14 @@ export function median(values: readonly number[]): number {
 
 /** Whether an estimate reaches its goal: only where all of its interval lies on one side is that known. */
 export function judge({ low, high, rounds }: Estimate, { atLeast = -Infinity, atMost = Infinity }: Goal): Verdict {
-  if (rounds < LEAST_ROUNDS) return 'within noise';
+  // What is the same whenever it is looked at, such as a size, needs no rounds.
+  if (rounds > 1 && rounds < LEAST_ROUNDS) return 'within noise';
   if (low >= atLeast && high <= atMost) return 'met';
   return high < atLeast || low > atMost ? 'not met' : 'within noise';
 }
 
 /** How likely it is that of `tosses` coins exactly `heads` show heads. */
-function tails(tosses: number, heads: number): number {
+function chanceOf(tosses: number, heads: number): number {
   let chance = 0.5 ** tosses;
   for (let n = 1; n <= heads; n += 1) chance *= (tosses - n + 1) / n;
   return chance;

@@ -2,7 +2,7 @@ import type { Codec, Said } from '../src/codec.ts';
 import { Unsent } from '../src/unsent.ts';
 
 /** The bytes of what is said. */
-export function encoded(codec: Codec<Said>, said: Said): Buffer {
+export function encoded(codec: Codec, said: Said): Buffer {
   const unsent = new Unsent();
   codec.encode(said, unsent);
   return unsent.take();

@@ -1,0 +1,7 @@
+/** Types of what comes without. */
+declare module 'length-prefixed-stream' {
+  import type { Transform } from 'node:stream';
+
+  export function encode(): Transform;
+  export function decode(): Transform;
+}

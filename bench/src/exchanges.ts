@@ -1,0 +1,42 @@
+/** One exchange for each connection, as the article's client does it: what the server's processor pays for each. */
+import type { Figure, Measure } from './figure.ts';
+import { answerOf, load } from './load.ts';
+import { ARTICLE_PYTHON, BARE_NET, KNOCK_FRAMES } from './servers.ts';
+
+const SECTION = 'One exchange for each connection';
+const FIRST_PORT = 21_200;
+/** Exchanges a second: below 400, or the ports of the caller's side run out. */
+const RATE = 300;
+const ROUND_MS = 1000;
+
+export async function measureExchanges({ rounds, progress }: Measure): Promise<Figure[]> {
+  await using stack = new AsyncDisposableStack();
+  const servers = [BARE_NET, KNOCK_FRAMES, ARTICLE_PYTHON];
+  const running = [];
+  for (const [place, server] of servers.entries()) {
+    const port = FIRST_PORT + place;
+    const program = stack.use(server.program(port));
+    await program.listens(port);
+    const message = server.encode('Hello, server');
+    running.push({ server, program, port, message, replyBytes: (await answerOf(port, message)).length });
+  }
+  const values: Record<string, number[]> = {};
+  for (let round = 0; round <= rounds; round += 1) {
+    progress(`${SECTION}: ${RATE} a second, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
+    for (const { server, program, port, message, replyBytes } of running) {
+      const before = program.cpuSeconds();
+      const { messages } = await load({
+        port,
+        message,
+        replyBytes,
+        connections: 0,
+        depth: 0,
+        ms: ROUND_MS,
+        rate: RATE,
+      });
+      if (round > 0) (values[server.name] ??= []).push(((program.cpuSeconds() - before) / messages) * 1e6);
+    }
+  }
+  const title = `Processor for connect, one message, reply and close, ${RATE} a second`;
+  return [{ id: 'exchange-cpu', section: SECTION, title, unit: 'µs/exchange', better: 'less', values }];
+}

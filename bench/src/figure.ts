@@ -1,0 +1,22 @@
+/** What one measurement gives: for each competitor one value a round, in the same rounds. */
+export interface Figure {
+  /** Stable, and fit for a file's name: `throughput-50x16-13B`. */
+  id: string;
+  /** The group that it is shown in. */
+  section: string;
+  /** What was measured, as a heading. */
+  title: string;
+  unit: string;
+  better: 'more' | 'less';
+  /** Round by round, by the competitor's name. */
+  values: Record<string, number[]>;
+}
+
+/** How much of everything: a quick run gives rough figures. */
+export interface Measure {
+  rounds: number;
+  /** How long each competitor is measured in a round, in milliseconds. */
+  ms: number;
+  /** Says what is running now. */
+  progress: (what: string) => void;
+}

@@ -1,0 +1,112 @@
+/** `pnpm bench`: measures everything side by side, says what it means for the targets, and keeps it. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release, type } from 'node:os';
+import { join } from 'node:path';
+
+import { Command } from 'commander';
+
+import { measureCodecs } from './codecs.ts';
+import { hasEngine, measureContainers } from './containers.ts';
+import { measureExchanges } from './exchanges.ts';
+import type { Figure, Measure } from './figure.ts';
+import { measureIdle } from './idle.ts';
+import { buildLoad } from './load.ts';
+import { writePlots } from './plots.ts';
+import { figuresInMarkdown, type Machine, type Results, sections, sectionTable, targetTable } from './report.ts';
+import { measureStart } from './start.ts';
+import { judgeAll } from './targets.ts';
+import { ALL_SHAPES, measureThroughput, TARGET_SHAPES } from './throughput.ts';
+import { measureTogether } from './together.ts';
+import { measureWatching } from './watching.ts';
+
+const BENCH = join(import.meta.dirname, '..');
+const RESULTS = join(BENCH, 'results.json');
+const PLOTS = join(BENCH, 'plots');
+const PAPER = join(BENCH, '../docs/performance.md');
+const ROUNDS = 10;
+const QUICK_ROUNDS = 10;
+
+const { quick } = new Command('bench')
+  .description('Measures Knock and its peers side by side on this machine.')
+  .option('--quick', 'the targets alone, with short rounds and without containers; keeps nothing', false)
+  .parse()
+  .opts<{ quick: boolean }>();
+
+pinTo(1);
+await buildLoad();
+execFileSync('pnpm', ['--filter', '@knock/server', 'build'], { cwd: BENCH, stdio: 'ignore' });
+const start = performance.now();
+const figures: Figure[] = [];
+for (const measure of quick ? quickRun() : await wholeRun()) {
+  const own = await measure();
+  clearProgress();
+  for (const [section, some] of sections(own)) console.log(`\n${section}\n\n${sectionTable(some)}`);
+  figures.push(...own);
+}
+const targets = judgeAll(figures);
+console.log(`\nTargets\n\n${targetTable(targets)}\n\nIt took ${minutes(performance.now() - start)}.`);
+if (!quick) await keep({ machine: machine(), date: new Date().toISOString().slice(0, 10), quick, targets, figures });
+
+function quickRun(): (() => Promise<Figure[]>)[] {
+  const measure: Measure = { rounds: QUICK_ROUNDS, ms: 100, progress };
+  return [
+    () => measureThroughput(measure, TARGET_SHAPES),
+    () => measureTogether(measure, [1024]),
+    () => measureCodecs({ ...measure, ms: 20 }),
+    () => measureWatching(measure),
+  ];
+}
+
+async function wholeRun(): Promise<(() => Promise<Figure[]>)[]> {
+  const measure: Measure = { rounds: ROUNDS, ms: 400, progress };
+  const engine = await hasEngine();
+  if (!engine) console.log('There is no Docker engine here: containers are not measured.');
+  return [
+    () => measureThroughput(measure, ALL_SHAPES),
+    () => measureTogether({ ...measure, ms: 1000 }),
+    () => measureCodecs({ ...measure, ms: 100 }),
+    () => measureExchanges(measure),
+    () => measureIdle(measure),
+    () => measureWatching({ ...measure, ms: 1000 }),
+    () => measureStart(measure),
+    ...(engine ? [() => measureContainers(measure)] : []),
+  ];
+}
+
+/** For people who read along, and for the next run. */
+async function keep(results: Results): Promise<void> {
+  mkdirSync(PLOTS, { recursive: true });
+  writeFileSync(RESULTS, `${JSON.stringify(results, undefined, 1)}\n`);
+  await writePlots(results.figures, PLOTS);
+  const [before, , after] = readFileSync(PAPER, 'utf8').split(/(?<=<!-- figures -->\n)|(?=<!-- end of figures -->)/);
+  writeFileSync(PAPER, `${before}\n${figuresInMarkdown(results)}\n\n${after}`);
+}
+
+/** What measures runs beside the load, and not beside what is measured. */
+function pinTo(processor: number): void {
+  execFileSync('taskset', ['--pid', '--cpu-list', String(processor), String(process.pid)], { stdio: 'ignore' });
+}
+
+function machine(): Machine {
+  return {
+    processor: cpus()[0]!.model.trim(),
+    cores: availableParallelism(),
+    system: `${type()} ${release()}`,
+    node: process.versions.node,
+  };
+}
+
+/** One line that says what is running and for how long it has been. */
+function progress(what: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${minutes(performance.now() - start)}  ${what}`);
+}
+
+function clearProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+}
+
+function minutes(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}

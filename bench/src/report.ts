@@ -1,0 +1,78 @@
+/** The figures in words: tables, for a terminal and for `docs/performance.md`. */
+import type { Figure } from './figure.ts';
+import { median } from './ratio.ts';
+import type { Goal } from './ratio.ts';
+import type { Judged } from './targets.ts';
+
+/** Where and when it was measured. */
+export interface Machine {
+  processor: string;
+  cores: number;
+  system: string;
+  node: string;
+}
+
+export interface Results {
+  machine: Machine;
+  date: string;
+  /** Whether it was measured by `--quick`. */
+  quick: boolean;
+  targets: Judged[];
+  figures: Figure[];
+}
+
+/** The targets as a Markdown table. */
+export function targetTable(targets: readonly Judged[]): string {
+  const rows = targets.map(({ title, goal, estimate, verdict, by, unit }) => {
+    const { median: middle, low, high, rounds } = estimate;
+    const number = (value: number) => (by === 'ratio' ? value.toFixed(2) : inWords(value));
+    const interval = rounds > 1 ? `${number(low)} to ${number(high)}` : '';
+    const measured = by === 'ratio' ? number(middle) : `${number(middle)} ${unit}`;
+    return [title, goalInWords(goal, by === 'ratio' ? undefined : unit), measured, interval, String(rounds), verdict];
+  });
+  return table(['what', 'target', 'measured', 'interval', 'n', 'verdict'], rows);
+}
+
+/** All figures of a section, one table: a row for each figure, a column for each competitor, each cell a median. */
+export function sectionTable(figures: readonly Figure[]): string {
+  const names = [...new Set(figures.flatMap(({ values }) => Object.keys(values)))];
+  const rows = figures.map(({ title, unit, values }) => [
+    title,
+    unit,
+    ...names.map((name) => (values[name] ? inWords(median(values[name])) : '')),
+  ]);
+  return table(['median of the rounds', 'unit', ...names], rows);
+}
+
+/** Figures by their section, in the order in which they were measured. */
+export function sections(figures: readonly Figure[]): Map<string, Figure[]> {
+  return Map.groupBy(figures, ({ section }) => section);
+}
+
+/** All tables, as `docs/performance.md` shows them. */
+export function figuresInMarkdown({ machine, date, targets, figures }: Results): string {
+  const { processor, cores, system, node } = machine;
+  const parts = [
+    `Measured on ${date}: ${processor}, ${cores} cores, ${system}, Node ${node}.`,
+    '### Targets',
+    targetTable(targets),
+  ];
+  for (const [section, own] of sections(figures)) parts.push(`### ${section}`, sectionTable(own));
+  return parts.join('\n\n');
+}
+
+function goalInWords({ atLeast, atMost }: Goal, unit = ''): string {
+  const [sign, value] = atLeast === undefined ? ['≤', atMost!] : ['≥', atLeast];
+  return `${sign} ${unit === '' ? value : inWords(value)} ${unit}`.trim();
+}
+
+/** Three digits that count, and thousands apart. */
+function inWords(value: number): string {
+  return value.toLocaleString('en', { maximumSignificantDigits: 3 });
+}
+
+function table(head: string[], rows: string[][]): string {
+  const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]!.length)));
+  const line = (cells: string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,79 @@
+/** The servers that are measured, each as its users would start it, and how each is told a message. */
+import { join } from 'node:path';
+
+import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
+import { Unsent } from '@knock/shared/unsent';
+
+import { Program } from './program.ts';
+
+const KNOCK = join(import.meta.dirname, '../../services/server/dist/main.mjs');
+const ARTICLE = join(import.meta.dirname, '../../examples/server.py');
+const LARGEST_MESSAGE_BYTES = 2 ** 20;
+
+export interface Server {
+  name: string;
+  program: (port: number) => Program;
+  /** One message, in the language of the server. */
+  encode: (text: string) => Buffer;
+}
+
+/** Knock answers with what it heard, as the others do. All else is as shipped. */
+export function knock(environment: Record<string, string> = {}) {
+  return (port: number) => {
+    const settings = { PORT: String(port), REPLY: '{message}', ...environment };
+    return new Program({ command: process.execPath, args: [KNOCK], on: 0, environment: settings });
+  };
+}
+
+function ours(file: string) {
+  const path = join(import.meta.dirname, 'servers', file);
+  return (port: number) => new Program({ command: process.execPath, args: [path, String(port)], on: 0 });
+}
+
+/** For messages that are larger than the default limit. */
+const RAISED = { MAX_MESSAGE_BYTES: String(LARGEST_MESSAGE_BYTES) };
+
+function redis(port: number): Program {
+  const args = ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'];
+  return new Program({ command: 'redis-server', args, on: 0 });
+}
+
+export const BARE_NET: Server = { name: 'bare node:net', program: ours('bare-net.ts'), encode: frame };
+export const BARE_HTTP: Server = { name: 'bare node:http', program: ours('bare-http.ts'), encode: request };
+export const NO_DOOR: Server = { name: 'Knock, HTTP, no door', program: ours('no-door.ts'), encode: request };
+export const KNOCK_FRAMES: Server = { name: 'Knock, frames', program: knock(), encode: frame };
+export const KNOCK_TEXT: Server = { name: 'Knock, text', program: knock(), encode: line };
+export const KNOCK_HTTP: Server = { name: 'Knock, HTTP', program: knock(), encode: request };
+export const REDIS: Server = { name: 'redis-server', program: redis, encode: ping };
+export const ZEROMQ_ROUTER = ours('zeromq.ts');
+export const GRPC = ours('grpc.ts');
+/** One caller after another, and one message from each. */
+export const ARTICLE_PYTHON: Server = {
+  name: "the article's Python server",
+  program: (port) => new Program({ command: 'python3', args: [ARTICLE], on: 0, environment: { PORT: String(port) } }),
+  encode: (text) => Buffer.from(text),
+};
+
+/** With a limit that admits a message of 1 MiB. */
+export function raised(server: Server): Server {
+  return { ...server, program: knock(RAISED) };
+}
+
+function frame(text: string): Buffer {
+  const unsent = new Unsent();
+  new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, from: 'server' }).encode(text, unsent);
+  return unsent.take();
+}
+
+function line(text: string): Buffer {
+  return Buffer.from(`${text}\n`);
+}
+
+function request(text: string): Buffer {
+  return Buffer.from(`POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+}
+
+/** Redis' `PING text`, which is answered with the text. (RESP, as its clients send it.) */
+function ping(text: string): Buffer {
+  return Buffer.from(`*2\r\n$4\r\nPING\r\n$${Buffer.byteLength(text)}\r\n${text}\r\n`);
+}

@@ -1,0 +1,104 @@
+/** The goals that Knock has set itself (`docs/performance.md` says why these), and what a run says of each. */
+import type { Figure } from './figure.ts';
+import { estimate, type Estimate, type Goal, judge, ratios, type Verdict } from './ratio.ts';
+
+export interface Target {
+  title: string;
+  figure: string;
+  /** Whose value is judged. */
+  of: string;
+  /** Beside whose: their ratio is taken, or their difference; without anybody, the value itself. */
+  beside?: string;
+  by: 'ratio' | 'difference' | 'value';
+  goal: Goal;
+  /** Of a difference or a value. */
+  unit?: string;
+}
+
+export interface Judged extends Target {
+  estimate: Estimate;
+  verdict: Verdict;
+}
+
+const FRAMES = 'Knock, frames';
+const NET = 'bare node:net';
+const REDIS = 'redis-server';
+
+function ratio(title: string, figure: string, of: string, beside: string, goal: Goal): Target {
+  return { title, figure, of, beside, by: 'ratio', goal };
+}
+
+export const TARGETS: readonly Target[] = [
+  ratio('server, 50 × 1, to bare node:net', 'throughput-50x1-13B', FRAMES, NET, { atLeast: 0.95 }),
+  ratio('server, 50 × 16, to redis-server', 'throughput-50x16-13B', FRAMES, REDIS, { atLeast: 1 }),
+  ratio('server, 50 × 64, to redis-server', 'throughput-50x64-13B', FRAMES, REDIS, { atLeast: 1.5 }),
+  ratio('server, 1 × 256, to redis-server', 'throughput-1x256-13B', FRAMES, REDIS, { atLeast: 1.5 }),
+  ratio(
+    'HTTP, 50 × 1, to the same listener without the door',
+    'throughput-50x1-13B',
+    'Knock, HTTP',
+    'Knock, HTTP, no door',
+    {
+      atLeast: 0.97,
+    },
+  ),
+  ratio('one exchange for each connection: processor, to bare node:net', 'exchange-cpu', FRAMES, NET, { atMost: 1.15 }),
+  ratio(
+    'client and server, 1024 outstanding, to ioredis and redis-server',
+    'together-1024',
+    'Knock',
+    'ioredis and redis-server',
+    {
+      atLeast: 4,
+    },
+  ),
+  ratio('client and server, 1024 outstanding, to zeromq.js', 'together-1024', 'Knock', 'zeromq.js', { atLeast: 12 }),
+  ratio('client and server, 1024 outstanding, to grpc-js', 'together-1024', 'Knock', 'grpc-js', { atLeast: 80 }),
+  ratio('messages of 64 KiB, to bare node:net', 'throughput-50x1-64KiB', FRAMES, NET, { atLeast: 0.8 }),
+  ratio('messages of 1 MiB, to bare node:net', 'throughput-4x1-1MiB', FRAMES, NET, { atLeast: 0.8 }),
+  {
+    title: 'memory for an idle connection, above bare node:net',
+    figure: 'idle-memory',
+    of: FRAMES,
+    beside: NET,
+    by: 'difference',
+    goal: { atMost: 2048 },
+    unit: 'bytes',
+  },
+  ratio('under full load with somebody watching, to without', 'watching', 'watched', 'unwatched', { atLeast: 0.97 }),
+  {
+    title: 'what the server’s image adds to its base',
+    figure: 'image-size',
+    of: 'server',
+    by: 'value',
+    goal: { atMost: 2 ** 20 },
+    unit: 'bytes',
+  },
+  {
+    title: '`docker compose up` to the first reply',
+    figure: 'first-reply',
+    of: 'Knock',
+    by: 'value',
+    goal: { atMost: 2000 },
+    unit: 'ms',
+  },
+];
+
+/** What the figures say of the targets; those that were not measured are left out. */
+export function judgeAll(figures: readonly Figure[]): Judged[] {
+  return TARGETS.flatMap((target) => {
+    const values = valuesOf(target, figures);
+    if (values === undefined) return [];
+    const estimated = estimate(values);
+    return [{ ...target, estimate: estimated, verdict: judge(estimated, target.goal) }];
+  });
+}
+
+function valuesOf({ figure, of, beside, by }: Target, figures: readonly Figure[]): number[] | undefined {
+  const values = figures.find(({ id }) => id === figure)?.values;
+  const own = values?.[of];
+  if (own === undefined || by === 'value') return own;
+  const theirs = values?.[beside!];
+  if (theirs === undefined) return undefined;
+  return by === 'ratio' ? ratios(own, theirs) : own.map((value, round) => value - theirs[round]!);
+}

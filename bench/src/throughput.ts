@@ -1,0 +1,142 @@
+/** The servers alone, driven by the load: how many messages a second, how long each takes, and what it costs. */
+import type { Figure, Measure } from './figure.ts';
+import { answerOf, load, type LoadResult } from './load.ts';
+import type { Program } from './program.ts';
+import {
+  BARE_HTTP,
+  BARE_NET,
+  KNOCK_FRAMES,
+  KNOCK_HTTP,
+  KNOCK_TEXT,
+  NO_DOOR,
+  raised,
+  REDIS,
+  type Server,
+} from './servers.ts';
+
+const SECTION = 'Server alone';
+const FIRST_PORT = 21_000;
+
+/** How a server is driven. */
+interface Shape {
+  connections: number;
+  depth: number;
+  /** Size of a message's text. */
+  bytes: number;
+}
+
+/** A server that runs. */
+interface Running {
+  server: Server;
+  program: Program;
+  port: number;
+}
+
+/** Those that the targets are about. */
+export const TARGET_SHAPES: readonly Shape[] = [
+  { connections: 50, depth: 1, bytes: 13 },
+  { connections: 50, depth: 16, bytes: 13 },
+  { connections: 50, depth: 64, bytes: 13 },
+  { connections: 1, depth: 256, bytes: 13 },
+  { connections: 50, depth: 1, bytes: 65_536 },
+  { connections: 4, depth: 1, bytes: 1_048_576 },
+];
+
+export const ALL_SHAPES: readonly Shape[] = [
+  ...TARGET_SHAPES,
+  { connections: 1, depth: 1, bytes: 13 },
+  { connections: 1, depth: 16, bytes: 13 },
+  { connections: 1, depth: 64, bytes: 13 },
+  { connections: 50, depth: 256, bytes: 13 },
+  { connections: 50, depth: 1, bytes: 1024 },
+  { connections: 50, depth: 16, bytes: 1024 },
+];
+
+const SERVERS = [BARE_NET, KNOCK_FRAMES, KNOCK_TEXT, REDIS, BARE_HTTP, NO_DOOR, KNOCK_HTTP];
+const DEFAULT_LIMIT_BYTES = 65_536;
+
+export function idOf({ connections, depth, bytes }: Shape): string {
+  return `throughput-${connections}x${depth}-${sizeOf(bytes).replace(' ', '')}`;
+}
+
+export async function measureThroughput(measure: Measure, shapes: readonly Shape[]): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const isLarge of [false, true]) {
+    const chosen = shapes.filter(({ bytes }) => bytes > DEFAULT_LIMIT_BYTES === isLarge);
+    // What has a limit of its own below a message of 1 MiB is left out, but for Knock, whose limit is raised.
+    const servers = isLarge ? [BARE_NET, raised(KNOCK_FRAMES), raised(KNOCK_TEXT), REDIS] : SERVERS;
+    await using stack = new AsyncDisposableStack();
+    const running: Running[] = [];
+    for (const [place, server] of servers.entries()) {
+      const port = FIRST_PORT + place;
+      const program = stack.use(server.program(port));
+      await program.listens(port);
+      running.push({ server, program, port });
+    }
+    for (const shape of chosen) figures.push(...(await measureShape(measure, shape, running)));
+  }
+  return figures;
+}
+
+/** What one server did in one round. */
+interface Round extends LoadResult {
+  cpuSeconds: number;
+}
+
+/** What the rounds are looked at for. */
+const LOOKS: { suffix: string; words: string; unit: string; better: Figure['better']; of: (round: Round) => number }[] =
+  [
+    { suffix: '', words: '', unit: 'messages/s', better: 'more', of: ({ messages, seconds }) => messages / seconds },
+    {
+      suffix: '-cpu',
+      words: ': processor',
+      unit: 'µs/message',
+      better: 'less',
+      of: ({ cpuSeconds, messages }) => (cpuSeconds / messages) * 1e6,
+    },
+    { suffix: '-p50', words: ': median latency', unit: 'µs', better: 'less', of: ({ p50 }) => p50 },
+    { suffix: '-p99', words: ': 99th percentile', unit: 'µs', better: 'less', of: ({ p99 }) => p99 },
+    { suffix: '-p999', words: ': 99.9th percentile', unit: 'µs', better: 'less', of: ({ p999 }) => p999 },
+  ];
+
+async function measureShape({ rounds, ms, progress }: Measure, shape: Shape, all: Running[]): Promise<Figure[]> {
+  const title = titleOf(shape);
+  const said = await Promise.all(all.map((running) => tell(running, shape)));
+  const measured = all.map(({ server }) => ({ name: server.name, rounds: [] as Round[] }));
+  for (let round = 0; round <= rounds; round += 1) {
+    progress(`${SECTION}: ${title}, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
+    for (const [place, { program, port }] of all.entries()) {
+      const before = program.cpuSeconds();
+      const result = await load({ port, ...said[place]!, ...shape, ms });
+      if (round > 0) measured[place]!.rounds.push({ ...result, cpuSeconds: program.cpuSeconds() - before });
+    }
+  }
+  return LOOKS.map(({ suffix, words, unit, better, of }) => ({
+    id: `${idOf(shape)}${suffix}`,
+    section: SECTION,
+    title: `${title}${words}`,
+    unit,
+    better,
+    values: Object.fromEntries(measured.map(({ name, rounds: own }) => [name, own.map((round) => of(round))])),
+  }));
+}
+
+/** The message of a shape in the language of a server, and how long its answer is. */
+async function tell({ server, port }: Running, { bytes }: Shape): Promise<{ message: Buffer; replyBytes: number }> {
+  const text = bytes === 13 ? 'Hello, server' : 'a'.repeat(bytes);
+  const message = server.encode(text);
+  const answer = await answerOf(port, message);
+  // A load that counts bytes would take any refusal for an answer.
+  if (!answer.includes(text)) throw new Error(`${server.name} did not answer with the text itself`);
+  return { message, replyBytes: answer.length };
+}
+
+function titleOf({ connections, depth, bytes }: Shape): string {
+  const callers = connections === 1 ? '1 connection' : `${connections} connections`;
+  return `${callers} × ${depth} unanswered, ${sizeOf(bytes)}`;
+}
+
+function sizeOf(bytes: number): string {
+  if (bytes >= 2 ** 20) return `${bytes / 2 ** 20} MiB`;
+  return bytes >= 1024 ? `${bytes / 1024} KiB` : `${bytes} B`;
+}

@@ -1,0 +1,45 @@
+/** Client and server together, each pair as its users would write it; the client's programs are in `together/`. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import type { Figure, Measure } from './figure.ts';
+import { BARE_HTTP, GRPC, KNOCK_FRAMES, REDIS, ZEROMQ_ROUTER } from './servers.ts';
+
+const SECTION = 'Client and server together';
+const FIRST_PORT = 21_100;
+const OUTSTANDING = [1, 64, 1024];
+const run = promisify(execFile);
+
+const PAIRS = [
+  { name: 'Knock', client: 'knock.ts', program: KNOCK_FRAMES.program },
+  { name: 'ioredis and redis-server', client: 'ioredis.ts', program: REDIS.program },
+  { name: 'zeromq.js', client: 'zeromq.ts', program: ZEROMQ_ROUTER },
+  { name: 'grpc-js', client: 'grpc.ts', program: GRPC },
+  { name: 'undici and node:http', client: 'undici.ts', program: BARE_HTTP.program },
+];
+
+export async function measureTogether(measure: Measure, outstanding = OUTSTANDING): Promise<Figure[]> {
+  await using stack = new AsyncDisposableStack();
+  const pairs = PAIRS.map((pair, place) => ({ ...pair, port: FIRST_PORT + place }));
+  for (const { program, port } of pairs) await stack.use(program(port)).listens(port);
+  const figures: Figure[] = [];
+  for (const count of outstanding) {
+    const values: Record<string, number[]> = Object.fromEntries(pairs.map(({ name }) => [name, []]));
+    for (let round = 1; round <= measure.rounds; round += 1) {
+      measure.progress(`${SECTION}: ${count} outstanding, round ${round} of ${measure.rounds}`);
+      for (const { name, client, port } of pairs) values[name]!.push(await rate(client, port, count, measure.ms));
+    }
+    const title = `${count} ${count === 1 ? 'message' : 'messages'} outstanding, 13 B`;
+    figures.push({ id: `together-${count}`, section: SECTION, title, unit: 'messages/s', better: 'more', values });
+  }
+  return figures;
+}
+
+async function rate(client: string, port: number, outstanding: number, ms: number): Promise<number> {
+  const program = join(import.meta.dirname, 'together', client);
+  const args = ['--cpu-list', '1', process.execPath, program, ...[port, outstanding, ms].map(String)];
+  const { stdout } = await run('taskset', args);
+  const { messages, seconds } = JSON.parse(stdout) as { messages: number; seconds: number };
+  return messages / seconds;
+}

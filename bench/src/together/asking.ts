@@ -1,0 +1,22 @@
+/** Asks with a number of questions unanswered at once, and prints how many answers came: `node together/X.ts PORT OUTSTANDING MS`. */
+const TEXT = 'Hello, server';
+
+const [serverPort, outstanding, ms] = process.argv.slice(2).map(Number) as [number, number, number];
+export const port = serverPort;
+
+/** Warms up for half of the time, then counts for all of it. `ask` resolves with the answer; one that is not the text itself is an error. */
+export async function count(ask: (text: string) => Promise<string>): Promise<void> {
+  const start = performance.now() + ms / 2;
+  const end = start + ms;
+  let messages = 0;
+  const askUntilEnd = async () => {
+    for (let now = performance.now(); now < end;) {
+      const answer = await ask(TEXT);
+      if (answer !== TEXT) throw new Error(`the answer was ${JSON.stringify(answer)}`);
+      now = performance.now();
+      if (now >= start && now < end) messages += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: outstanding }, askUntilEnd));
+  console.log(JSON.stringify({ messages, seconds: ms / 1000 }));
+}

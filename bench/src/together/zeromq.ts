@@ -1,0 +1,25 @@
+/** Asks a ZeroMQ Router, over the one connection of a Dealer. */
+import { Dealer } from 'zeromq';
+
+import { count, port } from './asking.ts';
+
+const dealer = new Dealer();
+dealer.connect(`tcp://127.0.0.1:${port}`);
+
+/** Answers come in the order of the questions. */
+const waiting: ((answer: string) => void)[] = [];
+async function listen(): Promise<void> {
+  for await (const [answer] of dealer) waiting.shift()!(answer!.toString());
+}
+
+/** A Dealer takes one message at a time. */
+let sent = Promise.resolve();
+const listening = listen();
+await count((text) => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  waiting.push(resolve);
+  sent = sent.then(() => dealer.send(text));
+  return promise;
+});
+dealer.close();
+await listening;

@@ -1,0 +1,32 @@
+/** What somebody who watches the live page costs a server under full load: a plain reader of `/events`. */
+import { get } from 'node:http';
+
+import type { Figure, Measure } from './figure.ts';
+import { answerOf, load } from './load.ts';
+import { KNOCK_FRAMES } from './servers.ts';
+
+const SECTION = 'Somebody watching';
+const PORT = 21_400;
+
+export async function measureWatching({ rounds, ms, progress }: Measure): Promise<Figure[]> {
+  await using program = KNOCK_FRAMES.program(PORT);
+  await program.listens(PORT);
+  const message = KNOCK_FRAMES.encode('Hello, server');
+  const replyBytes = (await answerOf(PORT, message)).length;
+  const rate = async () => {
+    const { messages, seconds } = await load({ port: PORT, message, replyBytes, connections: 50, depth: 16, ms });
+    return messages / seconds;
+  };
+  const values: Record<'watched' | 'unwatched', number[]> = { watched: [], unwatched: [] };
+  await rate();
+  for (let round = 1; round <= rounds; round += 1) {
+    progress(`${SECTION}: round ${round} of ${rounds}`);
+    values.unwatched.push(await rate());
+    const watching = get({ host: '127.0.0.1', port: PORT, path: '/events', agent: false }, (events) => events.resume());
+    watching.on('error', () => undefined);
+    values.watched.push(await rate());
+    watching.destroy();
+  }
+  const title = '50 connections × 16 unanswered, 13 B, with and without a reader of /events';
+  return [{ id: 'watching', section: SECTION, title, unit: 'messages/s', better: 'more', values }];
+}
