@@ -25,7 +25,6 @@ const RESULTS = join(BENCH, 'results.json');
 const PLOTS = join(BENCH, 'plots');
 const PAPER = join(BENCH, '../docs/performance.md');
 const ROUNDS = 10;
-const QUICK_ROUNDS = 10;
 
 const { quick } = new Command('bench')
   .description('Measures Knock and its peers side by side on this machine.')
@@ -36,9 +35,13 @@ const { quick } = new Command('bench')
 pinTo(1);
 await buildLoad();
 execFileSync('pnpm', ['--filter', '@knock/server', 'build'], { cwd: BENCH, stdio: 'ignore' });
+const engine = await hasEngine();
+if (!quick && !engine) console.log('There is no Docker engine here: containers are not measured.');
+const steps = quick ? quickRun() : wholeRun();
+const expected = steps.reduce((sum, { seconds }) => sum + seconds, 0);
 const start = performance.now();
 const figures: Figure[] = [];
-for (const measure of quick ? quickRun() : await wholeRun()) {
+for (const { measure } of steps) {
   const own = await measure();
   clearProgress();
   for (const [section, some] of sections(own)) console.log(`\n${section}\n\n${sectionTable(some)}`);
@@ -46,31 +49,36 @@ for (const measure of quick ? quickRun() : await wholeRun()) {
 }
 const targets = judgeAll(figures);
 console.log(`\nTargets\n\n${targetTable(targets)}\n\nIt took ${minutes(performance.now() - start)}.`);
-if (!quick) await keep({ machine: machine(), date: new Date().toISOString().slice(0, 10), quick, targets, figures });
+if (!quick) await keep({ machine: machine(), date: new Date().toISOString().slice(0, 10), targets, figures });
 
-function quickRun(): (() => Promise<Figure[]>)[] {
-  const measure: Measure = { rounds: QUICK_ROUNDS, ms: 100, progress };
+/** A part of the run, and about how long it takes. */
+interface Step {
+  seconds: number;
+  measure: () => Promise<Figure[]>;
+}
+
+function quickRun(): Step[] {
+  const how: Measure = { rounds: ROUNDS, ms: 100, progress };
   return [
-    () => measureThroughput(measure, TARGET_SHAPES),
-    () => measureTogether(measure, [1024]),
-    () => measureCodecs({ ...measure, ms: 20 }),
-    () => measureWatching(measure),
+    { seconds: 45, measure: () => measureThroughput(how, TARGET_SHAPES) },
+    { seconds: 35, measure: () => measureTogether(how, [1024]) },
+    { seconds: 5, measure: () => measureCodecs({ ...how, ms: 20 }) },
+    { seconds: 5, measure: () => measureWatching(how) },
   ];
 }
 
-async function wholeRun(): Promise<(() => Promise<Figure[]>)[]> {
-  const measure: Measure = { rounds: ROUNDS, ms: 400, progress };
-  const engine = await hasEngine();
-  if (!engine) console.log('There is no Docker engine here: containers are not measured.');
+function wholeRun(): Step[] {
+  const how: Measure = { rounds: ROUNDS, ms: 400, progress };
+  const containers = { seconds: 240, measure: () => measureContainers(how) };
   return [
-    () => measureThroughput(measure, ALL_SHAPES),
-    () => measureTogether({ ...measure, ms: 1000 }),
-    () => measureCodecs({ ...measure, ms: 100 }),
-    () => measureExchanges(measure),
-    () => measureIdle(measure),
-    () => measureWatching({ ...measure, ms: 1000 }),
-    () => measureStart(measure),
-    ...(engine ? [() => measureContainers(measure)] : []),
+    { seconds: 420, measure: () => measureThroughput(how, ALL_SHAPES) },
+    { seconds: 330, measure: () => measureTogether({ ...how, ms: 1000 }) },
+    { seconds: 20, measure: () => measureCodecs({ ...how, ms: 100 }) },
+    { seconds: 35, measure: () => measureExchanges(how) },
+    { seconds: 60, measure: () => measureIdle(how) },
+    { seconds: 25, measure: () => measureWatching({ ...how, ms: 1000 }) },
+    { seconds: 15, measure: () => measureStart(how) },
+    ...(engine ? [containers] : []),
   ];
 }
 
@@ -97,9 +105,10 @@ function machine(): Machine {
   };
 }
 
-/** One line that says what is running and for how long it has been. */
+/** One line that says what is running, and how much of the time is over. */
 function progress(what: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${minutes(performance.now() - start)}  ${what}`);
+  if (process.stderr.isTTY)
+    process.stderr.write(`\r\x1b[K${minutes(performance.now() - start)} of about ${minutes(expected * 1000)}  ${what}`);
 }
 
 function clearProgress(): void {

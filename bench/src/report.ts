@@ -15,8 +15,6 @@ export interface Machine {
 export interface Results {
   machine: Machine;
   date: string;
-  /** Whether it was measured by `--quick`. */
-  quick: boolean;
   targets: Judged[];
   figures: Figure[];
 }

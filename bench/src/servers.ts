@@ -39,6 +39,8 @@ function redis(port: number): Program {
 }
 
 export const BARE_NET: Server = { name: 'bare node:net', program: ours('bare-net.ts'), encode: frame };
+/** For large messages: it takes no more than one of each caller. */
+export const BARE_TEXTS: Server = { name: 'bare node:net, texts', program: ours('bare-texts.ts'), encode: frame };
 export const BARE_HTTP: Server = { name: 'bare node:http', program: ours('bare-http.ts'), encode: request };
 export const NO_DOOR: Server = { name: 'Knock, HTTP, no door', program: ours('no-door.ts'), encode: request };
 export const KNOCK_FRAMES: Server = { name: 'Knock, frames', program: knock(), encode: frame };

@@ -5,6 +5,7 @@ import type { Program } from './program.ts';
 import {
   BARE_HTTP,
   BARE_NET,
+  BARE_TEXTS,
   KNOCK_FRAMES,
   KNOCK_HTTP,
   KNOCK_TEXT,
@@ -52,8 +53,12 @@ export const ALL_SHAPES: readonly Shape[] = [
   { connections: 50, depth: 16, bytes: 1024 },
 ];
 
-const SERVERS = [BARE_NET, KNOCK_FRAMES, KNOCK_TEXT, REDIS, BARE_HTTP, NO_DOOR, KNOCK_HTTP];
-const DEFAULT_LIMIT_BYTES = 65_536;
+/** Who is measured with messages of which size, in bytes. */
+const SIZES = [
+  { upTo: 4096, servers: [BARE_NET, KNOCK_FRAMES, KNOCK_TEXT, REDIS, BARE_HTTP, NO_DOOR, KNOCK_HTTP] },
+  { upTo: 65_536, servers: [BARE_NET, BARE_TEXTS, KNOCK_FRAMES, KNOCK_TEXT, REDIS, BARE_HTTP, KNOCK_HTTP] },
+  { upTo: 2 ** 20, servers: [BARE_NET, BARE_TEXTS, raised(KNOCK_FRAMES), raised(KNOCK_TEXT), REDIS] },
+];
 
 export function idOf({ connections, depth, bytes }: Shape): string {
   return `throughput-${connections}x${depth}-${sizeOf(bytes).replace(' ', '')}`;
@@ -61,10 +66,8 @@ export function idOf({ connections, depth, bytes }: Shape): string {
 
 export async function measureThroughput(measure: Measure, shapes: readonly Shape[]): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const isLarge of [false, true]) {
-    const chosen = shapes.filter(({ bytes }) => bytes > DEFAULT_LIMIT_BYTES === isLarge);
-    // What has a limit of its own below a message of 1 MiB is left out, but for Knock, whose limit is raised.
-    const servers = isLarge ? [BARE_NET, raised(KNOCK_FRAMES), raised(KNOCK_TEXT), REDIS] : SERVERS;
+  const groups = Map.groupBy(shapes, ({ bytes }) => SIZES.find(({ upTo }) => bytes <= upTo)!);
+  for (const [{ servers }, chosen] of groups) {
     await using stack = new AsyncDisposableStack();
     const running: Running[] = [];
     for (const [place, server] of servers.entries()) {

@@ -2,9 +2,11 @@
 import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config';
 import { createLog } from '@knock/shared/log';
 import { ownName } from '@knock/shared/names';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 import { greet } from './greet.ts';
+import { loadInWords } from './load-report.ts';
+import { load } from './load.ts';
 import { send } from './send.ts';
 import { clientSettings, type ClientSettings } from './settings.ts';
 
@@ -33,6 +35,16 @@ async function main(): Promise<number> {
     .argument('<texts...>', 'the texts')
     .action(async (texts: string[]) => {
       exitCode = await runSend(readConfig(clientSettings, process.env), texts);
+    });
+  program
+    .command('load')
+    .description('say MESSAGE as fast as the server replies, and report throughput and latencies')
+    .option('--connections <number>', 'how many connections, at most 1000', wholeNumberUpTo(1000), 1)
+    .option('--depth <number>', 'how many messages are unanswered on each, at most 1024', wholeNumberUpTo(1024), 1)
+    .option('--seconds <number>', 'for how long, at most 3600', wholeNumberUpTo(3600), 5)
+    .option('--json', 'print the report as one line of JSON', false)
+    .action(async (options: LoadCommand) => {
+      exitCode = await runLoad(readConfig(clientSettings, process.env), options);
     });
   try {
     const [command = 'greet', ...args] = process.argv.slice(2);
@@ -82,6 +94,35 @@ async function runSend(settings: ClientSettings, texts: string[]): Promise<numbe
   // Replies to a pipe may still be on their way, and an exit would cut them off.
   if (!unread.signal.aborted) await new Promise<void>((written) => process.stdout.write('', () => written()));
   return signal.aborted ? EXIT_CUT_SHORT : tally.exitCode;
+}
+
+interface LoadCommand {
+  connections: number;
+  depth: number;
+  seconds: number;
+  json: boolean;
+}
+
+async function runLoad(settings: ClientSettings, { json, ...options }: LoadCommand): Promise<number> {
+  const log = createLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, name: 'load', to: 2 });
+  const { isTTY } = process.stderr;
+  const progress = (replies: number, seconds: number) => {
+    const line = `${Math.round(seconds)} of ${options.seconds} s: ${replies.toLocaleString('en')} replies`;
+    process.stderr.write(isTTY ? `\r${line}` : `${line}\n`);
+  };
+  const report = await load({ settings, ...options, progress, logger: log.logger, signal: stopped });
+  if (isTTY) process.stderr.write('\r\x1b[K');
+  console.log(json ? JSON.stringify(report) : loadInWords(report));
+  await log.close();
+  return report.exitCode;
+}
+
+function wholeNumberUpTo(most: number) {
+  return (text: string): number => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && number >= 1 && number <= most) return number;
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
+  };
 }
 
 /** Aborts at the first SIGTERM or SIGINT; a second one ends the program at once. */

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, test } from 'vitest';
 
+import type { LoadReport } from '../src/load-report.ts';
 import { frame, onMessage, refusal, type Scripted, scripted } from './scripted-server.ts';
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
@@ -86,6 +88,52 @@ test('send ends with 4 where nobody knows what became of the message', async () 
   expect(stderr).toContain('"hello": unknown: ');
 });
 
+test('load keeps as many messages unanswered on each connection as it is told, and prints what came of it', async () => {
+  const unanswered = new Map<object, number>();
+  let most = 0;
+  await using server = await scripted((socket) =>
+    onMessage(socket, (message) => {
+      unanswered.set(socket, (unanswered.get(socket) ?? 0) + 1);
+      most = Math.max(most, unanswered.get(socket)!);
+      setTimeout(() => {
+        unanswered.set(socket, unanswered.get(socket)! - 1);
+        socket.write(frame(message));
+      }, 5);
+    }),
+  );
+  const { code, stdout } = await run(['load', '--connections', '3', '--depth', '4', '--seconds', '1'], at(server));
+  expect(code).toBe(0);
+  expect(unanswered.size).toBe(3);
+  expect(most).toBe(4);
+  expect(stdout).toMatch(
+    /^[\d,]+ replies a second \(\d+ in 1\.\d s, 3 connections × 4 unanswered\)\n\nlatency: p50 [\d.]+ ms/,
+  );
+  expect(stdout).toMatch(/^ *≤ 10 ms │█+ [\d.]+ %$/m);
+});
+
+test('load prints one line of JSON, if it is asked to', async () => {
+  await using server = await echo();
+  const { stdout, stderr } = await run(['load', '--seconds', '1', '--json'], at(server));
+  const { verdicts, latencies } = JSON.parse(stdout) as LoadReport;
+  expect(verdicts).toMatchObject({ refused: 0, not_sent: 0, unknown: 0 });
+  expect(latencies.classes.reduce((sum, { count }) => sum + count, 0)).toBe(verdicts.replied);
+  expect(stderr).toMatch(/^1 of 1 s: [\d,]+ replies\n$/);
+});
+
+test('load ends with the code of the worst verdict, and says what became of the last message without a reply', async () => {
+  await using server = await scripted((socket) => onMessage(socket, () => socket.write(refusal('failed: no'))));
+  const { code, stdout } = await run(['load', '--seconds', '1'], at(server));
+  expect(code).toBe(2);
+  expect(stdout).toMatch(/^0 replies a second .*, \d+ refused\)\nThe last one without a reply: refused: failed: no\n$/);
+});
+
+test('load reports what there was when it is told to stop', async () => {
+  await using server = await echo();
+  const stopped = run(['load', '--seconds', '60', '--json'], at(server), 'SIGTERM', sleep(1500));
+  const { seconds } = JSON.parse((await stopped).stdout) as LoadReport;
+  expect(seconds).toBeLessThan(5);
+});
+
 test('greets as often as it is told, on a new connection each time, and counts the verdicts', async () => {
   await using server = await echo();
   const { code, stdout } = await run([], at(server, { COUNT: '3', INTERVAL_MS: '10', MESSAGE: 'greeting {n}' }));
@@ -152,14 +200,18 @@ test('ends with 78 for wrong settings, with one line for each', async () => {
   });
 });
 
-test.each([[['shout']], [['send']], [['--loud']], [['greet', 'who']]])(
-  'ends with 64 for wrong usage: %j',
-  async (args) => {
-    const { code, stderr } = await run(args);
-    expect(code).toBe(64);
-    expect(stderr).toMatch(/^error: .*\n[^]*--help/);
-  },
-);
+test.each([
+  [['shout']],
+  [['send']],
+  [['--loud']],
+  [['greet', 'who']],
+  [['load', '--depth', '0']],
+  [['load', '--seconds', '1.5']],
+])('ends with 64 for wrong usage: %j', async (args) => {
+  const { code, stderr } = await run(args);
+  expect(code).toBe(64);
+  expect(stderr).toMatch(/^error: .*\n[^]*--help/);
+});
 
 test('explains itself with --help, and ends with 0', async () => {
   const { code, stdout } = await run(['--help']);

@@ -1,0 +1,69 @@
+/** What a load came to, for machines as it is, and for people in words and as a picture. */
+import type { VerdictKind } from './verdict.ts';
+
+/** In milliseconds. */
+export interface Latencies {
+  /** By `p50`, `p90`, `p99` and `p99.9`. */
+  percentiles: Record<string, number>;
+  highest: number;
+  /** Classes of latencies: how many were not above `below`, and above the class before. */
+  classes: { below: number; count: number }[];
+}
+
+export interface LoadReport {
+  connections: number;
+  depth: number;
+  seconds: number;
+  verdicts: Record<VerdictKind, number>;
+  latencies: Latencies;
+  /** What became of the last message that got no reply, in words. */
+  lastWithoutReply: string | undefined;
+  /** That of the worst verdict. */
+  exitCode: number;
+}
+
+const BAR = 50;
+
+/** Lines for a terminal. */
+export function loadInWords({
+  connections,
+  depth,
+  seconds,
+  verdicts,
+  latencies,
+  lastWithoutReply,
+}: LoadReport): string {
+  const { replied, ...others } = verdicts;
+  const rest = Object.entries(others).filter(([, count]) => count > 0);
+  const besides = rest.map(([kind, count]) => `, ${count} ${kind.replace('_', ' ')}`).join('');
+  const callers = connections === 1 ? '1 connection' : `${connections} connections`;
+  const rate = Math.round(replied / seconds).toLocaleString('en');
+  const lines = [
+    `${rate} replies a second (${replied} in ${seconds.toFixed(1)} s, ${callers} × ${depth} unanswered${besides})`,
+  ];
+  if (lastWithoutReply !== undefined) lines.push(`The last one without a reply: ${lastWithoutReply}`);
+  if (replied === 0) return lines.join('\n');
+  const shares = Object.entries(latencies.percentiles).map(([share, ms]) => `${share} ${inMs(ms)}`);
+  return [
+    ...lines,
+    '',
+    `latency: ${shares.join(', ')}, highest ${inMs(latencies.highest)}`,
+    ...histogram(latencies),
+  ].join('\n');
+}
+
+/** A bar for each class, as long as its share of the largest. */
+function histogram({ classes }: Latencies): string[] {
+  const all = classes.reduce((sum, { count }) => sum + count, 0);
+  const most = Math.max(...classes.map(({ count }) => count));
+  const labels = classes.map(({ below }) => `≤ ${inMs(below)}`);
+  const width = Math.max(...labels.map((label) => label.length));
+  return classes.map(({ count }, place) => {
+    const bar = '█'.repeat(Math.ceil((count / most) * BAR));
+    return `${labels[place]!.padStart(width)} │${bar} ${((count / all) * 100).toFixed(2)} %`;
+  });
+}
+
+function inMs(ms: number): string {
+  return `${Number(ms.toPrecision(3))} ms`;
+}
