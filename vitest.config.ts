@@ -14,7 +14,7 @@ export default defineConfig({
           // Most of them wait most of the time: for a clock that runs out, for a server that drains.
           maxWorkers: 4,
           testTimeout: 20_000,
-          include: ['packages/*/src/**/*.test.ts', 'services/*/{src,test}/**/*.test.ts', ...IN_PROCESS],
+          include: ['{packages/*,bench}/src/**/*.test.ts', 'services/*/{src,test}/**/*.test.ts', ...IN_PROCESS],
         },
       },
       {

@@ -50,6 +50,7 @@ test.each([
   'CHANGELOG.md',
   'docs/protocol.md',
   'docs/decisions.md',
+  'docs/performance.md',
   'docs/settings.md',
 ])('every file that %s names is there', (paper) => {
   const base = new URL(`../${paper}`, import.meta.url);

@@ -5,6 +5,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { pinned } from './pin.ts';
+
 const SOURCE = join(import.meta.dirname, 'load.c');
 const BUILT = join(import.meta.dirname, '../.build');
 const PROGRAM = join(BUILT, 'load');
@@ -33,15 +35,15 @@ export interface LoadResult {
   p999: number;
 }
 
-/** Compiles the load. Rejects with a sentence where there is no compiler. */
+/** Compiles the load. Rejects with a sentence where that cannot be. */
 export async function buildLoad(): Promise<void> {
+  if (process.platform !== 'linux') throw new Error('the benchmarks need Linux: they use epoll(7) and /proc');
   mkdirSync(BUILT, { recursive: true });
   await run('cc', ['-O2', '-o', PROGRAM, SOURCE]).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
-    throw new Error(
-      'the load of the benchmarks is written in C, and there is no compiler `cc` here: install gcc or clang',
-      { cause: error },
-    );
+    const sentence =
+      'the load of the benchmarks is written in C, and there is no compiler `cc` here: install gcc or clang';
+    throw new Error(sentence, { cause: error });
   });
 }
 
@@ -55,7 +57,7 @@ export async function load({
   rate = 0,
 }: LoadOptions): Promise<LoadResult> {
   const numbers = [port, connections, depth, ms, replyBytes, rate].map(String);
-  const child = spawn('taskset', ['--cpu-list', '1', PROGRAM, ...numbers], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(...pinned(1, PROGRAM, numbers), { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.end(message);
   let output = '';
   for await (const text of child.stdout.setEncoding('utf8')) output += text;

@@ -1,5 +1,5 @@
 /** `pnpm bench`: measures everything side by side, says what it means for the targets, and keeps it. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, type } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +12,11 @@ import { measureExchanges } from './exchanges.ts';
 import type { Figure, Measure } from './figure.ts';
 import { measureIdle } from './idle.ts';
 import { buildLoad } from './load.ts';
+import { pinSelf } from './pin.ts';
 import { writePlots } from './plots.ts';
+import { profile, type Profile } from './profile.ts';
 import { figuresInMarkdown, type Machine, type Results, sections, sectionTable, targetTable } from './report.ts';
+import { KNOCK_FRAMES, KNOCK_HTTP, RAISED } from './servers.ts';
 import { measureStart } from './start.ts';
 import { judgeAll } from './targets.ts';
 import { ALL_SHAPES, measureThroughput, TARGET_SHAPES } from './throughput.ts';
@@ -24,6 +27,8 @@ const BENCH = join(import.meta.dirname, '..');
 const RESULTS = join(BENCH, 'results.json');
 const PLOTS = join(BENCH, 'plots');
 const PAPER = join(BENCH, '../docs/performance.md');
+/** What is measured beside Knock and does not come from npm. */
+const PEERS = ['redis-server', 'python3'];
 const ROUNDS = 10;
 
 const { quick } = new Command('bench')
@@ -32,7 +37,9 @@ const { quick } = new Command('bench')
   .parse()
   .opts<{ quick: boolean }>();
 
-pinTo(1);
+// What measures runs beside the load, and not beside what is measured.
+pinSelf(1);
+assertInstalled();
 await buildLoad();
 execFileSync('pnpm', ['--filter', '@knock/server', 'build'], { cwd: BENCH, stdio: 'ignore' });
 const engine = await hasEngine();
@@ -49,7 +56,10 @@ for (const { measure } of steps) {
 }
 const targets = judgeAll(figures);
 console.log(`\nTargets\n\n${targetTable(targets)}\n\nIt took ${minutes(performance.now() - start)}.`);
-if (!quick) await keep({ machine: machine(), date: new Date().toISOString().slice(0, 10), targets, figures });
+if (!quick) {
+  const date = new Date().toISOString().slice(0, 10);
+  await keep({ machine: machine(), date, targets, figures, profiles: await profiles() });
+}
 
 /** A part of the run, and about how long it takes. */
 interface Step {
@@ -82,6 +92,27 @@ function wholeRun(): Step[] {
   ];
 }
 
+/** Where the time goes in what is furthest from its target. */
+async function profiles(): Promise<Profile[]> {
+  progress('Where the time goes');
+  return [
+    await profile(KNOCK_FRAMES, { connections: 50, depth: 1, bytes: 13 }),
+    await profile(KNOCK_FRAMES, { connections: 50, depth: 64, bytes: 13 }),
+    await profile(KNOCK_FRAMES, { connections: 4, depth: 1, bytes: 2 ** 20 }, RAISED),
+    await profile(KNOCK_HTTP, { connections: 50, depth: 1, bytes: 13 }),
+  ];
+}
+
+/** Ends with a sentence where a peer is missing. */
+function assertInstalled(): void {
+  const missing = PEERS.filter((peer) => spawnSync(peer, ['--version'], { stdio: 'ignore' }).error !== undefined);
+  if (missing.length === 0) return;
+  console.error(
+    `The peers ${missing.join(' and ')} are not installed here; on Debian: apt-get install ${missing.join(' ')}`,
+  );
+  process.exit(1);
+}
+
 /** For people who read along, and for the next run. */
 async function keep(results: Results): Promise<void> {
   mkdirSync(PLOTS, { recursive: true });
@@ -89,11 +120,6 @@ async function keep(results: Results): Promise<void> {
   await writePlots(results.figures, PLOTS);
   const [before, , after] = readFileSync(PAPER, 'utf8').split(/(?<=<!-- figures -->\n)|(?=<!-- end of figures -->)/);
   writeFileSync(PAPER, `${before}\n${figuresInMarkdown(results)}\n\n${after}`);
-}
-
-/** What measures runs beside the load, and not beside what is measured. */
-function pinTo(processor: number): void {
-  execFileSync('taskset', ['--pid', '--cpu-list', String(processor), String(process.pid)], { stdio: 'ignore' });
 }
 
 function machine(): Machine {

@@ -1,15 +1,13 @@
 /** A program under measurement: pinned to one processor, and asked what it has used. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What is measured has the first processor for itself, and whoever drives it the second. */
-export type Processor = 0 | 1;
+import { pinned, type Processor } from './pin.ts';
 
 const START_MS = 15_000;
-const canPin = existsSync('/usr/bin/taskset');
 
 interface ProgramOptions {
   command: string;
@@ -24,7 +22,7 @@ export class Program implements AsyncDisposable {
   readonly #ended: Promise<unknown>;
 
   constructor({ command, args, on, environment = {} }: ProgramOptions) {
-    const [file, ...rest] = canPin ? ['taskset', '--cpu-list', String(on), command, ...args] : [command, ...args];
+    const [file, rest] = pinned(on, command, args);
     this.#name = [command, ...args].join(' ');
     this.#child = spawn(file, rest, {
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -67,8 +65,10 @@ export class Program implements AsyncDisposable {
     );
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+  /** Lets it end by itself. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    await this.#ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

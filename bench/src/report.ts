@@ -1,7 +1,7 @@
 /** The figures in words: tables, for a terminal and for `docs/performance.md`. */
 import type { Figure } from './figure.ts';
-import { median } from './ratio.ts';
-import type { Goal } from './ratio.ts';
+import type { Profile } from './profile.ts';
+import { type Goal, median } from './ratio.ts';
 import type { Judged } from './targets.ts';
 
 /** Where and when it was measured. */
@@ -17,6 +17,7 @@ export interface Results {
   date: string;
   targets: Judged[];
   figures: Figure[];
+  profiles: Profile[];
 }
 
 /** The targets as a Markdown table. */
@@ -48,7 +49,7 @@ export function sections(figures: readonly Figure[]): Map<string, Figure[]> {
 }
 
 /** All tables, as `docs/performance.md` shows them. */
-export function figuresInMarkdown({ machine, date, targets, figures }: Results): string {
+export function figuresInMarkdown({ machine, date, targets, figures, profiles }: Results): string {
   const { processor, cores, system, node } = machine;
   const parts = [
     `Measured on ${date}: ${processor}, ${cores} cores, ${system}, Node ${node}.`,
@@ -56,7 +57,15 @@ export function figuresInMarkdown({ machine, date, targets, figures }: Results):
     targetTable(targets),
   ];
   for (const [section, own] of sections(figures)) parts.push(`### ${section}`, sectionTable(own));
+  for (const { title, shares } of profiles) parts.push(`### Where the time goes: ${title}`, shareTable(shares));
   return parts.join('\n\n');
+}
+
+function shareTable(shares: Profile['shares']): string {
+  return table(
+    ['what the server does', 'of its time'],
+    shares.map(([what, share]) => [`\`${what}\``, `${(share * 100).toFixed(1)} %`]),
+  );
 }
 
 function goalInWords({ atLeast, atMost }: Goal, unit = ''): string {

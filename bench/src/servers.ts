@@ -17,11 +17,11 @@ export interface Server {
   encode: (text: string) => Buffer;
 }
 
-/** Knock answers with what it heard, as the others do. All else is as shipped. */
-export function knock(environment: Record<string, string> = {}) {
+/** Knock answers with what it heard, as the others do. All else is as shipped. `nodeArgs`: for Node itself. */
+export function knock(environment: Record<string, string> = {}, nodeArgs: string[] = []) {
   return (port: number) => {
     const settings = { PORT: String(port), REPLY: '{message}', ...environment };
-    return new Program({ command: process.execPath, args: [KNOCK], on: 0, environment: settings });
+    return new Program({ command: process.execPath, args: [...nodeArgs, KNOCK], on: 0, environment: settings });
   };
 }
 
@@ -31,7 +31,7 @@ function ours(file: string) {
 }
 
 /** For messages that are larger than the default limit. */
-const RAISED = { MAX_MESSAGE_BYTES: String(LARGEST_MESSAGE_BYTES) };
+export const RAISED = { MAX_MESSAGE_BYTES: String(LARGEST_MESSAGE_BYTES) };
 
 function redis(port: number): Program {
   const args = ['--port', String(port), '--save', '', '--appendonly', 'no', '--bind', '127.0.0.1'];

@@ -19,7 +19,7 @@ const SECTION = 'Server alone';
 const FIRST_PORT = 21_000;
 
 /** How a server is driven. */
-interface Shape {
+export interface Shape {
   connections: number;
   depth: number;
   /** Size of a message's text. */
@@ -126,7 +126,7 @@ async function measureShape({ rounds, ms, progress }: Measure, shape: Shape, all
 
 /** The message of a shape in the language of a server, and how long its answer is. */
 async function tell({ server, port }: Running, { bytes }: Shape): Promise<{ message: Buffer; replyBytes: number }> {
-  const text = bytes === 13 ? 'Hello, server' : 'a'.repeat(bytes);
+  const text = textOf(bytes);
   const message = server.encode(text);
   const answer = await answerOf(port, message);
   // A load that counts bytes would take any refusal for an answer.
@@ -134,7 +134,12 @@ async function tell({ server, port }: Running, { bytes }: Shape): Promise<{ mess
   return { message, replyBytes: answer.length };
 }
 
-function titleOf({ connections, depth, bytes }: Shape): string {
+/** A text of so many bytes. */
+export function textOf(bytes: number): string {
+  return 'Hello, server'.padEnd(bytes, '.');
+}
+
+export function titleOf({ connections, depth, bytes }: Shape): string {
   const callers = connections === 1 ? '1 connection' : `${connections} connections`;
   return `${callers} × ${depth} unanswered, ${sizeOf(bytes)}`;
 }

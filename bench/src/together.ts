@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import type { Figure, Measure } from './figure.ts';
+import { pinned } from './pin.ts';
 import { BARE_HTTP, GRPC, KNOCK_FRAMES, REDIS, ZEROMQ_ROUTER } from './servers.ts';
 
 const SECTION = 'Client and server together';
@@ -38,8 +39,7 @@ export async function measureTogether(measure: Measure, outstanding = OUTSTANDIN
 
 async function rate(client: string, port: number, outstanding: number, ms: number): Promise<number> {
   const program = join(import.meta.dirname, 'together', client);
-  const args = ['--cpu-list', '1', process.execPath, program, ...[port, outstanding, ms].map(String)];
-  const { stdout } = await run('taskset', args);
+  const { stdout } = await run(...pinned(1, process.execPath, [program, ...[port, outstanding, ms].map(String)]));
   const { messages, seconds } = JSON.parse(stdout) as { messages: number; seconds: number };
   return messages / seconds;
 }

@@ -10,7 +10,7 @@ const [port] = process.argv.slice(2).map(Number);
 createServer({ noDelay: true }, (socket) => {
   let frame = Buffer.alloc(0);
   let length = 0;
-  socket.on('data', (bytes) => {
+  socket.on('data', (bytes: Buffer) => {
     if (length === 0) frame = Buffer.allocUnsafeSlow(HEADER_BYTES + bytes.readUInt32BE());
     length += bytes.copy(frame, length);
     if (length < frame.length) return;

@@ -3,7 +3,7 @@ import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
 import { LineCodec } from '@knock/shared/lines';
 import type { Logger } from '@knock/shared/log';
 
-import { type Answer, Connection } from './connection.ts';
+import { type Answer, Connection, type Cut } from './connection.ts';
 import { DialError, Dialler } from './dialler.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { type Delivery, Sending } from './sending.ts';
@@ -20,6 +20,8 @@ export class Client {
   readonly #settings: ClientSettings;
   readonly #logger: Logger;
   readonly #logsAnswers: boolean;
+  readonly #cut: Cut;
+  #expectsMore = true;
   readonly #dialler: Dialler;
   readonly #budget = new RetryBudget();
   readonly #stopped = new AbortController();
@@ -28,7 +30,8 @@ export class Client {
   /** Why the last connection ended, or the last try to connect failed; forgotten when a reply comes. */
   #lastWhy: string | undefined;
 
-  constructor(settings: ClientSettings, logger: Logger) {
+  constructor(settings: ClientSettings, logger: Logger, cut: Cut = {}) {
+    this.#cut = cut;
     this.#settings = settings;
     this.#logger = logger;
     this.#logsAnswers = logger.isLevelEnabled('debug');
@@ -41,6 +44,12 @@ export class Client {
     return new Promise((deliver) => {
       this.#attempt(new Sending({ message, deadlineMs, repeatable, deliver }));
     });
+  }
+
+  /** No more messages come: nothing is held back to be glued to them. */
+  expectNoMore(): void {
+    this.#expectsMore = false;
+    this.#connection?.flush();
   }
 
   /** Ends the connection in good order, when what was sent has its answers; the next message makes a new one. */
@@ -130,6 +139,8 @@ export class Client {
       }
       this.#connection = new Connection(socket, {
         ...this.#language(),
+        cut: this.#cut,
+        mayHold: () => this.#cut.glue !== undefined && this.#expectsMore,
         replyTimeoutMs: this.#settings.REPLY_TIMEOUT_MS,
         logger: this.#logger,
         ended: ({ why, next }) => {

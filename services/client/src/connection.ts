@@ -1,11 +1,13 @@
 /** One connection to the server: messages go out without waiting for one another, answers come back in their order. */
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 
 import { type Codec, CodecError, GOAWAY, Refusal, type Said } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
 import { hexBytes } from '@knock/shared/text-sample';
 import { Unsent } from '@knock/shared/unsent';
 
+import { inChunks } from './in-chunks.ts';
 import { Queue } from './queue.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -15,8 +17,19 @@ export interface Ending {
   next: 'at once' | 'soon' | 'later';
 }
 
+/** How messages are written: as they are said, or cut and glued, to show what a stream is. */
+export interface Cut {
+  /** At most so many bytes in one write. */
+  chunk?: number | undefined;
+  /** So many messages in one write: they are held back until there are as many, or no more will come. */
+  glue?: number | undefined;
+}
+
 export interface ConnectionOptions {
   codec: Codec;
+  cut: Cut;
+  /** Whether messages may be held back, since more will come to be glued to. */
+  mayHold: () => boolean;
   /** How many messages may be unanswered at once; the rest wait unwritten. */
   window: number;
   /** From writing a message to its answer, in milliseconds. */
@@ -54,8 +67,12 @@ const LINGER_MS = 1000;
 export class Connection {
   readonly address: string;
   readonly #socket: Socket;
+  /** Where bytes are written: the socket, or what cuts them for it. */
+  readonly #output: Writable;
   readonly #options: ConnectionOptions;
   readonly #unsent = new Unsent();
+  /** How many messages are unsent. */
+  #inOneWrite = 0;
   readonly #unwritten = new Queue<Waiting>();
   readonly #unanswered = new Queue<Waiting>();
   #state: 'open' | 'leaving' | 'over' = 'open';
@@ -67,8 +84,9 @@ export class Connection {
     this.address = socket.remoteAddress ?? 'unknown';
     this.#socket = socket;
     this.#options = options;
+    this.#output = options.cut.chunk === undefined ? socket : inChunks(socket, options.cut.chunk);
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
-    socket.on('drain', () => this.#write());
+    this.#output.on('drain', () => this.#write());
     socket.on('end', () => this.#readEnd());
     socket.on('error', (error: NodeJS.ErrnoException) => this.#breakOff(`the connection broke (${error.code})`));
     socket.on('close', () => this.#breakOff('the connection broke'));
@@ -89,13 +107,27 @@ export class Connection {
     this.#write();
   }
 
+  /** Writes what was held back. */
+  flush(): void {
+    const { length } = this.#unsent;
+    if (length === 0) return;
+    const { logger } = this.#options;
+    if (logger.isLevelEnabled('trace')) {
+      const fields = { address: this.address, bytes: hexBytes(this.#unsent.bytes.subarray(0, length)) };
+      const messages = `${this.#inOneWrite} ${this.#inOneWrite === 1 ? 'message' : 'messages'}`;
+      logger.trace(fields, `wrote ${messages}, ${length} bytes: ${fields.bytes}`);
+    }
+    this.#inOneWrite = 0;
+    this.#unsent.writeTo(this.#output);
+  }
+
   /** Takes no more messages, and ends when all that were sent have their answers. */
   hangUp(): void {
     if (!this.open) return;
     this.#state = 'leaving';
     this.#giveBackUnwritten();
-    this.#unsent.writeTo(this.#socket);
-    this.#socket.end();
+    this.flush();
+    this.#output.end();
     this.#endIfDone();
   }
 
@@ -106,7 +138,7 @@ export class Connection {
   }
 
   #write(): void {
-    while (this.open && this.#unanswered.length < this.#options.window && !this.#socket.writableNeedDrain) {
+    while (this.open && this.#unanswered.length < this.#options.window && !this.#output.writableNeedDrain) {
       const next = this.#unwritten.shift();
       if (next === undefined) return;
       this.#writeOne(next);
@@ -124,12 +156,13 @@ export class Connection {
     waiting.expiresAt = Math.min(waiting.deadline, performance.now() + this.#options.replyTimeoutMs);
     this.#lookAt(waiting.expiresAt);
     this.#unanswered.push(waiting);
-    if (this.#unsent.isFull) this.#unsent.writeTo(this.#socket);
+    this.#inOneWrite += 1;
+    if (this.#unsent.isFull || this.#inOneWrite === this.#options.cut.glue) this.flush();
   }
 
-  /** One write for all messages of this turn. */
+  /** One write for all messages of this turn, unless they are held back. */
   #writeSoon(): void {
-    if (this.#unsent.length === 0) process.nextTick(() => this.#unsent.writeTo(this.#socket));
+    if (this.#unsent.length === 0 && !this.#options.mayHold()) process.nextTick(() => this.flush());
   }
 
   #read(bytes: Buffer): void {
@@ -206,7 +239,7 @@ export class Connection {
     }
     this.#giveBackUnwritten();
     this.#unsent.drop();
-    this.#socket.end();
+    this.#output.end();
     const patience = setTimeout(() => this.#socket.destroy(), LINGER_MS);
     this.#socket.once('close', () => clearTimeout(patience));
   }

@@ -1,14 +1,18 @@
 /** The client's program: commands, settings, signals, exit code. The only file here that knows the process. */
 import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config';
-import { createLog } from '@knock/shared/log';
+import { createLog, type Logger } from '@knock/shared/log';
 import { ownName } from '@knock/shared/names';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
+import { chat } from './chat.ts';
+import type { Cut } from './connection.ts';
 import { greet } from './greet.ts';
 import { loadInWords } from './load-report.ts';
 import { load } from './load.ts';
+import { Printer } from './printer.ts';
 import { send } from './send.ts';
 import { clientSettings, type ClientSettings } from './settings.ts';
+import type { Tally } from './verdict.ts';
 
 /** EX_USAGE of sysexits(3). */
 const EXIT_WRONG_USAGE = 64;
@@ -19,6 +23,20 @@ process.exit(await main());
 
 async function main(): Promise<number> {
   let exitCode = 0;
+  try {
+    const [command = 'greet', ...args] = process.argv.slice(2);
+    await commands((code) => (exitCode = code)).parseAsync([command, ...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_WRONG_USAGE;
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) console.error(problem);
+    return EXIT_WRONG_SETTINGS;
+  }
+}
+
+/** What can be asked of this program; `done` is told the exit code. */
+function commands(done: (exitCode: number) => void): Command {
   const program = new Command('client')
     .description('Says messages to the server, and tells what became of each. Settings come from the environment.')
     .showHelpAfterError('Commands and options: --help')
@@ -26,15 +44,17 @@ async function main(): Promise<number> {
   program
     .command('greet')
     .description('greet the server, again and again (what it does without a command)')
-    .action(async () => {
-      exitCode = await runGreet(readConfig(clientSettings, process.env));
-    });
-  program
-    .command('send')
+    .action(async () => done(await runGreet(readSettings())));
+  asking(program.command('send'))
     .description('send each text as a message, and print the replies')
     .argument('<texts...>', 'the texts')
-    .action(async (texts: string[]) => {
-      exitCode = await runSend(readConfig(clientSettings, process.env), texts);
+    .action(async (texts: string[], options: AskingCommand) => {
+      done(await runAsking(options, (how) => send({ ...how, texts })));
+    });
+  asking(program.command('chat'))
+    .description('send each line that is typed, or that comes from a pipe, and print the replies in order')
+    .action(async (options: AskingCommand) => {
+      done(await runAsking(options, (how) => chat({ ...how, input: process.stdin })));
     });
   program
     .command('load')
@@ -43,19 +63,20 @@ async function main(): Promise<number> {
     .option('--depth <number>', 'how many messages are unanswered on each, at most 1024', wholeNumberUpTo(1024), 1)
     .option('--seconds <number>', 'for how long, at most 3600', wholeNumberUpTo(3600), 5)
     .option('--json', 'print the report as one line of JSON', false)
-    .action(async (options: LoadCommand) => {
-      exitCode = await runLoad(readConfig(clientSettings, process.env), options);
-    });
-  try {
-    const [command = 'greet', ...args] = process.argv.slice(2);
-    await program.parseAsync([command, ...args], { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_WRONG_USAGE;
-    if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) console.error(problem);
-    return EXIT_WRONG_SETTINGS;
-  }
+    .action(async (options: LoadCommand) => done(await runLoad(options)));
+  return program;
+}
+
+/** The options of commands that say what somebody has given them. */
+function asking(command: Command): Command {
+  return command
+    .option('--explain', 'tell of each write and each read, with its bytes', false)
+    .option('--chunk <bytes>', 'write at most so many bytes at a time', wholeNumberUpTo(65_536))
+    .option('--glue <messages>', 'write so many messages at a time', wholeNumberUpTo(1024));
+}
+
+function readSettings(): ClientSettings {
+  return readConfig(clientSettings, process.env);
 }
 
 async function runGreet(settings: ClientSettings): Promise<number> {
@@ -69,27 +90,38 @@ async function runGreet(settings: ClientSettings): Promise<number> {
   return settings.COUNT === 0 ? 0 : EXIT_CUT_SHORT;
 }
 
-async function runSend(settings: ClientSettings, texts: string[]): Promise<number> {
-  const onTerminal = process.stderr.isTTY && settings.LOG_LEVEL === 'info';
+interface AskingCommand extends Cut {
+  explain: boolean;
+}
+
+/** What commands need that ask for somebody, and show what came of it. */
+interface Asking {
+  settings: ClientSettings;
+  logger: Logger;
+  printer: Printer;
+  cut: Cut;
+  signal: AbortSignal;
+}
+
+async function runAsking({ explain, ...cut }: AskingCommand, ask: (how: Asking) => Promise<Tally>): Promise<number> {
+  const own = readSettings();
+  const onTerminal = process.stderr.isTTY && own.LOG_LEVEL === 'info';
   const log = createLog({
-    level: onTerminal ? 'warn' : settings.LOG_LEVEL,
-    format: settings.LOG_FORMAT,
-    name: settings.NAME ?? 'client',
+    level: explain ? 'trace' : onTerminal ? 'warn' : own.LOG_LEVEL,
+    format: explain ? 'pretty' : own.LOG_FORMAT,
+    name: own.NAME ?? 'client',
     to: 2,
   });
   const unread = new AbortController();
   process.stdout.on('error', () => unread.abort());
   const signal = AbortSignal.any([stopped, unread.signal]);
-  const tally = await send({
-    settings,
-    texts,
-    signal,
-    logger: log.logger,
+  const printer = new Printer({
     terminal: process.stdout.isTTY,
     print: (line) => process.stdout.write(`${line}\n`),
     // Without a reader there is nobody who would want to know what became of the rest.
     complain: (sentence) => unread.signal.aborted || process.stderr.write(`${sentence}\n`),
   });
+  const tally = await ask({ settings: own, logger: log.logger, printer, cut, signal });
   await log.close();
   // Replies to a pipe may still be on their way, and an exit would cut them off.
   if (!unread.signal.aborted) await new Promise<void>((written) => process.stdout.write('', () => written()));
@@ -103,14 +135,15 @@ interface LoadCommand {
   json: boolean;
 }
 
-async function runLoad(settings: ClientSettings, { json, ...options }: LoadCommand): Promise<number> {
-  const log = createLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, name: 'load', to: 2 });
+async function runLoad({ json, ...options }: LoadCommand): Promise<number> {
+  const own = readSettings();
+  const log = createLog({ level: own.LOG_LEVEL, format: own.LOG_FORMAT, name: 'load', to: 2 });
   const { isTTY } = process.stderr;
   const progress = (replies: number, seconds: number) => {
     const line = `${Math.round(seconds)} of ${options.seconds} s: ${replies.toLocaleString('en')} replies`;
     process.stderr.write(isTTY ? `\r${line}` : `${line}\n`);
   };
-  const report = await load({ settings, ...options, progress, logger: log.logger, signal: stopped });
+  const report = await load({ settings: own, ...options, progress, logger: log.logger, signal: stopped });
   if (isTTY) process.stderr.write('\r\x1b[K');
   console.log(json ? JSON.stringify(report) : loadInWords(report));
   await log.close();

@@ -16,14 +16,23 @@ interface Run {
   stderr: string;
 }
 
-/** Runs the client as a program; `signal` is sent at `when`, or as soon as something is on stdout. */
+interface RunOptions {
+  /** Sent at `when`, or as soon as something is on stdout. */
+  signal?: NodeJS.Signals;
+  when?: Promise<void>;
+  /** What is on stdin. */
+  input?: string;
+}
+
+/** Runs the client as a program. */
 async function run(
   args: string[],
   env: Record<string, string> = {},
-  signal?: NodeJS.Signals,
-  when?: Promise<void>,
+  { signal, when, input = '' }: RunOptions = {},
 ): Promise<Run> {
   const child = spawn(process.execPath, [MAIN, ...args], { env: { SERVER_HOST: '127.0.0.1', ...env } });
+  // A program that needs none may be gone by then.
+  child.stdin.on('error', () => undefined).end(input);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => (stdout += text));
   child.stderr.on('data', (text) => (stderr += text));
@@ -88,6 +97,84 @@ test('send ends with 4 where nobody knows what became of the message', async () 
   expect(stderr).toContain('"hello": unknown: ');
 });
 
+test('chat sends each line of a pipe, and prints a thousand replies in order', async () => {
+  await using server = await echo();
+  const texts = Array.from({ length: 1000 }, (_, n) => `line ${n}`);
+  const { code, stdout, stderr } = await run(['chat'], at(server, { DEADLINE_MS: '10000' }), {
+    input: texts.join('\n'),
+  });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(lines(stdout)).toEqual(texts);
+});
+
+test('chat prints each reply as it comes, and not only at the end of its input', async () => {
+  await using server = await echo();
+  const child = spawn(process.execPath, [MAIN, 'chat'], { env: { SERVER_HOST: '127.0.0.1', ...at(server) } });
+  child.stdin.write('one\n');
+  expect(String((await once(child.stdout, 'data'))[0])).toBe('one\n');
+  child.stdin.end('two');
+  expect(String((await once(child.stdout, 'data'))[0])).toBe('two\n');
+  expect((await once(child, 'close'))[0]).toBe(0);
+});
+
+test('chat tells refusals apart from replies, goes on, and ends with 2', async () => {
+  await using server = await scripted((socket) =>
+    onMessage(socket, (message) => socket.write(message === 'bad' ? refusal('failed: no') : frame(message))),
+  );
+  expect(await run(['chat'], at(server), { input: 'good\nbad\nbetter\n' })).toEqual({
+    code: 2,
+    stdout: 'good\nbetter\n',
+    stderr: '"bad": refused: failed: no\n',
+  });
+});
+
+test('chat ends on a signal though its input goes on', async () => {
+  await using server = await echo();
+  const child = spawn(process.execPath, [MAIN, 'chat'], { env: { SERVER_HOST: '127.0.0.1', ...at(server) } });
+  child.stdin.write('one\n');
+  await once(child.stdout, 'data');
+  child.kill('SIGTERM');
+  expect((await once(child, 'close'))[0]).toBe(1);
+});
+
+/** A server that answers what it hears, and the sizes of its reads. */
+async function sizing() {
+  const reads: number[] = [];
+  const server = await scripted((socket) => {
+    socket.on('data', (bytes: Buffer) => reads.push(bytes.length));
+    onMessage(socket, (message) => socket.write(frame(message)));
+  });
+  return { server, reads };
+}
+
+test('--chunk sends a message in writes of so many bytes, and the reply is the same', async () => {
+  const { server, reads } = await sizing();
+  await using _ = server;
+  const { stdout } = await run(['send', '--chunk', '7', 'Hello, server'], at(server, { DEADLINE_MS: '5000' }));
+  expect(stdout).toBe('Hello, server\n');
+  expect(reads).toEqual([7, 7, 3]);
+});
+
+test.each([
+  ['send', '--glue', '2', 'a', 'b', 'c'],
+  ['chat', '--glue', '2'],
+])('%s --glue sends so many messages in one write, and the last ones as soon as no more come', async (...args) => {
+  const { server, reads } = await sizing();
+  await using _ = server;
+  const options = { input: 'a\nb\nc' };
+  const { stdout } = await run(args, at(server, { DEADLINE_MS: '5000' }), options);
+  expect(stdout).toBe('a\nb\nc\n');
+  expect([reads[0], reads.reduce((sum, size) => sum + size)]).toEqual([10, 15]);
+});
+
+test('--explain tells of writes and reads as what they are, with their bytes', async () => {
+  await using server = await echo();
+  const { stdout, stderr } = await run(['send', '--explain', 'hi', 'you'], at(server));
+  expect(stdout).toBe('hi\nyou\n');
+  expect(stderr).toContain('wrote 2 messages, 13 bytes: 00 00 00 02 68 69 00 00 00 03 79 6f 75');
+  expect(stderr).toMatch(/read \d+ bytes: 00 00 00 02 68 69/);
+});
+
 test('load keeps as many messages unanswered on each connection as it is told, and prints what came of it', async () => {
   const unanswered = new Map<object, number>();
   let most = 0;
@@ -113,11 +200,11 @@ test('load keeps as many messages unanswered on each connection as it is told, a
 
 test('load prints one line of JSON, if it is asked to', async () => {
   await using server = await echo();
-  const { stdout, stderr } = await run(['load', '--seconds', '1', '--json'], at(server));
+  const { stdout, stderr } = await run(['load', '--seconds', '2', '--json'], at(server));
   const { verdicts, latencies } = JSON.parse(stdout) as LoadReport;
   expect(verdicts).toMatchObject({ refused: 0, not_sent: 0, unknown: 0 });
   expect(latencies.classes.reduce((sum, { count }) => sum + count, 0)).toBe(verdicts.replied);
-  expect(stderr).toMatch(/^1 of 1 s: [\d,]+ replies\n$/);
+  expect(stderr).toMatch(/^1 of 2 s: [\d,]+ replies\n/);
 });
 
 test('load ends with the code of the worst verdict, and says what became of the last message without a reply', async () => {
@@ -129,7 +216,10 @@ test('load ends with the code of the worst verdict, and says what became of the 
 
 test('load reports what there was when it is told to stop', async () => {
   await using server = await echo();
-  const stopped = run(['load', '--seconds', '60', '--json'], at(server), 'SIGTERM', sleep(1500));
+  const stopped = run(['load', '--seconds', '60', '--json'], at(server), {
+    signal: 'SIGTERM',
+    when: sleep(1500),
+  });
   const { seconds } = JSON.parse((await stopped).stdout) as LoadReport;
   expect(seconds).toBeLessThan(5);
 });
@@ -164,9 +254,9 @@ test('does not make up for greetings that it missed: it goes on with the next be
 
 test('ends an endless greeting with 0 on a signal, and a counted one with 1', async () => {
   await using server = await echo();
-  expect((await run([], at(server), 'SIGTERM')).code).toBe(0);
-  expect((await run(['greet'], at(server), 'SIGINT')).code).toBe(0);
-  expect((await run(['greet'], at(server, { COUNT: '100' }), 'SIGTERM')).code).toBe(1);
+  expect((await run([], at(server), { signal: 'SIGTERM' })).code).toBe(0);
+  expect((await run(['greet'], at(server), { signal: 'SIGINT' })).code).toBe(0);
+  expect((await run(['greet'], at(server, { COUNT: '100' }), { signal: 'SIGTERM' })).code).toBe(1);
 });
 
 test('waits for a greeting that is on its way when the signal comes, but not for long', async () => {
@@ -181,12 +271,10 @@ test('waits for a greeting that is on its way when the signal comes, but not for
       }
     }),
   );
-  const { code, stdout } = await run(
-    [],
-    at(server, { INTERVAL_MS: '0', DEADLINE_MS: '10000' }),
-    'SIGTERM',
-    second.promise,
-  );
+  const { code, stdout } = await run([], at(server, { INTERVAL_MS: '0', DEADLINE_MS: '10000' }), {
+    signal: 'SIGTERM',
+    when: second.promise,
+  });
   expect(code).toBe(0);
   expect(performance.now() - stoppedAt).toBeLessThan(1000);
   expect(JSON.parse(lines(stdout).at(-1)!).verdicts).toMatchObject({ replied: 1, unknown: 1 });

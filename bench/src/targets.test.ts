@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+import { figuresInMarkdown, type Results } from './report.ts';
+import { judgeAll, TARGETS } from './targets.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const results = JSON.parse(readFileSync(join(ROOT, 'bench/results.json'), 'utf8')) as Results;
+
+test('the kept results have every target, and their verdicts follow from their figures', () => {
+  expect(results.targets.map(({ title }) => title)).toEqual(TARGETS.map(({ title }) => title));
+  expect(JSON.parse(JSON.stringify(judgeAll(results.figures)))).toEqual(results.targets);
+});
+
+test('docs/performance.md shows the kept results, and no others', () => {
+  const paper = readFileSync(join(ROOT, 'docs/performance.md'), 'utf8');
+  expect(paper.replaceAll(/ {2,}|-{2,}/g, '')).toContain(figuresInMarkdown(results).replaceAll(/ {2,}|-{2,}/g, ''));
+});
