@@ -1,5 +1,4 @@
 /** Cuts what is written into small writes, each of its own, so that everybody can see that a stream knows no messages. */
-import type { Socket } from 'node:net';
 import { PassThrough, pipeline, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -7,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const PAUSE_MS = 10;
 
 /** What is written here goes to the socket, `size` bytes at a time; with its end the socket's side is ended. */
-export function inChunks(socket: Socket, size: number): Writable {
+export function inChunks(socket: Writable, size: number): Writable {
   const input = new PassThrough();
   const cut = async function* (source: AsyncIterable<Buffer>) {
     for await (const bytes of source) {

@@ -1,0 +1,21 @@
+import { once } from 'node:events';
+import { Writable } from 'node:stream';
+
+import { expect, test } from 'vitest';
+
+import { inChunks } from './in-chunks.ts';
+
+test('writes all bytes in their order, so many at a time, and then ends', async () => {
+  const writes: string[] = [];
+  const socket = new Writable({
+    write(bytes: Buffer, _encoding, done) {
+      writes.push(bytes.toString());
+      done();
+    },
+  });
+  const input = inChunks(socket, 3);
+  input.write('abcdefgh');
+  input.end('ij');
+  await once(socket, 'finish');
+  expect(writes).toEqual(['abc', 'def', 'gh', 'ij']);
+});
