@@ -1,6 +1,6 @@
 /** `pnpm bench`: measures everything side by side, says what it means for the targets, and keeps it. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, type } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,7 +18,7 @@ import { profile, type Profile } from './profile.ts';
 import { figuresInMarkdown, type Machine, type Results, sections, sectionTable, targetTable } from './report.ts';
 import { KNOCK_FRAMES, KNOCK_HTTP, RAISED } from './servers.ts';
 import { measureStart } from './start.ts';
-import { judgeAll } from './targets.ts';
+import { disagreements, judgeAll } from './targets.ts';
 import { ALL_SHAPES, measureThroughput, TARGET_SHAPES } from './throughput.ts';
 import { measureTogether } from './together.ts';
 import { measureWatching } from './watching.ts';
@@ -57,6 +57,7 @@ for (const { measure } of steps) {
 const targets = judgeAll(figures);
 console.log(`\nTargets\n\n${targetTable(targets)}\n\nIt took ${minutes(performance.now() - start)}.`);
 if (!quick) {
+  console.log(comparison());
   const date = new Date().toISOString().slice(0, 10);
   await keep({ machine: machine(), date, targets, figures, profiles: await profiles() });
 }
@@ -90,6 +91,15 @@ function wholeRun(): Step[] {
     { seconds: 15, measure: () => measureStart(how) },
     ...(engine ? [containers] : []),
   ];
+}
+
+/** Whether this run and the one that was kept before say the same. */
+function comparison(): string {
+  if (!existsSync(RESULTS)) return 'There is no earlier run to compare this one with.';
+  const { targets: before, date } = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
+  const different = disagreements(before, targets);
+  if (different.length === 0) return `It agrees with the run of ${date}: the intervals of all targets overlap.`;
+  return `It does not agree with the run of ${date} in: ${different.join('; ')}.`;
 }
 
 /** Where the time goes in what is furthest from its target. */

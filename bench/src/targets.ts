@@ -94,6 +94,15 @@ export function judgeAll(figures: readonly Figure[]): Judged[] {
   });
 }
 
+/** The titles of those whose intervals do not overlap in two runs: they do not agree. */
+export function disagreements(before: readonly Judged[], now: readonly Judged[]): string[] {
+  const earlier = new Map(before.map(({ title, estimate: interval }) => [title, interval]));
+  return now.flatMap(({ title, estimate: { low, high } }) => {
+    const other = earlier.get(title);
+    return other === undefined || (low <= other.high && other.low <= high) ? [] : title;
+  });
+}
+
 function valuesOf({ figure, of, beside, by }: Target, figures: readonly Figure[]): number[] | undefined {
   const values = figures.find(({ id }) => id === figure)?.values;
   const own = values?.[of];
