@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 
 import { clientSettings } from '@knock/client/settings';
 import { serverSettings } from '@knock/server/settings';
@@ -56,4 +56,12 @@ test.each([
   const base = new URL(`../${paper}`, import.meta.url);
   const links = readFileSync(base, 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g);
   for (const [, link] of links) expect.soft(() => readFileSync(new URL(link!, base)), link).not.toThrow('ENOENT');
+});
+
+test('the map in the README has every source file, once', () => {
+  const root = new URL('..', import.meta.url);
+  const files = globSync('{services/*,packages/shared}/src/*.ts', { cwd: root }).filter((file) => !file.endsWith('.test.ts'));
+  const [, map = ''] = /^## The map$(.*?)^## /ms.exec(readFileSync(new URL('README.md', root), 'utf8')) ?? [];
+  const linked = Array.from(map.matchAll(/\]\(([^)]+)\)/g), ([, link]) => link!);
+  expect(linked.toSorted()).toEqual(files.toSorted());
 });

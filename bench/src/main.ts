@@ -30,6 +30,7 @@ const PAPER = join(BENCH, '../docs/performance.md');
 /** What is measured beside Knock and does not come from npm. */
 const PEERS = ['redis-server', 'python3'];
 const ROUNDS = 10;
+const EXIT_CUT_SHORT = 1;
 
 const { quick } = new Command('bench')
   .description('Measures Knock and its peers side by side on this machine.')
@@ -39,6 +40,7 @@ const { quick } = new Command('bench')
 
 // What measures runs beside the load, and not beside what is measured.
 pinSelf(1);
+process.once('SIGINT', () => process.exit(EXIT_CUT_SHORT)).once('SIGTERM', () => process.exit(EXIT_CUT_SHORT));
 assertInstalled();
 await buildLoad();
 execFileSync('pnpm', ['--filter', '@knock/server', 'build'], { cwd: BENCH, stdio: 'ignore' });
@@ -105,11 +107,19 @@ function comparison(): string {
 /** Where the time goes in what is furthest from its target. */
 async function profiles(): Promise<Profile[]> {
   progress('Where the time goes');
+  const [server, small] = [KNOCK_FRAMES, { bytes: 13 }];
+  const large = { bytes: 2 ** 20, environment: RAISED };
   return [
-    await profile(KNOCK_FRAMES, { connections: 50, depth: 1, bytes: 13 }),
-    await profile(KNOCK_FRAMES, { connections: 50, depth: 64, bytes: 13 }),
-    await profile(KNOCK_FRAMES, { connections: 4, depth: 1, bytes: 2 ** 20 }, RAISED),
-    await profile(KNOCK_HTTP, { connections: 50, depth: 1, bytes: 13 }),
+    await profile({ title: 'one message a read', server, ...small, drive: { connections: 50, depth: 1 } }),
+    await profile({ title: '64 messages a read', server, ...small, drive: { connections: 50, depth: 64 } }),
+    await profile({ title: 'messages of 1 MiB', server, ...large, drive: { connections: 4, depth: 1 } }),
+    await profile({
+      title: 'one exchange for each connection',
+      server,
+      ...small,
+      drive: { connections: 0, depth: 0, rate: 300 },
+    }),
+    await profile({ title: 'HTTP', server: KNOCK_HTTP, ...small, drive: { connections: 50, depth: 1 } }),
   ];
 }
 

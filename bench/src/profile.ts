@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { answerOf, load } from './load.ts';
 import { knock, type Server } from './servers.ts';
-import { type Shape, textOf, titleOf } from './throughput.ts';
+import { textOf } from './throughput.ts';
 
 export interface Profile {
   title: string;
@@ -26,23 +26,28 @@ const PORT = 21_700;
 const MS = 3000;
 const MOST_SHARES = 12;
 
-/** Drives a Knock server of its own with a shape. */
-export async function profile(
-  server: Server,
-  shape: Shape,
-  environment: Record<string, string> = {},
-): Promise<Profile> {
+export interface ProfileOptions {
+  title: string;
+  server: Server;
+  /** Size of a message's text. */
+  bytes: number;
+  /** How it is driven. */
+  drive: { connections: number; depth: number; rate?: number };
+  environment?: Record<string, string>;
+}
+
+/** Drives a Knock server of its own. */
+export async function profile({ title, server, bytes, drive, environment }: ProfileOptions): Promise<Profile> {
   const folder = mkdtempSync(join(tmpdir(), 'knock-profile-'));
   try {
     await using program = knock(environment, ['--cpu-prof', '--cpu-prof-dir', folder])(PORT);
     await program.listens(PORT);
-    const message = server.encode(textOf(shape.bytes));
+    const message = server.encode(textOf(bytes));
     const replyBytes = (await answerOf(PORT, message)).length;
-    await load({ port: PORT, message, replyBytes, ...shape, ms: MS });
+    await load({ port: PORT, message, replyBytes, ...drive, ms: MS });
     await program.stop();
     const [file] = readdirSync(folder);
-    const shares = sharesOf(JSON.parse(readFileSync(join(folder, file!), 'utf8')) as CpuProfile);
-    return { title: `${server.name}, ${titleOf(shape)}`, shares };
+    return { title, shares: sharesOf(JSON.parse(readFileSync(join(folder, file!), 'utf8')) as CpuProfile) };
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -51,9 +56,12 @@ export async function profile(
 function sharesOf({ nodes, samples, timeDeltas }: CpuProfile): [string, number][] {
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
   const times = new Map<string, number>();
-  for (const [at, id] of samples.entries()) {
-    const name = names.get(id)!;
+  let looked = 0;
+  // From the end: what was before the load is the start of the program.
+  for (let at = samples.length - 1; at >= 0 && looked < MS * 1000; at -= 1) {
+    const name = names.get(samples[at]!)!;
     times.set(name, (times.get(name) ?? 0) + timeDeltas[at]!);
+    looked += timeDeltas[at]!;
   }
   times.delete('(idle)');
   const all = [...times.values()].reduce((sum, time) => sum + time, 0);

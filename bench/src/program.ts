@@ -29,6 +29,8 @@ export class Program implements AsyncDisposable {
       env: { ...process.env, ...environment },
     });
     this.#ended = once(this.#child, 'exit');
+    // Whatever ends the bench ends what it has started.
+    process.once('exit', this.#kill);
   }
 
   get pid(): number {
@@ -71,8 +73,11 @@ export class Program implements AsyncDisposable {
     await this.#ended;
   }
 
+  readonly #kill = () => this.#child.kill('SIGKILL');
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGKILL');
+    process.off('exit', this.#kill);
+    this.#kill();
     await this.#ended;
   }
 }

@@ -19,7 +19,7 @@ const SECTION = 'Server alone';
 const FIRST_PORT = 21_000;
 
 /** How a server is driven. */
-export interface Shape {
+interface Shape {
   connections: number;
   depth: number;
   /** Size of a message's text. */
@@ -139,7 +139,7 @@ export function textOf(bytes: number): string {
   return 'Hello, server'.padEnd(bytes, '.');
 }
 
-export function titleOf({ connections, depth, bytes }: Shape): string {
+function titleOf({ connections, depth, bytes }: Shape): string {
   const callers = connections === 1 ? '1 connection' : `${connections} connections`;
   return `${callers} × ${depth} unanswered, ${sizeOf(bytes)}`;
 }
