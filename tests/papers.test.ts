@@ -60,7 +60,9 @@ test.each([
 
 test('the map in the README has every source file, once', () => {
   const root = new URL('..', import.meta.url);
-  const files = globSync('{services/*,packages/shared}/src/*.ts', { cwd: root }).filter((file) => !file.endsWith('.test.ts'));
+  const files = globSync('{services/*,packages/shared}/src/*.ts', { cwd: root }).filter(
+    (file) => !file.endsWith('.test.ts'),
+  );
   const [, map = ''] = /^## The map$(.*?)^## /ms.exec(readFileSync(new URL('README.md', root), 'utf8')) ?? [];
   const linked = Array.from(map.matchAll(/\]\(([^)]+)\)/g), ([, link]) => link!);
   expect(linked.toSorted()).toEqual(files.toSorted());

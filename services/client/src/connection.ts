@@ -118,7 +118,8 @@ export class Connection {
       logger.trace(fields, `wrote ${messages}, ${length} bytes: ${fields.bytes}`);
     }
     this.#inOneWrite = 0;
-    this.#unsent.writeTo(this.#output);
+    if (this.#output === this.#socket) this.#unsent.writeTo(this.#socket);
+    else this.#output.write(this.#unsent.take());
   }
 
   /** Takes no more messages, and ends when all that were sent have their answers. */

@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { Unsent } from './unsent.ts';
+
+/** Both ends of a connection on this machine. */
+async function pair() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const near = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [far] = (await once(server, 'connection')) as [Socket];
+  return {
+    near,
+    far,
+    async [Symbol.asyncDispose]() {
+      near.destroy();
+      far.destroy();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
+
+async function read(socket: Socket, length: number): Promise<string> {
+  let text = '';
+  for await (const bytes of socket) {
+    text += (bytes as Buffer).toString('latin1');
+    if (text.length >= length) break;
+  }
+  return text;
+}
+
+test('holds any texts as their bytes in UTF-8, and says how many each takes', () => {
+  const texts = fc.array(fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 40 })));
+  fc.assert(
+    fc.property(texts, (all) => {
+      const unsent = new Unsent();
+      for (const text of all) expect(unsent.appendText(text)).toBe(Buffer.byteLength(text));
+      expect(unsent.take()).toEqual(Buffer.from(all.join('')));
+    }),
+  );
+});
+
+test('holds a text that is larger than the memory which is shared', () => {
+  const unsent = new Unsent();
+  const text = 'é'.repeat(100_000);
+  unsent.appendText('before ');
+  expect(unsent.appendText(text)).toBe(200_000);
+  unsent.appendText(' after');
+  expect(unsent.take()).toEqual(Buffer.from(`before ${text} after`));
+});
+
+test('is full a little below 64 KiB', () => {
+  const unsent = new Unsent();
+  unsent.appendText('a'.repeat(61_439));
+  expect(unsent.isFull).toBe(false);
+  unsent.appendText('a');
+  expect(unsent.isFull).toBe(true);
+});
+
+test('is empty when its bytes were taken or dropped', () => {
+  const unsent = new Unsent();
+  unsent.appendText('one');
+  unsent.drop();
+  unsent.appendText('two');
+  expect(unsent.take().toString()).toBe('two');
+  expect(unsent.take()).toHaveLength(0);
+});
+
+test('two that are filled in turns do not touch each other', () => {
+  const [one, other] = [new Unsent(), new Unsent()];
+  for (const digit of '123') {
+    one.appendText(`one ${digit} `);
+    other.appendText(`other ${digit} `);
+  }
+  expect([one.take().toString(), other.take().toString()]).toEqual(['one 1 one 2 one 3 ', 'other 1 other 2 other 3 ']);
+});
+
+test('arrives whole at a socket, also what the kernel does not take at once while others write', async () => {
+  await using ends = await pair();
+  const { near, far } = ends;
+  let written = '';
+  const unsent = new Unsent();
+  for (let n = 0; n < 400; n += 1) {
+    const text = String.fromCharCode(97 + (n % 26)).repeat(1 + ((n * 997) % 60_000));
+    written += text;
+    unsent.appendText(text);
+    unsent.writeTo(near);
+    // Somebody else is lent the same memory, unless it is still read from.
+    const other = new Unsent();
+    other.appendText('X'.repeat(60_000));
+    other.drop();
+  }
+  expect(near.writableLength).toBeGreaterThan(0);
+  expect((await read(far, written.length)) === written).toBe(true);
+});
+
+test('what has to wait behind other bytes is copied out of the memory that is shared', async () => {
+  await using ends = await pair();
+  const { near } = ends;
+  const unsent = new Unsent();
+  while (near.writableLength === 0) {
+    unsent.appendText('a'.repeat(60_000));
+    unsent.writeTo(near);
+  }
+  const written: Buffer[] = [];
+  Object.assign(near, { write: (bytes: Buffer) => written.push(bytes) > 0 });
+  unsent.appendText('little');
+  const shared = unsent.bytes.buffer;
+  unsent.writeTo(near);
+  expect(written.map(String)).toEqual(['little']);
+  expect(written[0]!.buffer).not.toBe(shared);
+});
