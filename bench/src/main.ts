@@ -15,7 +15,7 @@ import { buildLoad } from './load.ts';
 import { pinSelf } from './pin.ts';
 import { writePlots } from './plots.ts';
 import { profile, type Profile } from './profile.ts';
-import { figuresInMarkdown, type Machine, type Results, sections, sectionTable, targetTable } from './report.ts';
+import { figureInWords, figuresInMarkdown, type Machine, type Results, targetTable } from './report.ts';
 import { KNOCK_FRAMES, KNOCK_HTTP, RAISED } from './servers.ts';
 import { measureStart } from './start.ts';
 import { disagreements, judgeAll } from './targets.ts';
@@ -53,7 +53,7 @@ const figures: Figure[] = [];
 for (const { measure } of steps) {
   const own = await measure();
   clearProgress();
-  for (const [section, some] of sections(own)) console.log(`\n${section}\n\n${sectionTable(some)}`);
+  for (const figure of own) console.log(`\n${figureInWords(figure)}`);
   figures.push(...own);
 }
 const targets = judgeAll(figures);

@@ -1,7 +1,7 @@
 /** The figures in words: tables, for a terminal and for `docs/performance.md`. */
 import type { Figure } from './figure.ts';
 import type { Profile } from './profile.ts';
-import { type Goal, median } from './ratio.ts';
+import { estimate, type Goal, median, ratios } from './ratio.ts';
 import type { Judged } from './targets.ts';
 
 /** Where and when it was measured. */
@@ -22,18 +22,45 @@ export interface Results {
 
 /** The targets as a Markdown table. */
 export function targetTable(targets: readonly Judged[]): string {
-  const rows = targets.map(({ title, goal, estimate, verdict, by, unit }) => {
-    const { median: middle, low, high, rounds } = estimate;
+  const rows = targets.map(({ title, goal, estimate: interval, verdict, by, unit }) => {
+    const { median: middle, low, high, rounds } = interval;
     const number = (value: number) => (by === 'ratio' ? value.toFixed(2) : inWords(value));
-    const interval = rounds > 1 ? `${number(low)} to ${number(high)}` : '';
+    const range = rounds > 1 ? `${number(low)} to ${number(high)}` : '';
     const measured = by === 'ratio' ? number(middle) : `${number(middle)} ${unit}`;
-    return [title, goalInWords(goal, by === 'ratio' ? undefined : unit), measured, interval, String(rounds), verdict];
+    return [title, goalInWords(goal, by === 'ratio' ? undefined : unit), measured, range, String(rounds), verdict];
   });
   return table(['what', 'target', 'measured', 'interval', 'n', 'verdict'], rows);
 }
 
+/** A figure for a terminal: everybody's median, and how ours compares with theirs in the same rounds. */
+export function figureInWords({ title, unit, values }: Figure): string {
+  const names = Object.keys(values);
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = names.map((name) => {
+    return `  ${name.padEnd(width)}  ${inWords(median(values[name]!)).padStart(12)}${comparison(values, name)}`;
+  });
+  return [`${title}, ${unit}`, ...lines].join('\n');
+}
+
+function comparison(values: Figure['values'], name: string): string {
+  const own = oursBeside(name, Object.keys(values));
+  if (own === undefined) return '';
+  const { median: middle, low, high } = estimate(ratios(values[own]!, values[name]!));
+  return `   ${own} to it: ${inWords(middle)} (${inWords(low)} to ${inWords(high)})`;
+}
+
+const OURS = ['Knock, frames', 'Knock', 'knock', 'watched'];
+
+/** Which of ours is to be compared with a competitor; undefined: it is one of ours itself, or there is none. */
+function oursBeside(name: string, names: readonly string[]): string | undefined {
+  const ours =
+    /http/i.test(name) && names.includes('Knock, HTTP') ? 'Knock, HTTP' : OURS.find((one) => names.includes(one));
+  const isOurs = name === ours || OURS.includes(name) || ['Knock, text', 'Knock, HTTP'].includes(name);
+  return isOurs ? undefined : ours;
+}
+
 /** All figures of a section, one table: a row for each figure, a column for each competitor, each cell a median. */
-export function sectionTable(figures: readonly Figure[]): string {
+function sectionTable(figures: readonly Figure[]): string {
   const names = [...new Set(figures.flatMap(({ values }) => Object.keys(values)))];
   const rows = figures.map(({ title, unit, values }) => [
     title,
@@ -44,7 +71,7 @@ export function sectionTable(figures: readonly Figure[]): string {
 }
 
 /** Figures by their section, in the order in which they were measured. */
-export function sections(figures: readonly Figure[]): Map<string, Figure[]> {
+function sections(figures: readonly Figure[]): Map<string, Figure[]> {
   return Map.groupBy(figures, ({ section }) => section);
 }
 

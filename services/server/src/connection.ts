@@ -249,8 +249,13 @@ export class Connection {
       this.resume();
       this.#startLingering();
     });
-    if (lastWords?.length) this.tap?.wrote(lastWords);
-    socket.end(lastWords ?? '');
+    if (lastWords?.length) {
+      this.tap?.wrote(lastWords);
+      socket.end(lastWords);
+    } else {
+      // Not with nothing, which would be a write of its own.
+      socket.end();
+    }
     // Until the caller has taken everything nothing is read, since reading would start its write clock again.
     if (socket.writableLength > 0) {
       this.pause();
