@@ -81,11 +81,11 @@ function quickRun(): Step[] {
 }
 
 function wholeRun(): Step[] {
-  const how: Measure = { rounds: ROUNDS, ms: 400, progress };
-  const containers = { seconds: 240, measure: () => measureContainers(how) };
+  const how: Measure = { rounds: ROUNDS, ms: 250, progress };
+  const containers = { seconds: 220, measure: () => measureContainers(how) };
   return [
-    { seconds: 420, measure: () => measureThroughput(how, ALL_SHAPES) },
-    { seconds: 330, measure: () => measureTogether({ ...how, ms: 1000 }) },
+    { seconds: 270, measure: () => measureThroughput(how, ALL_SHAPES) },
+    { seconds: 240, measure: () => measureTogether({ ...how, ms: 700 }) },
     { seconds: 20, measure: () => measureCodecs({ ...how, ms: 100 }) },
     { seconds: 35, measure: () => measureExchanges(how) },
     { seconds: 60, measure: () => measureIdle(how) },

@@ -224,7 +224,8 @@ class MemorySocket extends Duplex {
 
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#witness.happen();
-    this.#said.push(bytes);
+    // As a kernel does: the memory is the server's, and is used again.
+    this.#said.push(Buffer.from(bytes));
     this.bytesWritten += bytes.length;
     done();
   }
