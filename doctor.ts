@@ -1,4 +1,4 @@
-/** `npx -y pnpm@12 doctor`: whether this machine can run the demo and the tests; one line for each thing, and what mends it. */
+/** `npx -y pnpm@12 run doctor`: whether this machine can run the demo and the tests; one line for each thing, and what mends it. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';

@@ -4,7 +4,7 @@ import { type Demo, startDemo } from './demo.ts';
 import { timesHandled } from './hazards/greetings.ts';
 
 const CLIENTS = 20;
-const GREETINGS = 200;
+const GREETINGS = 120;
 
 test('a restart of the server under twenty clients loses no greeting: each has one verdict, and the verdict is true', async () => {
   await using demo = await startDemo({
