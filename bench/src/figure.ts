@@ -20,3 +20,12 @@ export interface Measure {
   /** Says what is running now. */
   progress: (what: string) => void;
 }
+
+/** Six digits that count: more are noise, and would fill the kept results. */
+export function rounded(figure: Figure): Figure {
+  const values = Object.entries(figure.values).map(([name, all]) => [
+    name,
+    all.map((value) => Number(value.toPrecision(6))),
+  ]);
+  return { ...figure, values: Object.fromEntries(values) as Figure['values'] };
+}

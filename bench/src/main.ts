@@ -9,7 +9,7 @@ import { Command } from 'commander';
 import { measureCodecs } from './codecs.ts';
 import { hasEngine, measureContainers } from './containers.ts';
 import { measureExchanges } from './exchanges.ts';
-import type { Figure, Measure } from './figure.ts';
+import { type Figure, type Measure, rounded } from './figure.ts';
 import { measureIdle } from './idle.ts';
 import { buildLoad } from './load.ts';
 import { pinSelf } from './pin.ts';
@@ -51,7 +51,7 @@ const expected = steps.reduce((sum, { seconds }) => sum + seconds, 0);
 const start = performance.now();
 const figures: Figure[] = [];
 for (const { measure } of steps) {
-  const own = await measure();
+  const own = (await measure()).map(rounded);
   clearProgress();
   for (const figure of own) console.log(`\n${figureInWords(figure)}`);
   figures.push(...own);
@@ -140,6 +140,7 @@ async function keep(results: Results): Promise<void> {
   await writePlots(results.figures, PLOTS);
   const [before, , after] = readFileSync(PAPER, 'utf8').split(/(?<=<!-- figures -->\n)|(?=<!-- end of figures -->)/);
   writeFileSync(PAPER, `${before}\n${figuresInMarkdown(results)}\n\n${after}`);
+  execFileSync('pnpm', ['exec', 'oxfmt', RESULTS, PAPER], { cwd: BENCH });
 }
 
 function machine(): Machine {
