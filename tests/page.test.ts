@@ -111,7 +111,8 @@ test('says what is typed into its box through the same handler, and shows the re
   await page.getByLabel('Your message').fill('grüß <b>Gott</b>');
   await page.getByRole('button', { name: 'Say it' }).click();
   await page.locator('#say-reply').getByText('server-1 heard: grüß <b>Gott</b>').waitFor();
-  await expect.poll(() => page.locator('.house .language').allTextContents()).toEqual(['http']);
+  // The sockets that a browser has in reserve have not said anything yet.
+  await expect.poll(() => page.locator('.house .language').allTextContents()).toContain('http');
 });
 
 test('survives a restart of the server, and says that it is gone and back', async () => {

@@ -321,7 +321,11 @@ async function shell(command: string, env: Record<string, string>): Promise<Run>
 
 test('ends without a word when the reader of its replies has gone', async () => {
   await using server = await echo();
-  expect(await shell('client send $(seq 3000) | head -1', at(server))).toEqual({ code: 1, stdout: '1\n', stderr: '' });
+  expect(await shell('client send $(seq 3000) | head -1', at(server, { DEADLINE_MS: '10000' }))).toEqual({
+    code: 1,
+    stdout: '1\n',
+    stderr: '',
+  });
 });
 
 test('stops greeting when the reader of its log has gone', async () => {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { frame, GOAWAY } from './dialled.ts';
 import { start } from './test-server.ts';
@@ -149,10 +149,11 @@ test('answers all HTTP requests that were wholly read, and lets a slow reader ha
 });
 
 test('has every connection on the log before it is done, those that are cut off among them', async () => {
-  const server = await start({ DRAIN_TIMEOUT_MS: 300, handler: () => new Promise(() => undefined) });
+  const handler = vi.fn(() => new Promise<string>(() => undefined));
+  const server = await start({ DRAIN_TIMEOUT_MS: 300, handler });
   const callers = await Promise.all(Array.from({ length: 30 }, () => server.dial()));
   for (const caller of callers) caller.send(frame('stuck'));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await expect.poll(() => handler.mock.calls.length, { timeout: 5000 }).toBe(30);
   await server.server.close();
   expect(server.lines.filter(({ reason }) => reason === 'drain_timeout')).toHaveLength(30);
 });
