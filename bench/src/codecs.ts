@@ -70,5 +70,5 @@ function inChunks(stream: Buffer, bytes: number): Buffer[] {
 
 function figureOf({ id, title }: Cut, rounds: Rates[]): Figure {
   const values = Object.fromEntries(Object.keys(decoders).map((name) => [name, rounds.map((rates) => rates[name]!)]));
-  return { id, section: 'Codec alone', title, unit: 'messages/s', better: 'more', values };
+  return { id, section: 'Codec alone', title, unit: 'messages/s', values };
 }

@@ -47,7 +47,7 @@ async function imageSizes(): Promise<Figure> {
     client: [(await sizeOf(`${PROJECT}-client`)) - base],
   };
   const title = 'What the images add to their base';
-  return { id: 'image-size', section: SECTION, title, unit: 'bytes', better: 'less', values };
+  return { id: 'image-size', section: SECTION, title, unit: 'bytes', values };
 }
 
 async function sizeOf(image: string): Promise<number> {
@@ -62,7 +62,7 @@ async function firstReply(rounds: number, progress: Measure['progress']): Promis
     await compose('down', '--timeout', '2');
   }
   const title = '`docker compose up`, with images built, to the first reply';
-  return { id: 'first-reply', section: SECTION, title, unit: 'ms', better: 'less', values: { Knock: values } };
+  return { id: 'first-reply', section: SECTION, title, unit: 'ms', values: { Knock: values } };
 }
 
 /** Milliseconds. */
@@ -101,7 +101,6 @@ async function scaling(replicas: number[], progress: Measure['progress']): Promi
     section: SECTION,
     title: `${every}: ${what}`,
     unit,
-    better: id === 'replicas-rate' ? 'more' : 'less',
     values: Object.fromEntries(Object.entries(periods).map(([name, some]) => [name, some.map((one) => of(one))])),
   });
   return [

@@ -38,5 +38,5 @@ export async function measureExchanges({ rounds, progress }: Measure): Promise<F
     }
   }
   const title = `Processor for connect, one message, reply and close, ${RATE} a second`;
-  return [{ id: 'exchange-cpu', section: SECTION, title, unit: 'µs/exchange', better: 'less', values }];
+  return [{ id: 'exchange-cpu', section: SECTION, title, unit: 'µs/exchange', values }];
 }

@@ -7,7 +7,6 @@ export interface Figure {
   /** What was measured, as a heading. */
   title: string;
   unit: string;
-  better: 'more' | 'less';
   /** Round by round, by the competitor's name. */
   values: Record<string, number[]>;
 }

@@ -40,5 +40,5 @@ export async function measureIdle({ progress }: Pick<Measure, 'progress'>): Prom
     }
   }
   const title = `Memory for each of ${CONNECTIONS} idle connections, thousand by thousand`;
-  return [{ id: 'idle-memory', section: SECTION, title, unit: 'bytes', better: 'less', values }];
+  return [{ id: 'idle-memory', section: SECTION, title, unit: 'bytes', values }];
 }

@@ -3,8 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { answerOf, load } from './load.ts';
+import { load } from './load.ts';
 import { knock, type Server } from './servers.ts';
+import { tell } from './tell.ts';
 import { textOf } from './throughput.ts';
 
 export interface Profile {
@@ -42,9 +43,8 @@ export async function profile({ title, server, bytes, drive, environment }: Prof
   try {
     await using program = knock(environment, ['--cpu-prof', '--cpu-prof-dir', folder])(PORT);
     await program.listens(PORT);
-    const message = server.encode(textOf(bytes));
-    const replyBytes = (await answerOf(PORT, message)).length;
-    await load({ port: PORT, message, replyBytes, ...drive, ms: MS });
+    const told = await tell(server, PORT, textOf(bytes));
+    await load({ port: PORT, ...told, ...drive, ms: MS });
     await program.stop();
     const [file] = readdirSync(folder);
     return { title, shares: sharesOf(JSON.parse(readFileSync(join(folder, file!), 'utf8')) as CpuProfile) };

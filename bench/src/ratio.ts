@@ -17,7 +17,7 @@ export interface Goal {
 }
 
 /** Fewer pairs say too little: of ten, the second smallest and the second largest hold the true median in 97.9 % of all cases. */
-export const LEAST_ROUNDS = 10;
+const LEAST_ROUNDS = 10;
 
 /** Of two competitors, round by round: what disturbs the machine in a round disturbs both. */
 export function ratios(ours: readonly number[], theirs: readonly number[]): number[] {

@@ -1,9 +1,7 @@
 /** The servers that are measured, each as its users would start it, and how each is told a message. */
 import { join } from 'node:path';
 
-import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
-import { Unsent } from '@knock/shared/unsent';
-
+import { frame } from './frame.ts';
 import { Program } from './program.ts';
 
 const KNOCK = join(import.meta.dirname, '../../services/server/dist/main.mjs');
@@ -59,12 +57,6 @@ export const ARTICLE_PYTHON: Server = {
 /** With a limit that admits a message of 1 MiB. */
 export function raised(server: Server): Server {
   return { ...server, program: knock(RAISED) };
-}
-
-function frame(text: string): Buffer {
-  const unsent = new Unsent();
-  new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, from: 'server' }).encode(text, unsent);
-  return unsent.take();
 }
 
 function line(text: string): Buffer {

@@ -16,5 +16,5 @@ export async function measureStart({ rounds, progress }: Measure): Promise<Figur
     }
   }
   const title = 'From the start of the program until it listens';
-  return [{ id: 'start', section: SECTION, title, unit: 'ms', better: 'less', values }];
+  return [{ id: 'start', section: SECTION, title, unit: 'ms', values }];
 }

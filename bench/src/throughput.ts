@@ -1,6 +1,6 @@
 /** The servers alone, driven by the load: how many messages a second, how long each takes, and what it costs. */
 import type { Figure, Measure } from './figure.ts';
-import { answerOf, load, type LoadResult } from './load.ts';
+import { load, type LoadResult } from './load.ts';
 import type { Program } from './program.ts';
 import {
   BARE_HTTP,
@@ -14,6 +14,7 @@ import {
   REDIS,
   type Server,
 } from './servers.ts';
+import { tell } from './tell.ts';
 
 const SECTION = 'Server alone';
 const FIRST_PORT = 21_000;
@@ -60,7 +61,7 @@ const SIZES = [
   { upTo: 2 ** 20, servers: [BARE_NET, BARE_TEXTS, raised(KNOCK_FRAMES), raised(KNOCK_TEXT), REDIS] },
 ];
 
-export function idOf({ connections, depth, bytes }: Shape): string {
+function idOf({ connections, depth, bytes }: Shape): string {
   return `throughput-${connections}x${depth}-${sizeOf(bytes).replace(' ', '')}`;
 }
 
@@ -87,24 +88,23 @@ interface Round extends LoadResult {
 }
 
 /** What the rounds are looked at for. */
-const LOOKS: { suffix: string; words: string; unit: string; better: Figure['better']; of: (round: Round) => number }[] =
-  [
-    { suffix: '', words: '', unit: 'messages/s', better: 'more', of: ({ messages, seconds }) => messages / seconds },
-    {
-      suffix: '-cpu',
-      words: ': processor',
-      unit: 'µs/message',
-      better: 'less',
-      of: ({ cpuSeconds, messages }) => (cpuSeconds / messages) * 1e6,
-    },
-    { suffix: '-p50', words: ': median latency', unit: 'µs', better: 'less', of: ({ p50 }) => p50 },
-    { suffix: '-p99', words: ': 99th percentile', unit: 'µs', better: 'less', of: ({ p99 }) => p99 },
-    { suffix: '-p999', words: ': 99.9th percentile', unit: 'µs', better: 'less', of: ({ p999 }) => p999 },
-  ];
+const LOOKS: { suffix: string; words: string; unit: string; of: (round: Round) => number }[] = [
+  { suffix: '', words: '', unit: 'messages/s', of: ({ messages, seconds }) => messages / seconds },
+  {
+    suffix: '-cpu',
+    words: ': processor',
+    unit: 'µs/message',
+    of: ({ cpuSeconds, messages }) => (cpuSeconds / messages) * 1e6,
+  },
+  { suffix: '-p50', words: ': median latency', unit: 'µs', of: ({ p50 }) => p50 },
+  { suffix: '-p99', words: ': 99th percentile', unit: 'µs', of: ({ p99 }) => p99 },
+  { suffix: '-p999', words: ': 99.9th percentile', unit: 'µs', of: ({ p999 }) => p999 },
+];
 
 async function measureShape({ rounds, ms, progress }: Measure, shape: Shape, all: Running[]): Promise<Figure[]> {
   const title = titleOf(shape);
-  const said = await Promise.all(all.map((running) => tell(running, shape)));
+  const text = textOf(shape.bytes);
+  const said = await Promise.all(all.map(({ server, port }) => tell(server, port, text)));
   const measured = all.map(({ server }) => ({ name: server.name, rounds: [] as Round[] }));
   for (let round = 0; round <= rounds; round += 1) {
     progress(`${SECTION}: ${title}, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
@@ -114,24 +114,13 @@ async function measureShape({ rounds, ms, progress }: Measure, shape: Shape, all
       if (round > 0) measured[place]!.rounds.push({ ...result, cpuSeconds: program.cpuSeconds() - before });
     }
   }
-  return LOOKS.map(({ suffix, words, unit, better, of }) => ({
+  return LOOKS.map(({ suffix, words, unit, of }) => ({
     id: `${idOf(shape)}${suffix}`,
     section: SECTION,
     title: `${title}${words}`,
     unit,
-    better,
     values: Object.fromEntries(measured.map(({ name, rounds: own }) => [name, own.map((round) => of(round))])),
   }));
-}
-
-/** The message of a shape in the language of a server, and how long its answer is. */
-async function tell({ server, port }: Running, { bytes }: Shape): Promise<{ message: Buffer; replyBytes: number }> {
-  const text = textOf(bytes);
-  const message = server.encode(text);
-  const answer = await answerOf(port, message);
-  // A load that counts bytes would take any refusal for an answer.
-  if (!answer.includes(text)) throw new Error(`${server.name} did not answer with the text itself`);
-  return { message, replyBytes: answer.length };
 }
 
 /** A text of so many bytes. */

@@ -32,7 +32,7 @@ export async function measureTogether(measure: Measure, outstanding = OUTSTANDIN
       for (const { name, client, port } of pairs) values[name]!.push(await rate(client, port, count, measure.ms));
     }
     const title = `${count} ${count === 1 ? 'message' : 'messages'} outstanding, 13 B`;
-    figures.push({ id: `together-${count}`, section: SECTION, title, unit: 'messages/s', better: 'more', values });
+    figures.push({ id: `together-${count}`, section: SECTION, title, unit: 'messages/s', values });
   }
   return figures;
 }

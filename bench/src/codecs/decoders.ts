@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import type { Transform } from 'node:stream';
 
 import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
-import { Unsent } from '@knock/shared/unsent';
 import * as frameStream from 'frame-stream';
 import { decode as decodeLengthPrefixed, type LengthDecoderFunction } from 'it-length-prefixed';
 import * as lengthPrefixedStream from 'length-prefixed-stream';
+
+import { frame } from '../frame.ts';
 
 export interface Decoder {
   /** The bytes of one message, as this decoder wants them. */
@@ -23,7 +24,7 @@ const u32: LengthDecoderFunction = Object.assign((list: { getUint32(at: number):
 
 export const decoders: Record<string, Decoder> = {
   knock: {
-    frame: ourFrame,
+    frame,
     decode(chunks, hear) {
       const codec = new FrameCodec<string>({ maxBytes: MAX_PAYLOAD_BYTES, from: 'caller' });
       for (const chunk of chunks) {
@@ -33,7 +34,7 @@ export const decoders: Record<string, Decoder> = {
     },
   },
   'it-length-prefixed': {
-    frame: ourFrame,
+    frame,
     decode(chunks, hear) {
       for (const list of decodeLengthPrefixed(chunks, { lengthDecoder: u32 })) hear(utf8.decode(list.subarray()));
     },
@@ -43,16 +44,10 @@ export const decoders: Record<string, Decoder> = {
     decode: (chunks, hear) => decodeThrough(lengthPrefixedStream.decode(), chunks, hear),
   },
   'frame-stream': {
-    frame: ourFrame,
+    frame,
     decode: (chunks, hear) => decodeThrough(frameStream.decode(), chunks, hear),
   },
 };
-
-function ourFrame(text: string): Buffer {
-  const unsent = new Unsent();
-  new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, from: 'server' }).encode(text, unsent);
-  return unsent.take();
-}
 
 /** Writes at the pace that the decoder allows, as a pipe does. */
 async function decodeThrough(decoder: Transform, chunks: readonly Buffer[], hear: (text: string) => void) {

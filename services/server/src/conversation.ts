@@ -111,9 +111,7 @@ export class Conversation implements Owner {
         new Refusal('timeout', `no whole message within ${MESSAGE_TIMEOUT_MS} ms of its first byte`),
       );
     } else if (reason === 'handler_timeout') {
-      this.#connection.countRefusal('failed');
-      const refusal = new Refusal('failed', `the server had no reply within ${HANDLER_TIMEOUT_MS} ms`);
-      this.#codec.encode(refusal, this.#unsent);
+      this.#sendRefusal(new Refusal('failed', `the server had no reply within ${HANDLER_TIMEOUT_MS} ms`));
       // The goaway tells this refusal from one after which the conversation goes on.
       this.leave(reason);
     } else {
