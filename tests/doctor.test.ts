@@ -1,20 +1,10 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
-
 import { expect, test } from 'vitest';
 
+import { freePort } from './free-port.ts';
 import { KnockServerContainer } from './knock-server.ts';
 import { Program } from './program.ts';
 
 const doctor = (environment: Record<string, string>) => new Program([process.execPath, 'doctor.ts'], environment);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 test('finds a machine well that can run the demo', async () => {
   await using running = doctor({ KNOCK_PORT: String(await freePort()) });

@@ -38,6 +38,11 @@ export class CodecError extends Error {
   }
 }
 
+/** What is refused because it is too large, in a sentence: "a message of 9 bytes", or "this line". `maxBytes`: the limit. */
+export function tooLarge(what: string, maxBytes: number): string {
+  return `${what} is above the limit of ${maxBytes} bytes: send less, or raise MAX_MESSAGE_BYTES`;
+}
+
 /** One language, for one connection: bytes to what is heard, and what is said to bytes. */
 export interface Codec<Heard extends Said = Said> {
   /** Takes bytes as they came, however they were cut. */

@@ -197,7 +197,7 @@ test('says what is wrong in the words of a person', () => {
   expect(sentence(callers(), '02')).toMatchObject({ sentence: 'a frame of kind 2 came; a caller sends only kind 0' });
   expect(sentence(servers(), '48')).toMatchObject({ sentence: 'a frame of kind 72 came; the kinds are 0, 1 and 2' });
   expect(sentence(callers(), '00 00 00 09')).toMatchObject({
-    sentence: 'a message of 9 bytes is above the limit of 8',
+    sentence: 'a message of 9 bytes is above the limit of 8 bytes: send less, or raise MAX_MESSAGE_BYTES',
   });
   expect(decode(callers(), [hex('00 00 00 01 61 00 00 00')]).end).toMatchObject({
     sentence: 'the stream ended inside a frame, after 3 of its bytes',

@@ -6,7 +6,7 @@
  *     |  kind  |  length, big-endian u24  |  payload, `length` B |
  *     +--------+--------------------------+----------------------+
  */
-import { type Codec, CodecError, GOAWAY, Refusal, type Said } from './codec.ts';
+import { type Codec, CodecError, GOAWAY, Refusal, type Said, tooLarge } from './codec.ts';
 import { TextWindow } from './text-window.ts';
 import { Unread } from './unread.ts';
 import type { Unsent } from './unsent.ts';
@@ -61,7 +61,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
     // Judged from the header alone: nothing is allocated for a frame that is too large, and nothing is waited for.
     const length = bytes.readUIntBE(start + 1, 3);
     if (length > this.#maxBytes) throw this.#tooLarge(length);
-    if (unread.length < HEADER_BYTES + length) return this.#needMore();
+    if (unread.length < HEADER_BYTES + length) return this.#needMore(HEADER_BYTES + length);
 
     unread.start += HEADER_BYTES + length;
     const text = this.#texts.decode(bytes, start + HEADER_BYTES, unread.start, unread.end);
@@ -82,8 +82,9 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
     else encodeFrame(REFUSAL, `${said.code}: ${said.sentence}`, to);
   }
 
-  #needMore(): undefined {
+  #needMore(expected = 0): undefined {
     this.#texts.close();
+    this.#unread.expected = expected;
     this.#unread.tidy();
     return undefined;
   }
@@ -94,7 +95,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
   }
 
   #tooLarge(length: number): CodecError {
-    return new CodecError('too_large', `a message of ${length} bytes is above the limit of ${this.#maxBytes}`, {
+    return new CodecError('too_large', tooLarge(`a message of ${length} bytes`, this.#maxBytes), {
       fatal: true,
     });
   }

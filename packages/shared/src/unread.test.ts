@@ -163,3 +163,19 @@ test('never makes more room than for the largest message or for what is unread',
   });
   fc.assert(modest, { numRuns: 1000 });
 });
+
+test('makes room for all of an announced message at once', () => {
+  const unread = new Unread(1000);
+  unread.push(chunkOf('x'.repeat(100)));
+  unread.expected = 700;
+  unread.push(chunkOf('x'.repeat(100)));
+  expect(unread.bytes.length).toBe(700);
+});
+
+test('makes room for no more than eight times what has come, whatever was announced', () => {
+  const unread = new Unread(1_000_000);
+  unread.push(chunkOf('x'.repeat(4)));
+  unread.expected = 1_000_000;
+  unread.push(chunkOf('x'));
+  expect(unread.bytes.length).toBe(40);
+});

@@ -10,6 +10,8 @@ export class Unread {
   bytes: Buffer = NOTHING;
   start = 0;
   end = 0;
+  /** How long the message at the start is known to be, with its framing; 0: not known. */
+  expected = 0;
   readonly #most: number;
 
   /** `most`: the size of the largest message with its framing; room is not grown beyond it ahead of need. */
@@ -45,7 +47,8 @@ export class Unread {
 
   /** Moves what is unread to the beginning of a new piece of memory with room for `needed` bytes or more. */
   #grow(needed: number): void {
-    const room = Math.max(needed, Math.min(2 * needed, this.#most));
+    // Of what is only announced no more than seven times what has come: an announcement costs its caller nothing.
+    const room = Math.max(needed, Math.min(2 * needed, this.#most), Math.min(8 * needed, this.expected));
     const grown = Buffer.allocUnsafeSlow(room);
     this.bytes.copy(grown, 0, this.start, this.end);
     this.end -= this.start;

@@ -88,8 +88,8 @@ export class Connection {
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
     this.#output.on('drain', () => this.#write());
     socket.on('end', () => this.#readEnd());
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#breakOff(`the connection broke (${error.code})`));
-    socket.on('close', () => this.#breakOff('the connection broke'));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#breakOff(broken(` (${error.code})`)));
+    socket.on('close', () => this.#breakOff(broken()));
   }
 
   get open(): boolean {
@@ -193,7 +193,7 @@ export class Connection {
   }
 
   #hear(said: Said): void {
-    if (said === GOAWAY) this.#serverLeaves({ why: 'the server is leaving', next: 'soon' });
+    if (said === GOAWAY) this.#serverLeaves({ why: 'the server is leaving: send this again, another one may answer', next: 'soon' });
     else if (said instanceof Refusal) this.#hearRefusal(said);
     else this.#answer({ kind: 'replied', reply: said });
   }
@@ -265,15 +265,20 @@ export class Connection {
     const now = performance.now();
     // Answers come in order and carry no name: after one was given up, the next one could be taken for it.
     if (this.#unanswered.toArray().some(({ expiresAt }) => expiresAt <= now)) {
-      this.abandon('no answer in time');
+      this.abandon('no answer in time: the server is busy, asleep or gone, and may have handled it');
       return;
     }
     const waiting = Map.groupBy(this.#unwritten.drain(), ({ expiresAt }) => (expiresAt <= now ? 'late' : 'in time'));
     this.#unwritten.replace(waiting.get('in time') ?? []);
     for (const { settle } of waiting.get('late') ?? []) {
-      settle({ verdict: { kind: 'not_sent', why: 'its turn did not come in time' }, written: false });
+      settle({ verdict: { kind: 'not_sent', why: 'its turn did not come in time: give it more (DEADLINE_MS), or send fewer at once' }, written: false });
     }
     for (const { expiresAt } of this.#unanswered.toArray()) this.#lookAt(expiresAt);
     for (const { expiresAt } of this.#unwritten.toArray()) this.#lookAt(expiresAt);
   }
+}
+
+/** `detail`: what the system calls it, in parentheses. */
+function broken(detail = ''): string {
+  return `the connection broke${detail}: the server ended in the middle, or the network did`;
 }

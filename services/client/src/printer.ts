@@ -1,5 +1,5 @@
 /** Tells the one who asked what became of each message: replies on stdout, everything else on stderr. */
-import { escapeControls } from '@knock/shared/text-sample';
+import { escapeControls, sampleText } from '@knock/shared/text-sample';
 
 import { inWords, type Verdict } from './verdict.ts';
 
@@ -22,6 +22,6 @@ export class Printer {
   tell(message: string, verdict: Verdict): void {
     const { print, complain, terminal } = this.#options;
     if (verdict.kind === 'replied') print(terminal ? escapeControls(verdict.reply) : verdict.reply);
-    else complain(`"${escapeControls(message)}": ${inWords(verdict)}`);
+    else complain(`"${sampleText(message)}": ${inWords(verdict)}`);
   }
 }

@@ -46,22 +46,23 @@ export class Clock<Reason extends string> {
 
   #setTimer(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#look, ms);
+    this.#timer = setTimeout(Clock.#look, ms, this);
     this.#timerEndsAt = this.#endsAt;
   }
 
-  readonly #look = () => {
-    this.#timerEndsAt = Infinity;
+  // Not methods of each clock's own, which every connection would have to keep.
+  static #look<Reason extends string>(clock: Clock<Reason>): void {
+    clock.#timerEndsAt = Infinity;
     // Node's timers may come a millisecond early.
-    const left = this.#endsAt - performance.now();
-    if (left > 1) this.#setTimer(left);
-    else this.#immediate = setImmediate(this.#runOut);
-  };
+    const left = clock.#endsAt - performance.now();
+    if (left > 1) clock.#setTimer(left);
+    else clock.#immediate = setImmediate(Clock.#runOut, clock);
+  }
 
-  readonly #runOut = () => {
-    const reason = this.#reason!;
-    this.#immediate = undefined;
-    this.#reason = undefined;
-    this.#act(reason);
-  };
+  static #runOut<Reason extends string>(clock: Clock<Reason>): void {
+    const reason = clock.#reason!;
+    clock.#immediate = undefined;
+    clock.#reason = undefined;
+    clock.#act(reason);
+  }
 }

@@ -11,10 +11,10 @@ import { Unsent } from '@knock/shared/unsent';
 import { Clock } from './clock.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logExchange, logFailure, logRead } from './connection-log.ts';
-import { callerOf, type Connection, type Owner } from './connection.ts';
+import { type Connection, KnownCaller, type Owner } from './connection.ts';
 import type { Caller, Handler } from './handler.ts';
 import type { HandlingTime } from './handling-time.ts';
-import { replyOf } from './reply.ts';
+import { NO_REPLY, noReplyWithin, replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';
 
 type ConversationSettings = Pick<
@@ -50,7 +50,8 @@ export class Conversation implements Owner {
   readonly #logsReads: boolean;
   readonly #handling: HandlingTime;
   readonly #unsent = new Unsent();
-  readonly #quiet = new Clock<'quiet'>(() => this.#endInput());
+  /** Only where a pause ends a message. */
+  #quiet: Clock<'quiet'> | undefined;
   /** What keeps the next message from being decoded: the handler has one, or the replies wait for the caller to read. */
   #busyWith: 'handler' | 'reader' | undefined;
   /** No more bytes count: the caller closed its side, or ended its message by a pause. */
@@ -65,7 +66,7 @@ export class Conversation implements Owner {
     this.#connection = connection;
     this.#codec = codec;
     this.#handler = handler;
-    this.#caller = callerOf(connection);
+    this.#caller = new KnownCaller(connection);
     this.#settings = settings;
     this.#logger = logger;
     this.#logsExchanges = logger.isLevelEnabled('debug');
@@ -77,7 +78,7 @@ export class Conversation implements Owner {
     const { socket } = this.#connection;
     this.#connection.owner = this;
     socket.on('data', this.#read);
-    socket.once('end', this.#endInput);
+    socket.on('end', this.#endInput);
     socket.on('drain', this.#unblock);
     this.#inputEnded = ended;
     this.#codec.push(head);
@@ -97,7 +98,7 @@ export class Conversation implements Owner {
 
   release(): void {
     const { socket } = this.#connection;
-    this.#quiet.stop();
+    this.#quiet?.stop();
     socket.off('data', this.#read);
     socket.off('end', this.#endInput);
     socket.off('drain', this.#unblock);
@@ -108,10 +109,10 @@ export class Conversation implements Owner {
     if (reason === 'message_timeout') {
       this.#refuse(
         reason,
-        new Refusal('timeout', `no whole message within ${MESSAGE_TIMEOUT_MS} ms of its first byte`),
+        new Refusal('timeout', `no whole message within ${MESSAGE_TIMEOUT_MS} ms of its first byte: is its length right, or its line ended?`),
       );
     } else if (reason === 'handler_timeout') {
-      this.#sendRefusal(new Refusal('failed', `the server had no reply within ${HANDLER_TIMEOUT_MS} ms`));
+      this.#sendRefusal(new Refusal('failed', noReplyWithin(HANDLER_TIMEOUT_MS)));
       // The goaway tells this refusal from one after which the conversation goes on.
       this.leave(reason);
     } else {
@@ -219,7 +220,7 @@ export class Conversation implements Owner {
   /** The handler threw, or what it returned cannot be said: the caller hears `failed`, and the conversation goes on. */
   #fail(error: unknown): void {
     logFailure(this.#logger, this.#connection, error);
-    this.#sendRefusal(new Refusal('failed', 'the server could not answer this message'));
+    this.#sendRefusal(new Refusal('failed', NO_REPLY));
   }
 
   #sendRefusal(refusal: Refusal): void {
@@ -237,7 +238,7 @@ export class Conversation implements Owner {
   /** Decides what this connection waits for now: exactly one thing, under one clock. */
   #wait({ newMessage }: { newMessage: boolean }): void {
     const { clock, ending } = this.#connection;
-    this.#quiet.stop();
+    this.#quiet?.stop();
     if (ending) return;
     if (this.#busyWith === 'reader') {
       clock.stop();
@@ -257,7 +258,10 @@ export class Conversation implements Owner {
 
   #waitForBytes(newMessage: boolean): void {
     const { clock } = this.#connection;
-    if (this.#codec.endsByPause) this.#quiet.start('quiet', this.#settings.QUIET_MS);
+    if (this.#codec.endsByPause) {
+      this.#quiet ??= new Clock(() => this.#endInput());
+      this.#quiet.start('quiet', this.#settings.QUIET_MS);
+    }
     if (!this.#codec.unfinished) {
       clock.start('idle_timeout', this.#settings.IDLE_TIMEOUT_MS);
     } else if (newMessage || clock.reason !== 'message_timeout') {

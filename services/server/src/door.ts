@@ -32,7 +32,7 @@ const NOTHING = Buffer.alloc(0);
 export class Door implements Owner {
   readonly #connection: Connection;
   readonly #options: DoorOptions;
-  readonly #quiet = new Clock<'quiet'>(() => this.#pass('text', { ended: true }));
+  #quiet: Clock<'quiet'> | undefined;
   #openedAt = 0;
   #head: Buffer = NOTHING;
   #sight: Language | NotYet | undefined;
@@ -71,7 +71,7 @@ export class Door implements Owner {
 
   release(): void {
     const { socket } = this.#connection;
-    this.#quiet.stop();
+    this.#quiet?.stop();
     socket.off('data', this.#look);
     socket.off('end', this.#endOfInput);
   }
@@ -84,12 +84,17 @@ export class Door implements Owner {
     if (clock.reason === 'first_byte_timeout')
       clock.start('message_timeout', this.#options.settings.MESSAGE_TIMEOUT_MS);
     this.#head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
-    this.#quiet.stop();
+    this.#quiet?.stop();
     const sight = detect(this.#head);
     this.#sight = sight;
-    if (sight === 'could_be_http') this.#quiet.start('quiet', this.#options.settings.QUIET_MS);
+    if (sight === 'could_be_http') this.#expectPause();
     else if (sight !== 'looks_like_http') this.#pass(sight, { ended: false });
   };
+
+  #expectPause(): void {
+    this.#quiet ??= new Clock(() => this.#pass('text', { ended: true }));
+    this.#quiet.start('quiet', this.#options.settings.QUIET_MS);
+  }
 
   readonly #endOfInput = () => {
     if (this.#sight === undefined) this.#connection.finish('caller_left');

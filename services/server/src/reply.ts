@@ -3,6 +3,14 @@ import { escapeControls, sampleText } from '@knock/shared/text-sample';
 
 import type { Caller, Handler } from './handler.ts';
 
+/** What a caller hears of a handler that failed. */
+export const NO_REPLY = 'the server could not answer this message: its log says why';
+
+/** What a caller hears of a handler that did not answer in time, in milliseconds. */
+export function noReplyWithin(ms: number): string {
+  return `the server had no reply within ${ms} ms: it may still have done what was asked`;
+}
+
 /** The handler's reply, or a promise of it. Throws, or rejects, where the handler does or where it is no text. */
 export function replyOf(handler: Handler, message: string, caller: Caller): string | Promise<string> {
   const reply: unknown = handler(message, caller);

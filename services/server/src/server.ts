@@ -162,9 +162,7 @@ export class Server {
   }
 
   #admit(socket: Socket): void {
-    const connection: Connection = new Connection(++this.#lastId, socket, this.#settings, () => {
-      this.#forget(connection);
-    });
+    const connection = new Connection(++this.#lastId, socket, this.#settings, this.#forget);
     this.#admission.admit(connection);
     if (connection.ending) return;
     this.#names.tell(connection);
@@ -239,14 +237,14 @@ export class Server {
     for (const other of this.#admission.closeBehind(connection)) letGo(other);
   }
 
-  #forget(connection: Connection): void {
+  readonly #forget = (connection: Connection) => {
     this.#admission.forget(connection);
     this.#metrics.count(connection);
     this.#watch.closed(connection);
     logConnection(this.#logger, connection);
     this.#stopListeningIfIdle();
     this.#endIfOver();
-  }
+  };
 }
 
 /** Ends when it has answered what was wholly heard, and lingers no longer than it has to. */

@@ -9,6 +9,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+import { tooLarge } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
 import { Unread } from '@knock/shared/unread';
 
@@ -17,6 +18,7 @@ import { logRead } from './connection-log.ts';
 import type { Connection, Owner } from './connection.ts';
 import { detect, MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import { plainResponse } from './plain-response.ts';
+import { noReplyWithin } from './reply.ts';
 import { requestPiece, skipEmptyLines } from './request-piece.ts';
 import type { ServerSettings } from './settings.ts';
 import type { Outlet } from './watch.ts';
@@ -150,10 +152,10 @@ export class WebConversation implements Owner {
   timeUp(reason: TimeoutReason): void {
     const { MESSAGE_TIMEOUT_MS, HANDLER_TIMEOUT_MS } = this.#options.settings;
     if (reason === 'message_timeout') {
-      const sentence = `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte`;
+      const sentence = `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte: is its Content-Length right?`;
       this.#refuse({ reason, status: 408, sentence });
     } else if (reason === 'handler_timeout') {
-      const sentence = `failed: the server had no reply within ${HANDLER_TIMEOUT_MS} ms`;
+      const sentence = `failed: ${noReplyWithin(HANDLER_TIMEOUT_MS)}`;
       this.#refuse({ reason, status: 500, sentence });
     } else {
       this.#connection.finish(reason);
@@ -216,8 +218,7 @@ export class WebConversation implements Owner {
     for (let bytes = readBody(request); bytes !== null; bytes = readBody(request)) body.push(bytes);
     const announced = Number(request.headers['content-length'] ?? 0);
     if (Math.max(announced, body.length) <= MAX_MESSAGE_BYTES) return true;
-    const sentence = `a message of more than ${MAX_MESSAGE_BYTES} bytes is above the limit`;
-    this.#refuse({ reason: 'too_large', status: 413, sentence });
+    this.#refuse({ reason: 'too_large', status: 413, sentence: tooLarge('this message', MAX_MESSAGE_BYTES) });
     return false;
   }
 

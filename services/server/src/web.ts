@@ -9,14 +9,14 @@ import { assertWellFormed, decodeUtf8 } from '@knock/shared/utf8';
 
 import type { TurnedAway } from './admission.ts';
 import { logExchange, logFailure } from './connection-log.ts';
-import { callerOf, type Connection } from './connection.ts';
+import { type Connection, KnownCaller } from './connection.ts';
 import { MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import type { Handler } from './handler.ts';
 import { isAllowedHost } from './hosts.ts';
 import type { Metrics } from './metrics.ts';
 import { isFromForeignPage } from './origin.ts';
 import type { Page } from './page.ts';
-import { replyOf } from './reply.ts';
+import { NO_REPLY, replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';
 import { type Answer, type Fault, NO_REQUEST, WebConversation } from './web-conversation.ts';
 
@@ -170,7 +170,7 @@ export class Web {
       const message = decodeUtf8(body.bytes, body.start, body.end);
       connection.countMessage(message);
       const began = performance.now();
-      const reply = await replyOf(handler, message, callerOf(connection));
+      const reply = await replyOf(handler, message, new KnownCaller(connection));
       metrics.handling.add(began);
       assertWellFormed(reply);
       connection.countReply(reply);
@@ -179,7 +179,7 @@ export class Web {
     } catch (error) {
       if (error instanceof CodecError) return refusal(400, `${error.code}: ${error.message}`);
       logFailure(logger, connection, error);
-      return refusal(500, 'failed: the server could not answer this message');
+      return refusal(500, `failed: ${NO_REPLY}`);
     }
   }
 }
