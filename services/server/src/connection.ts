@@ -14,13 +14,19 @@ import type { ServerSettings } from './settings.ts';
 
 /** Whoever speaks with the caller now: the door first, then a conversation in the caller's language. */
 export interface Owner {
+  /** Bytes have come. */
+  read(bytes: Buffer): void;
+  /** The caller has closed its side: no more bytes will come. */
+  readEnd(): void;
+  /** The kernel has taken all that was written, after there was more than it took at once. */
+  taken(): void;
   /** The connection's clock ran out. */
   timeUp(reason: TimeoutReason): void;
   /** The server leaves: answer what was wholly heard, then end. */
   drain(): void;
   /** The caller is given up before it was served: end, and say so where its language is known. */
   leave(reason: CloseReason, sentence: string): void;
-  /** The connection ends, or gets another owner: listen and wait for nothing any more. */
+  /** The connection ends, or gets another owner: wait for nothing any more. */
   release(): void;
 }
 
@@ -72,13 +78,14 @@ export class Connection {
   /** The caller's name, as soon as somebody has found it out. */
   name: string | undefined;
   #paused = false;
+  #listensToWrites = false;
   #refusals: Map<string, number> | undefined;
   readonly #writeTimeoutMs: number;
   /** The write clock: since when the caller has read nothing, as far as is known; and when the slice began. */
   #idleSince = 0;
   #sliceBeganAt = 0;
   #reason: CloseReason | undefined;
-  #linger: NodeJS.Timeout | undefined;
+  #lingering: NodeJS.Timeout | undefined;
   #lingerMs = LINGER_MS;
   #gone: AbortController | undefined;
 
@@ -107,16 +114,32 @@ export class Connection {
       // OpenSSL's errors are told by Node without an end of the socket.
       socket.destroy();
     });
-    socket.on('timeout', () => this.#sliceOver());
     socket.on('close', () => {
       if (socket === this.socket) this.#end();
     });
+    socket.on('end', () => {
+      if (socket === this.socket) this.owner?.readEnd();
+    });
+    this.listenToReads();
+  }
+
+  /** Listens once for its whole life, whoever owns it; what comes when nobody does is thrown away. (Node's HTTP ends it.) */
+  listenToReads(): void {
+    this.socket.on('data', (bytes: Buffer) => this.owner?.read(bytes));
+  }
+
+  /** Only once somebody has to be waited for, as few have. */
+  #listenToWrites(): void {
+    if (this.#listensToWrites) return;
+    this.#listensToWrites = true;
+    this.socket.on('timeout', () => this.#sliceOver());
+    this.socket.on('drain', () => this.owner?.taken());
   }
 
   #end(): void {
     this.#reason ??= 'caller_left';
     this.#letGo();
-    clearTimeout(this.#linger);
+    clearTimeout(this.#lingering);
     this.#gone?.abort();
     this.#closed(this);
   }
@@ -133,6 +156,7 @@ export class Connection {
     for (const state of [_readableState, _writableState]) Object.assign(state, { highWaterMark: 1 });
     // oxlint-enable no-underscore-dangle
     inside.allowHalfOpen = true;
+    this.#listensToWrites = false;
     this.#listen(inside);
   }
 
@@ -219,6 +243,7 @@ export class Connection {
 
   /** Gives the caller `WRITE_TIMEOUT_MS`, started again by each byte that its kernel takes, to read what was written. */
   expectRead(): void {
+    this.#listenToWrites();
     this.#idleSince = performance.now();
     this.#startSlice();
   }
@@ -238,7 +263,6 @@ export class Connection {
     this.#reason = reason;
     this.#letGo();
     const { socket } = this;
-    socket.removeAllListeners('data');
     socket.once('finish', () => {
       this.wasRead();
       // Who was told nothing has nothing to lose.
@@ -247,7 +271,7 @@ export class Connection {
         return;
       }
       this.resume();
-      this.#startLingering();
+      this.#linger();
     });
     if (lastWords?.length) {
       this.tap?.wrote(lastWords);
@@ -263,14 +287,14 @@ export class Connection {
     } else {
       this.resume();
       // Inside TLS, where the caller's reset has come before our end, Node never tells that it is finished.
-      this.#startLingering();
+      this.#linger();
     }
   }
 
   /** Lingers less from now on: the server is about to end. */
   hurry(): void {
     this.#lingerMs = LINGER_WHILE_DRAINING_MS;
-    if (this.#linger) this.#startLingering();
+    if (this.#lingering) this.#linger();
   }
 
   /** Ends at once, without a word. */
@@ -285,9 +309,11 @@ export class Connection {
     this.owner = undefined;
   }
 
-  #startLingering(): void {
-    clearTimeout(this.#linger);
-    this.#linger = setTimeout(() => this.socket.destroy(), this.#lingerMs);
+  /** Waits for the caller to close its side, where it has not. */
+  #linger(): void {
+    if (this.socket.readableEnded && !this.inTls) return;
+    clearTimeout(this.#lingering);
+    this.#lingering = setTimeout(() => this.socket.destroy(), this.#lingerMs);
   }
 
   get #sliceMs(): number {

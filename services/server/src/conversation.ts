@@ -75,12 +75,9 @@ export class Conversation implements Owner {
   }
 
   begin({ head, ended }: Beginning): void {
-    const { socket } = this.#connection;
     this.#connection.owner = this;
-    socket.on('data', this.#read);
-    socket.on('end', this.#endInput);
-    socket.on('drain', this.#unblock);
     this.#inputEnded = ended;
+    if (ended) this.#connection.pause();
     this.#codec.push(head);
     this.#converse();
   }
@@ -97,11 +94,7 @@ export class Conversation implements Owner {
   }
 
   release(): void {
-    const { socket } = this.#connection;
     this.#quiet?.stop();
-    socket.off('data', this.#read);
-    socket.off('end', this.#endInput);
-    socket.off('drain', this.#unblock);
   }
 
   timeUp(reason: TimeoutReason): void {
@@ -120,19 +113,26 @@ export class Conversation implements Owner {
     }
   }
 
-  readonly #read = (bytes: Buffer) => {
+  read(bytes: Buffer): void {
     if (this.#inputEnded) return;
     this.#connection.countRead(bytes);
     if (this.#logsReads) logRead(this.#logger, this.#connection, bytes);
     this.#codec.push(bytes);
     if (this.#busyWith) this.#connection.pause();
     else this.#converse();
-  };
+  }
 
-  readonly #endInput = () => {
+  readEnd(): void {
     this.#inputEnded = true;
     if (!this.#busyWith) this.#converse();
-  };
+  }
+
+  taken(): void {
+    if (this.#busyWith !== 'reader') return;
+    this.#busyWith = undefined;
+    this.#connection.wasRead();
+    this.#converse();
+  }
 
   /** Answers what was wholly said, then waits for whatever has to happen next. */
   #converse(): void {
@@ -259,7 +259,7 @@ export class Conversation implements Owner {
   #waitForBytes(newMessage: boolean): void {
     const { clock } = this.#connection;
     if (this.#codec.endsByPause) {
-      this.#quiet ??= new Clock(() => this.#endInput());
+      this.#quiet ??= new Clock(() => this.readEnd());
       this.#quiet.start('quiet', this.#settings.QUIET_MS);
     }
     if (!this.#codec.unfinished) {
@@ -270,14 +270,6 @@ export class Conversation implements Owner {
     }
     this.#connection.resume();
   }
-
-  /** The kernel has taken everything that was written. */
-  readonly #unblock = () => {
-    if (this.#busyWith !== 'reader') return;
-    this.#busyWith = undefined;
-    this.#connection.wasRead();
-    this.#converse();
-  };
 
   /** Ends with a refusal as the last words. */
   #refuse(reason: CloseReason, refusal: Refusal): void {

@@ -20,12 +20,15 @@ export interface Sight {
 export interface DoorOptions {
   settings: Pick<ServerSettings, 'FIRST_BYTE_TIMEOUT_MS' | 'MESSAGE_TIMEOUT_MS' | 'QUIET_MS'>;
   logger: Logger;
-  /** Told once, when the door has let go of the socket, which is paused. */
+  /** Told once, when the door has let go of the connection, which has no owner then: it must get one at once, or be paused. */
   found: (sight: Sight) => void;
 }
 
 /** When the server leaves: how long newcomers are told so at least, and how long each is given to say something. */
 export const LAST_CALL_MS = 200;
+
+/** What leaves the first message unfinished for certain. Of the others their conversation knows. */
+const STILL_COMING: readonly (Language | NotYet)[] = ['could_be_http', 'looks_like_http', 'tls'];
 
 const NOTHING = Buffer.alloc(0);
 
@@ -43,12 +46,9 @@ export class Door implements Owner {
   }
 
   open(): void {
-    const { clock, socket } = this.#connection;
     this.#connection.owner = this;
     this.#openedAt = performance.now();
-    clock.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
-    socket.on('data', this.#look);
-    socket.on('end', this.#endOfInput);
+    this.#connection.clock.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
   }
 
   timeUp(reason: TimeoutReason): void {
@@ -70,36 +70,40 @@ export class Door implements Owner {
   }
 
   release(): void {
-    const { socket } = this.#connection;
     this.#quiet?.stop();
-    socket.off('data', this.#look);
-    socket.off('end', this.#endOfInput);
   }
 
-  readonly #look = (bytes: Buffer) => {
-    const { clock } = this.#connection;
+  read(bytes: Buffer): void {
     this.#connection.countRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
-    // From the first byte of the first message; whoever takes the connection over lets this clock run on.
-    if (clock.reason === 'first_byte_timeout')
-      clock.start('message_timeout', this.#options.settings.MESSAGE_TIMEOUT_MS);
     this.#head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
     this.#quiet?.stop();
     const sight = detect(this.#head);
     this.#sight = sight;
+    // From its first byte; whoever takes the connection over lets this clock run on, or starts it where it is not needed here.
+    if (STILL_COMING.includes(sight)) this.#startMessageClock();
     if (sight === 'could_be_http') this.#expectPause();
     else if (sight !== 'looks_like_http') this.#pass(sight, { ended: false });
-  };
+  }
+
+  #startMessageClock(): void {
+    const { clock } = this.#connection;
+    if (clock.reason === 'first_byte_timeout')
+      clock.start('message_timeout', this.#options.settings.MESSAGE_TIMEOUT_MS);
+  }
 
   #expectPause(): void {
     this.#quiet ??= new Clock(() => this.#pass('text', { ended: true }));
     this.#quiet.start('quiet', this.#options.settings.QUIET_MS);
   }
 
-  readonly #endOfInput = () => {
+  readEnd(): void {
     if (this.#sight === undefined) this.#connection.finish('caller_left');
     else this.#pass('text', { ended: true });
-  };
+  }
+
+  /** It writes nothing. */
+  taken(): void {}
 
   /** Without a word where the language is not known; only HTTP may be known by then. */
   #end(reason: CloseReason, status: number, sentence: string): void {
@@ -108,8 +112,6 @@ export class Door implements Owner {
 
   #pass(language: Language, { ended }: { ended: boolean }): void {
     this.release();
-    // Removing the listener does not stop the stream: nothing may be read before the next owner listens.
-    this.#connection.pause();
     this.#connection.language = language;
     this.#options.found({ language, head: this.#head, ended });
   }

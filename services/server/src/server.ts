@@ -180,8 +180,10 @@ export class Server {
   #receive(connection: Connection, { language, head, ended }: Sight): void {
     if (connection.ending) return;
     if (language === 'http') {
+      connection.pause();
       this.#web.take(connection, head);
     } else if (language === 'tls' && this.#tls && !connection.inTls) {
+      connection.pause();
       this.#tls.shake(connection, head, () => this.#look(connection));
     } else if (language === 'tls' || language === 'unknown') {
       logStrangeBytes(this.#logger, connection, head);

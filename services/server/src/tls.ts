@@ -119,6 +119,13 @@ class Handshake implements Owner {
     this.#logger.warn({ connection: id, address, code }, `${who} failed to shake hands for TLS: ${code}${advice}`);
   }
 
+  /** What comes now is TLS's own. */
+  read(): void {}
+
+  readEnd(): void {}
+
+  taken(): void {}
+
   timeUp(reason: TimeoutReason): void {
     this.#connection.destroy(reason === 'drain_timeout' ? 'drained' : reason);
   }

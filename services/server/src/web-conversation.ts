@@ -103,15 +103,14 @@ export class WebConversation implements Owner {
     this.#connection.owner = this;
     const before = socket.listeners('end');
     serveHttp.call(server, socket);
-    this.#feed = socket.listeners('data')[0] as (bytes: Buffer) => void;
+    this.#feed = socket.listeners('data').at(-1) as (bytes: Buffer) => void;
     socket.removeAllListeners('data');
     for (const listener of socket.listeners('end')) {
       if (!before.includes(listener)) socket.off('end', listener);
     }
     // Its requests and responses would stop, start and end the socket as suits each of them alone.
     Object.assign(socket, { pause: () => socket, resume: () => socket, destroySoon: () => undefined });
-    socket.on('data', this.#read);
-    socket.once('end', this.#readEnd);
+    this.#connection.listenToReads();
     this.#unfed.push(head);
     this.#advance();
   }
@@ -142,9 +141,6 @@ export class WebConversation implements Owner {
   }
 
   release(): void {
-    const { socket } = this.#connection;
-    socket.off('data', this.#read);
-    socket.off('end', this.#readEnd);
     this.#stream?.over();
     this.#stream = undefined;
   }
@@ -162,18 +158,22 @@ export class WebConversation implements Owner {
     }
   }
 
-  readonly #read = (bytes: Buffer) => {
+  read(bytes: Buffer): void {
     this.#connection.countRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
     this.#unfed.push(bytes);
     if (this.#answering) this.#connection.pause();
     else this.#advance();
-  };
+  }
 
-  readonly #readEnd = () => {
+  readEnd(): void {
     this.#inputEnded = true;
     if (!this.#answering) this.#advance();
-  };
+  }
+
+  taken(): void {
+    if (this.#stream) this.#connection.wasRead();
+  }
 
   /** Lets Node parse until a request is whole, and answers it; else decides what to wait for. */
   #advance(): void {
@@ -266,7 +266,6 @@ export class WebConversation implements Owner {
   #startStream(response: ServerResponse, stream: NonNullable<Answer['stream']>, { status, headers }: Answer): void {
     const { socket } = this.#connection;
     response.writeHead(status, { ...COMMON_HEADERS, Connection: 'close', ...headers });
-    socket.on('drain', () => this.#connection.wasRead());
     const outlet = {
       write: (text: string) => {
         response.write(text);
