@@ -39,7 +39,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
   constructor({ maxBytes, from }: FrameCodecOptions) {
     this.#maxBytes = maxBytes;
     this.#highestKind = from === 'caller' ? MESSAGE : GOAWAY_KIND;
-    this.#unread = new Unread(HEADER_BYTES + maxBytes);
+    this.#unread = new Unread(HEADER_BYTES + maxBytes, { reuses: true });
   }
 
   get unfinished(): boolean {

@@ -31,7 +31,7 @@ export class LineCodec implements Codec<string> {
   constructor({ maxBytes, side }: LineCodecOptions) {
     this.#maxBytes = maxBytes;
     this.#side = side;
-    this.#unread = new Unread(maxBytes + LINE_END_BYTES);
+    this.#unread = new Unread(maxBytes + LINE_END_BYTES, { reuses: true });
   }
 
   get unfinished(): boolean {

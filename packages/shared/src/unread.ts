@@ -4,6 +4,8 @@
  * A list of chunks would be the simpler store, but a caller that sends byte by byte would then cost some 200 bytes
  * for each of its bytes; and joining the chunks at each arrival would cost a square of the message's length.
  */
+import { borrow, giveBack } from './spare.ts';
+
 const NOTHING = Buffer.alloc(0);
 
 export class Unread {
@@ -13,10 +15,18 @@ export class Unread {
   /** How long the message at the start is known to be, with its framing; 0: not known. */
   expected = 0;
   readonly #most: number;
+  /** Nobody keeps what was read from here, so its memory may be used again. */
+  readonly #reuses: boolean;
+  /** The memory is its own, and not that of a chunk. */
+  #owns = false;
 
-  /** `most`: the size of the largest message with its framing; room is not grown beyond it ahead of need. */
-  constructor(most: number) {
+  /**
+   * `most`: the size of the largest message with its framing; room is not grown beyond it ahead of need. `reuses`: whoever reads from it
+   * keeps nothing of its memory.
+   */
+  constructor(most: number, { reuses = false } = {}) {
     this.#most = most;
+    this.#reuses = reuses;
   }
 
   get length(): number {
@@ -25,8 +35,8 @@ export class Unread {
 
   push(chunk: Buffer): void {
     if (this.length === 0) {
+      this.#letGo();
       this.bytes = chunk;
-      this.start = 0;
       this.end = chunk.length;
       return;
     }
@@ -37,9 +47,7 @@ export class Unread {
   /** Gives back the memory of what was read: a few bytes must not hold on to the whole chunk that they came in. */
   tidy(): void {
     if (this.length === 0) {
-      this.bytes = NOTHING;
-      this.start = 0;
-      this.end = 0;
+      this.#letGo();
     } else if (this.start > 0 && 2 * this.length < this.bytes.length) {
       this.#grow(this.length);
     }
@@ -48,11 +56,22 @@ export class Unread {
   /** Moves what is unread to the beginning of a new piece of memory with room for `needed` bytes or more. */
   #grow(needed: number): void {
     // Of what is only announced no more than seven times what has come: an announcement costs its caller nothing.
-    const room = Math.max(needed, Math.min(2 * needed, this.#most), Math.min(8 * needed, this.expected));
-    const grown = Buffer.allocUnsafeSlow(room);
-    this.bytes.copy(grown, 0, this.start, this.end);
-    this.end -= this.start;
-    this.start = 0;
+    const ahead = this.expected > 0 ? Math.min(8 * needed, this.expected) : Math.min(2 * needed, this.#most);
+    const room = Math.max(needed, ahead);
+    const { bytes, start, end } = this;
+    const grown = this.#reuses ? borrow(room) : Buffer.allocUnsafeSlow(room);
+    bytes.copy(grown, 0, start, end);
+    this.#letGo();
     this.bytes = grown;
+    this.end = end - start;
+    this.#owns = true;
+  }
+
+  #letGo(): void {
+    if (this.#owns && this.#reuses) giveBack(this.bytes);
+    this.#owns = false;
+    this.bytes = NOTHING;
+    this.start = 0;
+    this.end = 0;
   }
 }

@@ -239,3 +239,21 @@ test('serves a slow reader all its replies as long as it reads at all', async ()
   expect(answer.length).toBe(count * (4 + reply.length));
   await server.expectReasons('done');
 });
+
+test('gives each of many callers its own large messages back, though they share the memory in which those are gathered', async () => {
+  await using server = await start({ REPLY: '{message}', MAX_MESSAGE_BYTES: 2 ** 20 });
+  const talk = async (n: number) => {
+    const caller = await server.dial();
+    const frames = Array.from({ length: 6 }, (_, at) => frame(`${n},${at};`.repeat(6000 + 7000 * ((n + at) % 5))));
+    for (const said of frames) {
+      // In pieces, so that the callers' messages come between each other.
+      for (let from = 0; from < said.length; from += 50_000) {
+        caller.send(said.subarray(from, from + 50_000));
+        await new Promise(setImmediate);
+      }
+    }
+    caller.end();
+    expect((await caller.closed()).equals(Buffer.concat(frames))).toBe(true);
+  };
+  await Promise.all(Array.from({ length: 12 }, (_, n) => talk(n)));
+});

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+
+import { borrow, giveBack } from './spare.ts';
+
+const MEBIBYTE = 2 ** 20;
+
+test('lends a large piece that was given back again, and to one at a time', () => {
+  const piece = borrow(100_000);
+  giveBack(piece);
+  expect(borrow(100_000)).toBe(piece);
+  expect(borrow(100_000)).not.toBe(piece);
+});
+
+test('lends no piece that is too small, or much larger than what is asked for', () => {
+  const piece = borrow(100_000);
+  giveBack(piece);
+  expect(borrow(100_001)).not.toBe(piece);
+  expect(borrow(90_000)).not.toBe(piece);
+  expect(borrow(99_500)).toBe(piece);
+});
+
+test('keeps no small pieces', () => {
+  const piece = borrow(1000);
+  giveBack(piece);
+  expect(borrow(1000)).not.toBe(piece);
+});
+
+test('keeps four mebibytes, those that were given back last', () => {
+  const pieces = Array.from({ length: 5 }, () => borrow(MEBIBYTE));
+  for (const piece of pieces) giveBack(piece);
+  const again = Array.from({ length: 5 }, () => borrow(MEBIBYTE));
+  expect(pieces.map((piece) => again.includes(piece))).toEqual([false, true, true, true, true]);
+});
