@@ -1,7 +1,7 @@
 /** One exchange for each connection, as the article's client does it: what the server's processor pays for each. */
 import type { Figure, Measure } from './figure.ts';
 import { answerOf, load } from './load.ts';
-import { ARTICLE_PYTHON, BARE_NET, KNOCK_FRAMES } from './servers.ts';
+import { ARTICLE_PYTHON, BARE_LOG, BARE_NET, KNOCK_FRAMES } from './servers.ts';
 
 const SECTION = 'One exchange for each connection';
 const FIRST_PORT = 21_200;
@@ -11,7 +11,7 @@ const ROUND_MS = 1000;
 
 export async function measureExchanges({ rounds, progress }: Measure): Promise<Figure[]> {
   await using stack = new AsyncDisposableStack();
-  const servers = [BARE_NET, KNOCK_FRAMES, ARTICLE_PYTHON];
+  const servers = [BARE_NET, BARE_LOG, KNOCK_FRAMES, ARTICLE_PYTHON];
   const running = [];
   for (const [place, server] of servers.entries()) {
     const port = FIRST_PORT + place;

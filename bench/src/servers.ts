@@ -37,6 +37,8 @@ function redis(port: number): Program {
 }
 
 export const BARE_NET: Server = { name: 'bare node:net', program: ours('bare-net.ts'), encode: frame };
+/** For one exchange for each connection: what the line of log costs. */
+export const BARE_LOG: Server = { name: 'bare node:net, log', program: ours('bare-net-log.ts'), encode: frame };
 /** For large messages: it takes no more than one of each caller. */
 export const BARE_TEXTS: Server = { name: 'bare node:net, texts', program: ours('bare-texts.ts'), encode: frame };
 export const BARE_HTTP: Server = { name: 'bare node:http', program: ours('bare-http.ts'), encode: request };

@@ -47,6 +47,8 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
   }
 
   push(bytes: Buffer): void {
+    // What is unread may move, and its memory may be used again.
+    this.#texts.close();
     this.#unread.push(bytes);
   }
 

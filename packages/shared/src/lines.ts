@@ -43,6 +43,8 @@ export class LineCodec implements Codec<string> {
   }
 
   push(bytes: Buffer): void {
+    // What is unread may move, and its memory may be used again.
+    this.#texts.close();
     this.#unread.push(bytes);
   }
 
