@@ -1,7 +1,7 @@
 /** `pnpm bench`: measures everything side by side, says what it means for the targets, and keeps it. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, release, type } from 'node:os';
+import { cpus, release, type } from 'node:os';
 import { join } from 'node:path';
 
 import { Command } from 'commander';
@@ -139,15 +139,16 @@ async function keep(results: Results): Promise<void> {
   mkdirSync(PLOTS, { recursive: true });
   writeFileSync(RESULTS, `${JSON.stringify(results, undefined, 1)}\n`);
   await writePlots(results.figures, PLOTS);
-  const [before, , after] = readFileSync(PAPER, 'utf8').split(/(?<=<!-- figures -->\n)|(?=<!-- end of figures -->)/);
-  writeFileSync(PAPER, `${before}\n${figuresInMarkdown(results)}\n\n${after}`);
+  const [words] = readFileSync(PAPER, 'utf8').split(/(?<=<!-- figures -->\n)/);
+  writeFileSync(PAPER, `${words}\n${figuresInMarkdown(results)}\n`);
   execFileSync('pnpm', ['exec', 'oxfmt', RESULTS, PAPER], { cwd: BENCH });
 }
 
 function machine(): Machine {
   return {
     processor: cpus()[0]!.model.trim(),
-    cores: availableParallelism(),
+    // Not `availableParallelism`, which sees the one to which this process is pinned.
+    cores: cpus().length,
     system: `${type()} ${release()}`,
     node: process.versions.node,
   };

@@ -61,7 +61,8 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
     if (unread.length < HEADER_BYTES) return this.#needMore();
 
     // Judged from the header alone: nothing is allocated for a frame that is too large, and nothing is waited for.
-    const length = bytes.readUIntBE(start + 1, 3);
+    // (Node's `readUIntBE` checks its arguments each time, which took a hundredth of all time.)
+    const length = (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!;
     if (length > this.#maxBytes) throw this.#tooLarge(length);
     if (unread.length < HEADER_BYTES + length) return this.#needMore(HEADER_BYTES + length);
 

@@ -23,8 +23,16 @@ interface Fault {
 const byteByByte = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
 const server = (maxBytes = LIMIT) => new LineCodec({ maxBytes, side: 'server' });
 const client = (maxBytes = LIMIT) => new LineCodec({ maxBytes, side: 'client' });
-const tooLarge: Fault = { code: 'too_large', fatal: true, sentence: 'this line is above the limit of 4 bytes: send less, or raise MAX_MESSAGE_BYTES' };
-const badUtf8: Fault = { code: 'bad_utf8', fatal: false, sentence: 'the message is not valid UTF-8: encode text so, and other bytes as text (Base64)' };
+const tooLarge: Fault = {
+  code: 'too_large',
+  fatal: true,
+  sentence: 'this line is above the limit of 4 bytes: send less, or raise MAX_MESSAGE_BYTES',
+};
+const badUtf8: Fault = {
+  code: 'bad_utf8',
+  fatal: false,
+  sentence: 'the message is not valid UTF-8: encode text so, and other bytes as text (Base64)',
+};
 
 /** What a step gives, or the fault that it throws. */
 function outcome(step: () => string | undefined): string | Fault | undefined {

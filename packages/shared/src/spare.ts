@@ -27,9 +27,10 @@ export function borrow(bytes: number): Buffer {
 
 /** Whoever gives a piece back must not look at it again, nor may anybody to whom it was shown. */
 export function giveBack(piece: Buffer): void {
-  if (piece.length < LARGE_BYTES || piece.length > MOST_KEPT_BYTES) return;
+  const { length } = piece;
+  if (length < LARGE_BYTES || length > MOST_KEPT_BYTES) return;
   kept.push(piece);
-  keptBytes += piece.length;
+  keptBytes += length;
   // Those that nobody has asked for are of a size that is not used any more.
   while (keptBytes > MOST_KEPT_BYTES) keptBytes -= kept.shift()!.length;
 }

@@ -35,8 +35,9 @@ export class Unread {
 
   push(chunk: Buffer): void {
     if (this.length === 0) {
-      this.#letGo();
+      if (this.#owns) this.#letGo();
       this.bytes = chunk;
+      this.start = 0;
       this.end = chunk.length;
       return;
     }

@@ -14,7 +14,11 @@ export function decodeUtf8(bytes: Buffer, start: number, end: number): string {
   // Whatever is not UTF-8 decodes to a replacement character, so only text that holds one needs a second look:
   // a caller may have sent that character itself.
   if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end))) {
-    throw new CodecError('bad_utf8', 'the message is not valid UTF-8: encode text so, and other bytes as text (Base64)', { fatal: false });
+    throw new CodecError(
+      'bad_utf8',
+      'the message is not valid UTF-8: encode text so, and other bytes as text (Base64)',
+      { fatal: false },
+    );
   }
   return text;
 }

@@ -193,7 +193,8 @@ export class Connection {
   }
 
   #hear(said: Said): void {
-    if (said === GOAWAY) this.#serverLeaves({ why: 'the server is leaving: send this again, another one may answer', next: 'soon' });
+    if (said === GOAWAY)
+      this.#serverLeaves({ why: 'the server is leaving: send this again, another one may answer', next: 'soon' });
     else if (said instanceof Refusal) this.#hearRefusal(said);
     else this.#answer({ kind: 'replied', reply: said });
   }
@@ -271,7 +272,13 @@ export class Connection {
     const waiting = Map.groupBy(this.#unwritten.drain(), ({ expiresAt }) => (expiresAt <= now ? 'late' : 'in time'));
     this.#unwritten.replace(waiting.get('in time') ?? []);
     for (const { settle } of waiting.get('late') ?? []) {
-      settle({ verdict: { kind: 'not_sent', why: 'its turn did not come in time: give it more (DEADLINE_MS), or send fewer at once' }, written: false });
+      settle({
+        verdict: {
+          kind: 'not_sent',
+          why: 'its turn did not come in time: give it more (DEADLINE_MS), or send fewer at once',
+        },
+        written: false,
+      });
     }
     for (const { expiresAt } of this.#unanswered.toArray()) this.#lookAt(expiresAt);
     for (const { expiresAt } of this.#unwritten.toArray()) this.#lookAt(expiresAt);

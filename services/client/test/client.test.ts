@@ -272,7 +272,10 @@ test('gives up an attempt after its reply timeout, and never uses that connectio
     else onMessage(socket, () => setTimeout(() => socket.write(frame('too late')), 150));
   });
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 100 });
-  expect((await client.send('first')).verdict).toMatchObject({ kind: 'unknown', why: expect.stringMatching(/^no answer in time: /) });
+  expect((await client.send('first')).verdict).toMatchObject({
+    kind: 'unknown',
+    why: expect.stringMatching(/^no answer in time: /),
+  });
   expect((await client.send('second')).verdict).toEqual({ kind: 'replied', reply: 'second' });
   expect(server.accepted).toBe(2);
 });

@@ -51,7 +51,7 @@ export class Clock<Reason extends string> {
   }
 
   // Not methods of each clock's own, which every connection would have to keep.
-  static #look<Reason extends string>(clock: Clock<Reason>): void {
+  static #look<Reason extends string>(this: void, clock: Clock<Reason>): void {
     clock.#timerEndsAt = Infinity;
     // Node's timers may come a millisecond early.
     const left = clock.#endsAt - performance.now();
@@ -59,7 +59,7 @@ export class Clock<Reason extends string> {
     else clock.#immediate = setImmediate(Clock.#runOut, clock);
   }
 
-  static #runOut<Reason extends string>(clock: Clock<Reason>): void {
+  static #runOut<Reason extends string>(this: void, clock: Clock<Reason>): void {
     const reason = clock.#reason!;
     clock.#immediate = undefined;
     clock.#reason = undefined;

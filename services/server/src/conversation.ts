@@ -102,7 +102,10 @@ export class Conversation implements Owner {
     if (reason === 'message_timeout') {
       this.#refuse(
         reason,
-        new Refusal('timeout', `no whole message within ${MESSAGE_TIMEOUT_MS} ms of its first byte: is its length right, or its line ended?`),
+        new Refusal(
+          'timeout',
+          `no whole message within ${MESSAGE_TIMEOUT_MS} ms of its first byte: is its length right, or its line ended?`,
+        ),
       );
     } else if (reason === 'handler_timeout') {
       this.#sendRefusal(new Refusal('failed', noReplyWithin(HANDLER_TIMEOUT_MS)));
