@@ -1,6 +1,6 @@
 /**
  * Makes certificates to try TLS with, never for a real service: an authority of their own, a server and a client for which it
- * vouches. Run as a program, it writes them to `certificates/`.
+ * vouches. Run as a program, it writes them to `certificates/`, or where `KNOCK_CERTIFICATES` says.
  */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -90,6 +90,7 @@ export async function writeCertificates(directory: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  await writeCertificates('certificates');
-  console.log('wrote certificates for a year to certificates/: ca.crt, server.crt, server.key, client.crt, client.key');
+  const { KNOCK_CERTIFICATES: directory = 'certificates' } = process.env;
+  await writeCertificates(directory);
+  console.log(`wrote certificates for a year to ${directory}/: ca.crt, server.crt, server.key, client.crt, client.key`);
 }

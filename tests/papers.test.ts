@@ -50,6 +50,8 @@ test.each([
   'CHANGELOG.md',
   'docs/protocol.md',
   'docs/decisions.md',
+  'docs/operating.md',
+  'docs/tour.md',
   'docs/performance.md',
   'docs/settings.md',
 ])('every file that %s names is there', (paper) => {
@@ -66,4 +68,19 @@ test('the map in the README has every source file, once', () => {
   const [, map = ''] = /^## The map$(.*?)^## /ms.exec(readFileSync(new URL('README.md', root), 'utf8')) ?? [];
   const linked = Array.from(map.matchAll(/\]\(([^)]+)\)/g), ([, link]) => link!);
   expect(linked.toSorted()).toEqual(files.toSorted());
+});
+
+test.each([
+  ['README.md', ['npx -y pnpm@12 test']],
+  ['docs/tour.md', ['docker compose build']],
+])('%s has no commands but those that a test types, and what the tests themselves begin with', (paper, begins) => {
+  const text = readFileSync(new URL(`../${paper}`, import.meta.url), 'utf8');
+  const fences = Array.from(text.matchAll(/^```(.*)\n([^]*?)^```$/gm), ([, kind, body]) => ({
+    kind,
+    body: body!.trim(),
+  }));
+  const kinds = new Set(fences.map(({ kind }) => kind!.split(' ', 1)[0]));
+  expect([...kinds].filter((kind) => !['sh', 'text', 'ts', 'mermaid', ''].includes(kind!))).toEqual([]);
+  const unnamed = fences.filter(({ kind }) => kind === '').map(({ body }) => body);
+  expect(unnamed.filter((body) => !body.startsWith('Test Files'))).toEqual(begins);
 });

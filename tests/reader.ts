@@ -1,78 +1,96 @@
 /** Somebody who does what a paper says, in terminals of their own, and compares what is seen with what the paper shows. */
 import { randomBytes } from 'node:crypto';
-import { dirname } from 'node:path';
-
-import { expect } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { freePort } from './free-port.ts';
 import type { Block, Chapter } from './paper.ts';
 import { Terminal } from './terminal.ts';
 
-/** A command may build images or update a swarm. */
+/** A command may update a swarm. */
 const COMMAND_TIMEOUT_MS = 180_000;
 const SEEN_TIMEOUT_MS = 30_000;
-const PUBLISHED_PORT = '12000';
+const PAPERS_PORT = '12000';
+const ANY_LINES = '…';
+const CTRL_C = '^C';
 
 export class Reader implements AsyncDisposable {
+  /** In the place of the port and the names that the papers use, so that nothing else of this machine is touched. */
   readonly #port: string;
   readonly #stack = `knock-test-${randomBytes(4).toString('hex')}`;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'knock-reader-'));
   readonly #terminals = new Map<string, Terminal>();
+  #inSwarm = false;
 
-  /** A reader whose port is nobody else's. */
   static async come(): Promise<Reader> {
     return new Reader(String(await freePort()));
   }
 
   constructor(port: string) {
     this.#port = port;
+    // Where no terminal is, curl shows its progress.
+    writeFileSync(join(this.#folder, '.curlrc'), 'silent');
   }
 
-  /** Types and looks, block by block. Throws where something else is seen. */
-  async follow({ blocks }: Chapter): Promise<void> {
+  /** Types and looks, block by block. Resolves with the first thing that is not as the paper has it, in words. */
+  async follow({ blocks }: Chapter): Promise<string | undefined> {
+    let typed = '';
     for (const [index, block] of blocks.entries()) {
-      if (block.kind === 'sh') await this.type(block, { isShown: isShown(blocks[index + 1]) });
-      else await this.look(block);
+      if (block.kind === 'text') {
+        if (!(await this.sees(block))) return this.#difference(typed, block);
+        continue;
+      }
+      typed = block.body;
+      await this.type(block);
+      const next = blocks[index + 1];
+      const isShown = next?.kind === 'text' && next.terminal === undefined;
+      // Where the paper shows nothing, it has to go well at least.
+      if (block.terminal === undefined && !isShown && this.#terminal().exitCode !== 0) {
+        return this.#difference(typed, { body: 'that it goes well' });
+      }
     }
+    return undefined;
   }
 
-  /** `isShown`: the paper says what is seen; else only that it goes well. */
-  async type({ terminal: name, body }: Pick<Block, 'terminal' | 'body'>, { isShown = false } = {}): Promise<void> {
+  /** Waits for the end of the commands, unless they are to stay in a terminal of their own. */
+  async type({ terminal: name, body }: Pick<Block, 'terminal' | 'body'>): Promise<void> {
     const terminal = this.#terminal(name);
-    if (name !== undefined) {
-      await terminal.type(this.#own(body));
-      return;
-    }
-    await terminal.run(this.#own(body), COMMAND_TIMEOUT_MS);
-    if (!isShown) expect(terminal.exitCode, `${body}${terminal.shown}`).toBe(0);
+    if (/^docker swarm (?:init|leave)/m.test(body)) this.#inSwarm = !body.includes('docker swarm leave');
+    if (name === undefined) await terminal.run(this.#own(body), COMMAND_TIMEOUT_MS);
+    else await terminal.type(this.#own(body));
   }
 
-  /** What a terminal has shown since something was typed into it, in the words of the paper. */
+  /** Whether a terminal shows this, soon if something still runs there; `^C` in the first line is typed. */
+  async sees({ terminal: name, body }: Pick<Block, 'terminal' | 'body'>): Promise<boolean> {
+    const lines = body.trimEnd().split('\n');
+    if (name === undefined) return whole(lines).test(this.shown());
+    if (lines[0] === CTRL_C) await this.#terminal(name).interrupt();
+    // What several programs say comes in any order.
+    const expected = lines.filter((line) => line !== CTRL_C && line !== ANY_LINES).map(one);
+    const until = performance.now() + SEEN_TIMEOUT_MS;
+    while (!expected.every((line) => line.test(this.shown(name)))) {
+      if (performance.now() > until) return false;
+      await sleep(50);
+    }
+    // The next time only what is new counts.
+    this.#terminal(name).wipe();
+    return true;
+  }
+
+  /** What is new in a terminal, with the port and the names of the papers. */
   shown(name?: string): string {
     const { shown } = this.#terminal(name);
-    const names = shown.replaceAll(this.#port, PUBLISHED_PORT).replaceAll(this.#stack, 'knock');
-    return withoutProgress(names);
-  }
-
-  async look({ terminal: name, body }: Pick<Block, 'terminal' | 'body'>): Promise<void> {
-    const expected = body.split('\n').slice(0, -1);
-    if (name === undefined) {
-      expect(this.shown()).toMatch(pattern(expected));
-      return;
-    }
-    if (expected[0] === '^C') {
-      expected.shift();
-      await this.#terminal(name).interrupt();
-    }
-    // The lines of several programs come in any order.
-    for (const line of expected) {
-      if (line === '…') continue;
-      await expect.poll(() => this.shown(name), { timeout: SEEN_TIMEOUT_MS }).toMatch(pattern([line], 'm'));
-    }
+    const asInPapers = shown.replaceAll(this.#port, PAPERS_PORT).replaceAll(this.#stack, 'knock');
+    return withoutProgress(asInPapers.replaceAll(/ +$/gm, ''));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const terminal of this.#terminals.values()) await terminal.interrupt();
-    await this.#terminal().run('docker compose down --timeout 2', COMMAND_TIMEOUT_MS);
+    await this.#terminal().run('docker compose down --timeout 2 --rmi local', COMMAND_TIMEOUT_MS);
+    if (this.#inSwarm) await this.#terminal().run('docker swarm leave --force', COMMAND_TIMEOUT_MS);
+    rmSync(this.#folder, { recursive: true });
   }
 
   #terminal(name = ''): Terminal {
@@ -80,27 +98,30 @@ export class Reader implements AsyncDisposable {
     if (known) return known;
     const terminal = new Terminal({
       COMPOSE_PROJECT_NAME: this.#stack,
+      // The images that are there already.
+      COMPOSE_FILE: 'docker-compose.yml:tests/compose.images.yml',
       KNOCK_PORT: this.#port,
+      KNOCK_CERTIFICATES: this.#folder,
+      CURL_HOME: this.#folder,
       // For the programs of the article, and for the clients in other languages.
       PORT: this.#port,
-      // The Node that the scripts run on comes first: the article's programs are in TypeScript.
+      // The Node of this project comes first, since the article's programs are in TypeScript.
       PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
     });
     this.#terminals.set(name, terminal);
     return terminal;
   }
 
-  /** The commands, with a port and with names that are this reader's own. */
   #own(commands: string): string {
     return commands
       .replaceAll(/(?<=localhost[ :])12000\b/g, this.#port)
-      .replaceAll(/\bknock(?=_|$| 2>| \|)/gm, this.#stack);
+      .replaceAll(/(?<= )certificates\//g, `${this.#folder}/`)
+      .replaceAll(/(?<= )knock(?=_|$)/gm, this.#stack);
   }
-}
 
-/** What is seen of a command that ends by itself stands right behind it. */
-function isShown(next: Block | undefined): boolean {
-  return next?.kind === 'text' && next.terminal === undefined;
+  #difference(typed: string, { terminal, body }: Partial<Block>): string {
+    return `typed:\n${typed}\nto be seen:\n${body}\nseen:\n${this.shown(terminal)}`;
+  }
 }
 
 /** Compose's lines about containers that come and go are for a person who waits. */
@@ -108,12 +129,22 @@ function withoutProgress(shown: string): string {
   return shown.replaceAll(/^ ?(?:Container|Network|Volume|Image) .*\n/gm, '');
 }
 
-/** `…` alone is any number of lines, and within a line it is anything. */
-function pattern(lines: readonly string[], flags = ''): RegExp {
-  const parts = lines.map((line) => {
-    if (line === '…') return '(?:.*\n)*';
-    const words = line.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-    return words.replaceAll('…', '.*').replaceAll(/ +/g, ' +') + (flags === 'm' ? '$' : '\n?');
-  });
-  return new RegExp(`^${parts.join('')}${flags === 'm' ? '' : '$'}`, flags);
+/** These lines and no others. */
+function whole(lines: readonly string[]): RegExp {
+  return new RegExp(`^${lines.map((line) => (line === ANY_LINES ? '(?:.*\n)*' : `${pattern(line)}\n`)).join('')}$`);
+}
+
+/** This line, whatever else there is. */
+function one(line: string): RegExp {
+  return new RegExp(`^${pattern(line)}$`, 'm');
+}
+
+/** `…` in a line is anything. Times are what they are, and how wide a column is depends on what is in it. */
+function pattern(line: string): string {
+  return line
+    .replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+    .replaceAll('…', '.*')
+    .replaceAll(/\d\d:\d\d:\d\d\\\.\d{3}/g, String.raw`[\d:.]{12}`)
+    .replaceAll(/\b\d+ ms\b/g, String.raw`\d+ ms`)
+    .replaceAll(/ +/g, ' +');
 }

@@ -6,23 +6,57 @@ import type { Readable, Writable } from 'node:stream';
 
 const ROOT = join(import.meta.dirname, '..');
 
-export class Terminal implements AsyncDisposable {
+export class Terminal {
   readonly #environment: Record<string, string>;
   #shell: ChildProcessByStdio<Writable, Readable, null> | undefined;
-  #closed: Promise<unknown> = Promise.resolve();
-  /** What it has shown since something was last typed. */
+  #closed: Promise<void> = Promise.resolve();
+  /** What it has shown since something was typed into it, or since it was {@link wipe}d. */
   shown = '';
+  /** Of the command that has ended, or the first of several that was not 0; null where a signal ended it. */
   exitCode: number | null = 0;
 
   constructor(environment: Record<string, string>) {
     this.#environment = environment;
   }
 
-  /** Types commands, and waits for nothing. What still runs is interrupted first, as a reader would have to. */
-  async type(commands: string): Promise<void> {
+  /** Types a command, and waits for nothing. What still runs is interrupted first, as a reader would have to. */
+  async type(command: string): Promise<void> {
     await this.interrupt();
     this.shown = '';
-    const shell = spawn('bash', ['-c', `exec 2>&1\n${commands}`], {
+    this.#start(command);
+  }
+
+  /** Types commands, one a line, and waits for the end of each. Rejects where one has not ended in time. */
+  async run(commands: string, withinMs: number): Promise<void> {
+    await this.interrupt();
+    this.shown = '';
+    let worst: number | null = 0;
+    for (const command of commands.trimEnd().split('\n')) {
+      this.#start(command);
+      const timer = setTimeout(() => this.#signal('SIGKILL'), withinMs);
+      await this.#closed;
+      clearTimeout(timer);
+      if (this.exitCode === null) throw new Error(`not over after ${withinMs} ms: ${command}\n${this.shown}`);
+      // The next prompt begins a line.
+      if (this.shown !== '' && !this.shown.endsWith('\n')) this.shown += '\n';
+      worst ||= this.exitCode;
+    }
+    this.exitCode = worst;
+  }
+
+  /** What is shown from now on is new. */
+  wipe(): void {
+    this.shown = '';
+  }
+
+  /** Ctrl-C; resolves when what ran has ended. */
+  async interrupt(): Promise<void> {
+    this.#signal('SIGINT');
+    await this.#closed;
+  }
+
+  #start(command: string): void {
+    const shell = spawn('bash', ['-c', `exec 2>&1\n${command}`], {
       cwd: ROOT,
       env: { ...process.env, ...this.#environment },
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -35,25 +69,6 @@ export class Terminal implements AsyncDisposable {
       this.exitCode = exitCode as number | null;
       this.#shell = undefined;
     });
-  }
-
-  /** Types commands that end by themselves, and waits until they have. Rejects if they have not by then. */
-  async run(commands: string, withinMs: number): Promise<void> {
-    await this.type(commands);
-    const timer = setTimeout(() => this.#signal('SIGKILL'), withinMs);
-    await this.#closed;
-    clearTimeout(timer);
-    if (this.exitCode === null) throw new Error(`not over after ${withinMs} ms:\n${commands}${this.shown}`);
-  }
-
-  /** Ctrl-C; resolves when what ran has ended. */
-  async interrupt(): Promise<void> {
-    this.#signal('SIGINT');
-    await this.#closed;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.interrupt();
   }
 
   #signal(signal: NodeJS.Signals): void {

@@ -7,10 +7,10 @@ import { Reader } from './reader.ts';
 const CHAPTERS = chaptersOf('docs/tour.md');
 
 test('the tour has eight chapters', () => {
-  expect(CHAPTERS.map(({ title }) => title.slice(0, 2))).toEqual(['1 ', '2 ', '3 ', '4 ', '5 ', '6 ', '7 ', '8 ']);
+  expect(CHAPTERS.map(({ title }) => title[0]).join('')).toBe('12345678');
 });
 
 test.for(CHAPTERS)('$title: what is typed leads to what is shown', { timeout: 300_000 }, async (chapter) => {
   await using reader = await Reader.come();
-  await reader.follow(chapter);
+  expect(await reader.follow(chapter)).toBeUndefined();
 });

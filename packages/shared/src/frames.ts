@@ -67,6 +67,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
     if (unread.length < HEADER_BYTES + length) return this.#needMore(HEADER_BYTES + length);
 
     unread.start += HEADER_BYTES + length;
+    unread.expected = 0;
     const text = this.#texts.decode(bytes, start + HEADER_BYTES, unread.start, unread.end);
     return (kind === MESSAGE ? text : decodeNotice(kind!, text)) as Heard;
   }

@@ -31,3 +31,9 @@ test('keeps four mebibytes, those that were given back last', () => {
   const again = Array.from({ length: 5 }, () => borrow(MEBIBYTE));
   expect(pieces.map((piece) => again.includes(piece))).toEqual([false, true, true, true, true]);
 });
+
+test('finds the piece that fits among others', () => {
+  const pieces = [200_000, 300_000, 400_000].map((bytes) => borrow(bytes));
+  for (const piece of pieces) giveBack(piece);
+  expect([300_000, 200_000, 400_000].map((bytes) => pieces.indexOf(borrow(bytes)))).toEqual([1, 0, 2]);
+});

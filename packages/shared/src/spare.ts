@@ -17,12 +17,15 @@ let keptBytes = 0;
 
 /** A piece with room for `bytes` bytes; whatever is in it. */
 export function borrow(bytes: number): Buffer {
-  const last = kept.at(-1);
-  if (last === undefined || last.length < bytes || last.length > bytes + SLACK_BYTES)
-    return Buffer.allocUnsafeSlow(bytes);
-  kept.pop();
-  keptBytes -= last.length;
-  return last;
+  // From the last one on, which the caches know best.
+  for (let place = kept.length - 1; place >= 0; place -= 1) {
+    const piece = kept[place]!;
+    if (piece.length < bytes || piece.length > bytes + SLACK_BYTES) continue;
+    kept.splice(place, 1);
+    keptBytes -= piece.length;
+    return piece;
+  }
+  return Buffer.allocUnsafeSlow(bytes);
 }
 
 /** Whoever gives a piece back must not look at it again, nor may anybody to whom it was shown. */

@@ -50,15 +50,19 @@ export class Unread {
     if (this.length === 0) {
       this.#letGo();
     } else if (this.start > 0 && 2 * this.length < this.bytes.length) {
-      this.#grow(this.length);
+      this.#moveTo(this.length);
     }
   }
 
-  /** Moves what is unread to the beginning of a new piece of memory with room for `needed` bytes or more. */
+  /** Makes room for `needed` bytes in all, or more. */
   #grow(needed: number): void {
     // Of what is only announced no more than seven times what has come: an announcement costs its caller nothing.
     const ahead = this.expected > 0 ? Math.min(8 * needed, this.expected) : Math.min(2 * needed, this.#most);
-    const room = Math.max(needed, ahead);
+    this.#moveTo(Math.max(needed, ahead));
+  }
+
+  /** Moves what is unread to the beginning of another piece of memory, with room for so many bytes. */
+  #moveTo(room: number): void {
     const { bytes, start, end } = this;
     const grown = this.#reuses ? borrow(room) : Buffer.allocUnsafeSlow(room);
     bytes.copy(grown, 0, start, end);

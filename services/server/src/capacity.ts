@@ -1,11 +1,10 @@
 /** How many callers there is room for, by arithmetic: each limit is known at the start, so nothing is budgeted later. */
+import { ROOM_BYTES } from '@knock/shared/unsent';
+
 import type { ServerSettings } from './settings.ts';
 
 /** Descriptors that are not callers: the listener, the log, look-ups, callers that are being turned away. */
 const RESERVED_DESCRIPTORS = 128;
-
-/** How many bytes of replies may wait for a caller to read; its next message is not decoded until all are gone. */
-export const MAX_UNSENT_BYTES = 65_536;
 
 /** What a caller inside TLS takes besides: OpenSSL's own, as it was seen. */
 const TLS_BYTES = 49_152;
@@ -38,7 +37,7 @@ export function capacity(settings: CapacitySettings, machine: Machine): Capacity
     );
   }
   // One message that is not complete, the replies that were not read, and the reply that is being written.
-  const plainBytes = MAX_MESSAGE_BYTES + MAX_UNSENT_BYTES + MAX_MESSAGE_BYTES;
+  const plainBytes = MAX_MESSAGE_BYTES + ROOM_BYTES + MAX_MESSAGE_BYTES;
   // Inside TLS a reply that waits is there once more, encrypted.
   const tlsBytes = TLS_CERT_FILE === undefined ? 0 : MAX_MESSAGE_BYTES + TLS_BYTES;
   const memoryBytes = maxConnections * (plainBytes + tlsBytes);

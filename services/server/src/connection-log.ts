@@ -17,7 +17,7 @@ export function logConnection(logger: Logger, connection: Connection): void {
     messages: connection.messages,
     ...(firstMessage === undefined ? {} : { message: firstMessage }),
     ...(firstReply === undefined ? {} : { reply: firstReply }),
-    ...(lastRefusal === undefined ? {} : { refusals: Object.fromEntries(refusals), refusal: lastRefusal }),
+    ...(lastRefusal === undefined ? {} : refusalFields(refusals, lastRefusal)),
     bytesIn: connection.bytesIn,
     bytesOut: connection.bytesOut,
     ms: Math.round(performance.now() - connection.openedAt),
@@ -35,6 +35,11 @@ export function logConnection(logger: Logger, connection: Connection): void {
 function isProbe({ messages, probes, refusals, socket, closeReason }: Connection): boolean {
   if (messages > 0 || refusals.size > 0) return false;
   return probes > 0 ? closeReason !== 'bad_frame' : socket.bytesRead === 0 && closeReason === 'caller_left';
+}
+
+/** How often each code was said, and what was said last. */
+function refusalFields(refusals: Connection['refusals'], { code, sentence }: NonNullable<Connection['lastRefusal']>) {
+  return { refusals: Object.fromEntries(refusals), refusal: sentence === '' ? code : `${code}: ${sentence}` };
 }
 
 interface Said {
@@ -68,7 +73,8 @@ export function logRead(logger: Logger, connection: Connection, bytes: Buffer): 
 /** A handler that failed; only the first time for each connection above `debug`, so that no caller can fill the log. */
 export function logFailure(logger: Logger, connection: Connection, thrown: unknown): void {
   const { failure, stack } = describeFailure(thrown);
-  const level = connection.refusals.size === 0 ? 'error' : 'debug';
+  const hasFailed = connection.refusals.has('failed') || connection.refusals.has('500');
+  const level = hasFailed ? 'debug' : 'error';
   logger[level]({ connection: connection.id, stack }, `the handler failed for ${connection.who}: ${failure}`);
 }
 

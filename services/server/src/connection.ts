@@ -74,7 +74,7 @@ export class Connection {
   /** What was said first, fit for the log: the whole of it would be kept for as long as the connection lives. */
   firstMessage: string | undefined;
   firstReply: string | undefined;
-  lastRefusal: string | undefined;
+  lastRefusal: { code: string; sentence: string } | undefined;
   /** The caller's name, as soon as somebody has found it out. */
   name: string | undefined;
   #paused = false;
@@ -125,7 +125,10 @@ export class Connection {
 
   /** Listens once for its whole life, whoever owns it; what comes when nobody does is thrown away. (Node's HTTP ends it.) */
   listenToReads(): void {
-    this.socket.on('data', (bytes: Buffer) => this.owner?.read(bytes));
+    const { socket } = this;
+    socket.on('data', (bytes: Buffer) => {
+      if (socket === this.socket) this.owner?.read(bytes);
+    });
   }
 
   /** Only once somebody has to be waited for, as few have. */
@@ -156,6 +159,7 @@ export class Connection {
     for (const state of [_readableState, _writableState]) Object.assign(state, { highWaterMark: 1 });
     // oxlint-enable no-underscore-dangle
     inside.allowHalfOpen = true;
+    this.#paused = false;
     this.#listensToWrites = false;
     this.#listen(inside);
   }
@@ -216,10 +220,11 @@ export class Connection {
     this.tap?.answered(reply);
   }
 
-  countRefusal(code: string): void {
+  /** `sentence`: what the caller was told besides, fit for the log. */
+  countRefusal(code: string, sentence: string): void {
     this.#refusals ??= new Map();
     this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
-    this.lastRefusal = code;
+    this.lastRefusal = { code, sentence };
     this.tap?.refused(code);
   }
 

@@ -77,6 +77,7 @@ export class Conversation implements Owner {
   begin({ head, ended }: Beginning): void {
     this.#connection.owner = this;
     this.#inputEnded = ended;
+    // What follows a first message that ended by a pause is not taken for a second one.
     if (ended) this.#connection.pause();
     this.#codec.push(head);
     this.#converse();
@@ -227,7 +228,7 @@ export class Conversation implements Owner {
   }
 
   #sendRefusal(refusal: Refusal): void {
-    this.#connection.countRefusal(refusal.code);
+    this.#connection.countRefusal(refusal.code, refusal.sentence);
     this.#codec.encode(refusal, this.#unsent);
   }
 

@@ -176,7 +176,7 @@ export class Server {
     if (this.#leaving) letGo(connection);
   }
 
-  /** The door knows the language now, and has let go of the socket. */
+  /** The door knows the language now, and has let go of the connection. */
   #receive(connection: Connection, { language, head, ended }: Sight): void {
     if (connection.ending) return;
     if (language === 'http') {
@@ -226,8 +226,9 @@ export class Server {
   #tell(connection: Connection, codec: Codec<string>, { reason, code, sentence }: TurnedAway): void {
     const lastWords = new Unsent();
     if (reason === 'drained') codec.encode(GOAWAY, lastWords);
-    if (lastWords.length === 0) codec.encode(new Refusal(code, sentence), lastWords);
-    connection.countRefusal(reason);
+    const hasGoaway = lastWords.length > 0;
+    if (!hasGoaway) codec.encode(new Refusal(code, sentence), lastWords);
+    connection.countRefusal(reason, hasGoaway ? '' : sentence);
     connection.finish(reason, lastWords.take());
   }
 

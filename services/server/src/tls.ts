@@ -119,7 +119,7 @@ class Handshake implements Owner {
     this.#logger.warn({ connection: id, address, code }, `${who} failed to shake hands for TLS: ${code}${advice}`);
   }
 
-  /** What comes now is TLS's own. */
+  /** What comes now is TLS's own, and so is what the door has put back. */
   read(): void {}
 
   readEnd(): void {}

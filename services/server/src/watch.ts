@@ -2,10 +2,12 @@
  * What there is to see, for whoever watches: ten times a second at most, as totals and a bounded sample. While nobody
  * watches nothing is gathered, and a watcher that does not read is cut off instead of being waited for.
  */
-import { MAX_UNSENT_BYTES } from './capacity.ts';
 import type { Connection } from './connection.ts';
 import type { Overview } from './metrics.ts';
 import { type CallerNews, Onlooker } from './onlooker.ts';
+
+/** What a watcher may leave unread, in bytes. */
+const MOST_UNREAD_BYTES = 65_536;
 
 /** Where one watcher's updates go. */
 export interface Outlet {
@@ -162,7 +164,7 @@ export class Watch {
     this.#sentAt = performance.now();
     for (const { outlet } of this.#watchers) {
       // What would be buffered for it grows with every update.
-      if (outlet.unsent > MAX_UNSENT_BYTES) outlet.cutOff();
+      if (outlet.unsent > MOST_UNREAD_BYTES) outlet.cutOff();
       else outlet.write(text);
     }
   }

@@ -101,12 +101,12 @@ export class WebConversation implements Owner {
   begin(serveHttp: (this: Server, socket: Socket) => void, server: Server, head: Buffer): void {
     const { socket } = this.#connection;
     this.#connection.owner = this;
-    const before = socket.listeners('end');
+    const before = { data: socket.listeners('data'), end: socket.listeners('end') };
     serveHttp.call(server, socket);
-    this.#feed = socket.listeners('data').at(-1) as (bytes: Buffer) => void;
+    this.#feed = socket.listeners('data').find((one) => !before.data.includes(one)) as (bytes: Buffer) => void;
     socket.removeAllListeners('data');
     for (const listener of socket.listeners('end')) {
-      if (!before.includes(listener)) socket.off('end', listener);
+      if (!before.end.includes(listener)) socket.off('end', listener);
     }
     // Its requests and responses would stop, start and end the socket as suits each of them alone.
     Object.assign(socket, { pause: () => socket, resume: () => socket, destroySoon: () => undefined });
@@ -226,7 +226,7 @@ export class WebConversation implements Owner {
     const { clock } = this.#connection;
     const { MESSAGE_TIMEOUT_MS, IDLE_TIMEOUT_MS } = this.#options.settings;
     const waitingFor = this.#insideRequest ? 'message_timeout' : 'idle_timeout';
-    // Absolute: from the first byte of a request, for which the door has started it the first time, and from the last
+    // Absolute: from the first byte of a request, where the door may have started it already, and from the last
     // answer. Neither further bytes nor empty lines start it again.
     if (clock.reason !== waitingFor)
       clock.start(waitingFor, this.#insideRequest ? MESSAGE_TIMEOUT_MS : IDLE_TIMEOUT_MS);
@@ -300,7 +300,7 @@ export class WebConversation implements Owner {
   }
 
   #refuse({ reason, status, sentence }: Fault): void {
-    this.#connection.countRefusal(String(status));
+    this.#connection.countRefusal(String(status), sentence);
     this.#connection.finish(reason, plainResponse(status, sentence));
   }
 }

@@ -4,6 +4,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 
 import { CodecError } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
+import { sampleText } from '@knock/shared/text-sample';
 import type { Unread } from '@knock/shared/unread';
 import { assertWellFormed, decodeUtf8 } from '@knock/shared/utf8';
 
@@ -95,7 +96,8 @@ export class Web {
 
   async #route(connection: Connection, request: IncomingMessage, body: Unread): Promise<Answer> {
     const answer = await this.#find(connection, request, body);
-    if (answer.status >= 400 && !PROBES.includes(request.url!)) connection.countRefusal(String(answer.status));
+    if (answer.status >= 400 && !PROBES.includes(request.url!))
+      connection.countRefusal(String(answer.status), sampleText(answer.body.toString()));
     return answer;
   }
 

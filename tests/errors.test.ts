@@ -1,0 +1,146 @@
+/** The sentences of docs/operating.md, each of them made to happen, in the order in which they stand there. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+
+import { Client } from '@knock/client/client';
+import { clientSettings, type ClientSettings } from '@knock/client/settings';
+import { frame, GOAWAY, onMessage, scripted } from '@knock/client/test/scripted-server';
+import { inWords } from '@knock/client/verdict';
+import { serverSettings } from '@knock/server/settings';
+import { start } from '@knock/server/test/test-server';
+import { readConfig } from '@knock/shared/config';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+
+import { Authority } from '../deploy/test-certificates.ts';
+import { freePort } from './free-port.ts';
+import { Program } from './program.ts';
+
+/** What a client is told of one message, after at most two seconds. */
+async function told(
+  { port, ...settings }: Partial<ClientSettings> & { port: number },
+  message = 'Hello',
+): Promise<string> {
+  const defaults = clientSettings.parse({ SERVER_HOST: '127.0.0.1' });
+  const own = { ...defaults, SERVER_PORT: port, DEADLINE_MS: 2000, REPLY_TIMEOUT_MS: 500, ...settings };
+  const client = new Client(own, pino({ level: 'silent' }));
+  const { verdict } = await client.send(message);
+  client.hangUp();
+  return inWords(verdict);
+}
+
+/** What a client is told by a real server with these settings. */
+async function toldBy(settings: Parameters<typeof start>[0], message?: string): Promise<string> {
+  await using server = await start(settings);
+  return await told({ port: server.port }, message);
+}
+
+async function toldByScript(serve: Parameters<typeof scripted>[0], settings: Partial<ClientSettings> = {}) {
+  await using server = await scripted(serve);
+  return await told({ port: server.port, ...settings });
+}
+
+/** What a caller with these bytes reads. */
+async function read(bytes: Buffer, settings: Parameters<typeof start>[0] = {}): Promise<string> {
+  await using server = await start(settings);
+  const caller = await server.dial();
+  caller.send(bytes);
+  return (await caller.closed()).toString();
+}
+
+/** What the server's log says of a caller with these bytes. */
+async function logged(bytes: Buffer): Promise<string> {
+  await using server = await start();
+  const caller = await server.dial();
+  caller.send(bytes);
+  await caller.closed();
+  return server.lines.map(({ msg }) => msg).join('\n');
+}
+
+async function busy(): Promise<string> {
+  await using server = await start({ MAX_CONNECTIONS: 1 });
+  const inside = await server.dial();
+  inside.send(frame('here I am'));
+  await inside.until('hello');
+  return await told({ port: server.port, DEADLINE_MS: 300 });
+}
+
+async function withoutTls(): Promise<string> {
+  const { cert, key } = await (await Authority.create()).vouchFor('server');
+  return toldBy({ TLS_CERT_FILE: { path: 'server.crt', pem: cert }, TLS_KEY_FILE: { path: 'server.key', pem: key } });
+}
+
+async function silentInsideTls(): Promise<string> {
+  const TLS_CA_FILE = { path: 'ca.crt', pem: (await Authority.create()).cert };
+  return toldByScript(() => undefined, { TLS_CA_FILE, CONNECT_TIMEOUT_MS: 100, DEADLINE_MS: 400 });
+}
+
+async function portInUse(): Promise<string> {
+  await using taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  await using program = new Program([process.execPath, 'services/server/src/main.ts'], {
+    HOST: '127.0.0.1',
+    PORT: String(port),
+  });
+  const { stdout } = await program.ended();
+  return (JSON.parse(stdout) as { msg: string }).msg;
+}
+
+function wrongSetting(): string {
+  try {
+    readConfig(serverSettings, { ACCEPT: 'twice' });
+    return 'nothing';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const never = () => new Promise<string>(() => undefined);
+const fail = () => {
+  throw new Error('no database');
+};
+const CUT_SHORT = Buffer.from('00000009 6162'.replace(' ', ''), 'hex');
+
+const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
+  ['nobody listens', async () => told({ port: await freePort(), DEADLINE_MS: 300 })],
+  ['a name is unknown', () => told({ port: 1, SERVER_HOST: 'no body', DEADLINE_MS: 1000 })],
+  ['a connection takes too long', silentInsideTls],
+  ['a reply takes too long', () => toldByScript(() => undefined)],
+  ['a connection breaks', () => toldByScript((socket) => onMessage(socket, () => socket.resetAndDestroy()))],
+  ['the server leaves', () => toldByScript((socket) => socket.end(GOAWAY), { DEADLINE_MS: 300 })],
+  ['the server is full', busy],
+  ['a message is too large', () => toldBy({ MAX_MESSAGE_BYTES: 10 }, 'longer than ten bytes')],
+  ['a message is never whole', () => read(CUT_SHORT, { MESSAGE_TIMEOUT_MS: 50 })],
+  ['a frame is none', () => read(Buffer.concat([frame('good'), frame('bad', 1)]))],
+  ['a text is not UTF-8', () => read(Buffer.concat([frame('good'), Buffer.from('00000001ff', 'hex'), frame('', 3)]))],
+  ['the handler throws', () => toldBy({ handler: fail })],
+  ['the handler takes too long', () => toldBy({ handler: never, HANDLER_TIMEOUT_MS: 50 })],
+  ['TLS is needed', withoutTls],
+  ['bytes are in no language', () => logged(Buffer.of(3, 0, 0, 1))],
+  ['TLS is not configured', () => logged(Buffer.of(0x16, 3, 1))],
+  ['a port is in use', portInUse],
+  ['a setting is wrong', wrongSetting],
+];
+
+/** What the paper says is said, as patterns: `…` is anything. */
+function sentences(): RegExp[] {
+  const paper = readFileSync(new URL('../docs/operating.md', import.meta.url), 'utf8');
+  const [, section = ''] = /^## When something goes wrong$(.*?)^## /ms.exec(paper) ?? [];
+  return Array.from(section.matchAll(/^\| `([^`]+)` \|/gm), ([, sentence]) => {
+    const words = sentence!.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+    return new RegExp(words.replaceAll('…', '.*'));
+  });
+}
+
+test('docs/operating.md has a sentence for each thing that goes wrong here', () => {
+  expect(sentences()).toHaveLength(EVENTS.length);
+});
+
+test.for(EVENTS.map(([what, happens], place) => ({ what, happens, place })))(
+  'where $what, what is said is what docs/operating.md has',
+  async ({ happens, place }) => {
+    expect(await happens()).toMatch(sentences()[place]!);
+  },
+);
