@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 
 import { freePort } from './free-port.ts';
 import type { Block, Chapter } from './paper.ts';
@@ -65,12 +66,10 @@ export class Reader implements AsyncDisposable {
   /** Whether a terminal shows this, soon if something still runs there; `^C` in the first line is typed. */
   async sees({ terminal: name, body }: Pick<Block, 'terminal' | 'body'>): Promise<boolean> {
     const lines = body.trimEnd().split('\n');
-    if (name === undefined) return whole(lines).test(this.shown());
+    if (name === undefined) return isAll(lines, this.shown());
     if (lines[0] === CTRL_C) await this.#terminal(name).interrupt();
-    // What several programs say comes in any order.
-    const expected = lines.filter((line) => line !== CTRL_C && line !== ANY_LINES).map(one);
     const until = performance.now() + SEEN_TIMEOUT_MS;
-    while (!expected.every((line) => line.test(this.shown(name)))) {
+    while (!isAmong(lines, this.shown(name))) {
       if (performance.now() > until) return false;
       await sleep(50);
     }
@@ -83,7 +82,7 @@ export class Reader implements AsyncDisposable {
   shown(name?: string): string {
     const { shown } = this.#terminal(name);
     const asInPapers = shown.replaceAll(this.#port, PAPERS_PORT).replaceAll(this.#stack, 'knock');
-    return withoutProgress(asInPapers.replaceAll(/ +$/gm, ''));
+    return withoutProgress(stripVTControlCharacters(asInPapers).replaceAll(/[ \r]+$/gm, ''));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -129,14 +128,18 @@ function withoutProgress(shown: string): string {
   return shown.replaceAll(/^ ?(?:Container|Network|Volume|Image) .*\n/gm, '');
 }
 
-/** These lines and no others. */
-function whole(lines: readonly string[]): RegExp {
-  return new RegExp(`^${lines.map((line) => (line === ANY_LINES ? '(?:.*\n)*' : `${pattern(line)}\n`)).join('')}$`);
+/** These lines are all that is shown, in their order; with `…` for a line, they are among what is shown. */
+function isAll(lines: readonly string[], shown: string): boolean {
+  if (lines.includes(ANY_LINES)) return isAmong(lines, shown);
+  return new RegExp(`^${lines.map((line) => `${pattern(line)}\n`).join('')}$`).test(shown);
 }
 
-/** This line, whatever else there is. */
-function one(line: string): RegExp {
-  return new RegExp(`^${pattern(line)}$`, 'm');
+/** In any order, since several programs speak, or one on two streams; and each at least as often as it stands here. */
+function isAmong(lines: readonly string[], shown: string): boolean {
+  return Array.from(Map.groupBy(lines, (line) => line)).every(([line, times]) => {
+    if (line === ANY_LINES || line === CTRL_C) return true;
+    return (shown.match(new RegExp(`^${pattern(line)}$`, 'gm'))?.length ?? 0) >= times.length;
+  });
 }
 
 /** `…` in a line is anything. Times are what they are, and how wide a column is depends on what is in it. */

@@ -6,6 +6,9 @@ import type { Readable, Writable } from 'node:stream';
 
 const ROOT = join(import.meta.dirname, '..');
 
+/** How long what was interrupted may take to end. */
+const CTRL_C_MS = 10_000;
+
 export class Terminal {
   readonly #environment: Record<string, string>;
   #shell: ChildProcessByStdio<Writable, Readable, null> | undefined;
@@ -49,10 +52,12 @@ export class Terminal {
     this.shown = '';
   }
 
-  /** Ctrl-C; resolves when what ran has ended. */
+  /** Ctrl-C; resolves when what ran has ended. (Some versions of Compose do not end by it each time.) */
   async interrupt(): Promise<void> {
     this.#signal('SIGINT');
+    const timer = setTimeout(() => this.#signal('SIGKILL'), CTRL_C_MS);
     await this.#closed;
+    clearTimeout(timer);
   }
 
   #start(command: string): void {
@@ -72,6 +77,6 @@ export class Terminal {
   }
 
   #signal(signal: NodeJS.Signals): void {
-    if (this.#shell) process.kill(-this.#shell.pid!, signal);
+    if (this.#shell?.exitCode === null) process.kill(-this.#shell.pid!, signal);
   }
 }
