@@ -6,8 +6,6 @@ import { Reader } from './reader.ts';
 
 const SECTIONS = chaptersOf('README.md');
 const TALK = 'Talk to it';
-/** What they type goes to the demo of the sections before. */
-const BESIDE_THE_DEMO = [TALK, 'Put a load on it'];
 
 test('the README has something to type where one would look for it', () => {
   expect(SECTIONS.map(({ title }) => title)).toEqual([
@@ -26,20 +24,25 @@ async function startDemo(reader: Reader): Promise<void> {
   expect(await reader.sees({ terminal: 'up', body: 'server-1 | …INFO: server-1 listens on port 12000: …' })).toBe(true);
 }
 
-test.for(SECTIONS)('$title: what is typed leads to what is shown', { timeout: 180_000 }, async (section) => {
+const OTHERS = SECTIONS.filter(({ title }) => title !== TALK);
+
+test.for(OTHERS)('$title: what is typed leads to what is shown', { timeout: 180_000 }, async (section) => {
   await using reader = await Reader.come();
-  if (BESIDE_THE_DEMO.includes(section.title)) await startDemo(reader);
+  // It speaks of the demo of the sections before.
+  if (section.title === 'Put a load on it') await startDemo(reader);
   expect(await reader.follow(section)).toBeUndefined();
 });
 
-test('each of the ways to talk to the demo prints the reply, and nothing else', { timeout: 120_000 }, async () => {
+test('Talk to it: each of the ways prints the reply, and nothing else', { timeout: 120_000 }, async () => {
   await using reader = await Reader.come();
   await startDemo(reader);
-  const [ways] = SECTIONS.find(({ title }) => title === TALK)!.blocks;
+  const { title, blocks } = SECTIONS.find((section) => section.title === TALK)!;
+  const [ways, ...others] = blocks;
   const printed: [way: string, text: string][] = [];
   for (const way of ways!.body.trimEnd().split('\n')) {
     await reader.type({ terminal: undefined, body: way });
     printed.push([way, reader.shown()]);
   }
   expect(printed).toEqual(printed.map(([way]) => [way, 'hello from the server!\n']));
+  expect(await reader.follow({ title, blocks: others })).toBeUndefined();
 });

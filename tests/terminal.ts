@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 const ROOT = join(import.meta.dirname, '..');
 
 /** How long what was interrupted may take to end. */
-const CTRL_C_MS = 10_000;
+const CTRL_C_MS = 4000;
 
 export class Terminal {
   readonly #environment: Record<string, string>;
