@@ -129,8 +129,8 @@ function sentences(): RegExp[] {
   const paper = readFileSync(new URL('../docs/operating.md', import.meta.url), 'utf8');
   const [, section = ''] = /^## When something goes wrong$(.*?)^## /ms.exec(paper) ?? [];
   return Array.from(section.matchAll(/^\| `([^`]+)` \|/gm), ([, sentence]) => {
-    const words = sentence!.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-    return new RegExp(words.replaceAll('…', '.*'));
+    const words = sentence!.split('…').map((part) => RegExp.escape(part));
+    return new RegExp(words.join('.*'));
   });
 }
 
