@@ -25,7 +25,7 @@ class Program implements AsyncDisposable {
 
   /** Waits until it listens; the port. */
   async port(): Promise<number> {
-    await expect.poll(() => this.stdout, { timeout: 4000, interval: 10 }).toMatch(/listens on port \d+/);
+    await expect.poll(() => this.stdout, { timeout: 15_000, interval: 10 }).toMatch(/listens on port \d+/);
     return Number(/listens on port (\d+)/.exec(this.stdout)![1]);
   }
 
