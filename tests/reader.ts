@@ -87,7 +87,10 @@ export class Reader implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const terminal of this.#terminals.values()) await terminal.interrupt();
-    await this.#terminal().run('docker compose down --timeout 2 --rmi local', COMMAND_TIMEOUT_MS);
+    await this.#terminal().run('docker compose down --timeout 2', COMMAND_TIMEOUT_MS);
+    // Those that were built under this reader's own names. (Not by Compose's `--rmi`, which takes the others as well.)
+    const own = `docker image ls --quiet --filter reference='${this.#stack}-*'`;
+    await this.#terminal().run(`${own} | xargs --no-run-if-empty docker image rm --force`, COMMAND_TIMEOUT_MS);
     if (this.#inSwarm) await this.#terminal().run('docker swarm leave --force', COMMAND_TIMEOUT_MS);
     rmSync(this.#folder, { recursive: true });
   }
