@@ -1,6 +1,5 @@
 /** The demo as `docker compose up` runs it: the real Compose file and images, under a name and on a port of its own. */
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -11,6 +10,7 @@ import {
 } from 'testcontainers';
 
 import { StartedKnockServerContainer } from './knock-server.ts';
+import { ownName } from './own-name.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const FILES = ['docker-compose.yml', 'tests/compose.images.yml'];
@@ -49,7 +49,7 @@ export async function startDemo({
   services,
   files = [],
 }: DemoOptions = {}): Promise<Demo> {
-  const project = `knock-test-${randomBytes(4).toString('hex')}`;
+  const project = ownName();
   const settings = { KNOCK_PORT: '0', LOG_FORMAT: 'json', INTERVAL_MS: '100', ...environment };
   const allFiles = [...FILES, ...files];
   const started = await new DockerComposeEnvironment(ROOT, allFiles)

@@ -1,6 +1,5 @@
 /** The sentences of docs/operating.md, each of them made to happen, in the order in which they stand there. */
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 
 import { Client } from '@knock/client/client';
@@ -15,6 +14,7 @@ import { expect, test } from 'vitest';
 
 import { Authority } from '../deploy/test-certificates.ts';
 import { freePort } from './free-port.ts';
+import { readPaper } from './paper.ts';
 import { Program } from './program.ts';
 
 /** What a client is told of one message, after at most two seconds. */
@@ -101,7 +101,7 @@ const never = () => new Promise<string>(() => undefined);
 const fail = () => {
   throw new Error('no database');
 };
-const CUT_SHORT = Buffer.from('00000009 6162'.replace(' ', ''), 'hex');
+const CUT_SHORT = Buffer.from('000000096162', 'hex');
 
 const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
   ['nobody listens', async () => told({ port: await freePort(), DEADLINE_MS: 300 })],
@@ -125,22 +125,19 @@ const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
 ];
 
 /** What the paper says is said, as patterns: `…` is anything. */
-function sentences(): RegExp[] {
-  const paper = readFileSync(new URL('../docs/operating.md', import.meta.url), 'utf8');
-  const [, section = ''] = /^## When something goes wrong$(.*?)^## /ms.exec(paper) ?? [];
-  return Array.from(section.matchAll(/^\| `([^`]+)` \|/gm), ([, sentence]) => {
-    const words = sentence!.split('…').map((part) => RegExp.escape(part));
-    return new RegExp(words.join('.*'));
-  });
-}
+const [, SECTION = ''] = /^## When something goes wrong$(.*?)^## /ms.exec(readPaper('docs/operating.md')) ?? [];
+const SENTENCES = Array.from(SECTION.matchAll(/^\| `([^`]+)` \|/gm), ([, sentence]) => {
+  const words = sentence!.split('…').map((part) => RegExp.escape(part));
+  return new RegExp(words.join('.*'));
+});
 
 test('docs/operating.md has a sentence for each thing that goes wrong here', () => {
-  expect(sentences()).toHaveLength(EVENTS.length);
+  expect(SENTENCES).toHaveLength(EVENTS.length);
 });
 
 test.for(EVENTS.map(([what, happens], place) => ({ what, happens, place })))(
   'where $what, what is said is what docs/operating.md has',
   async ({ happens, place }) => {
-    expect(await happens()).toMatch(sentences()[place]!);
+    expect(await happens()).toMatch(SENTENCES[place]!);
   },
 );

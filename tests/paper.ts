@@ -1,12 +1,9 @@
 /** A paper as its reader follows it: the commands to type, and what is to be seen then, in the paper's order. */
 import { readFileSync } from 'node:fs';
 
-export interface Block {
+export interface Block extends Fence {
   /** `sh`: to be typed. `text`: to be seen. */
   kind: 'sh' | 'text';
-  /** The terminal in which a command stays; none: the command ends by itself. */
-  terminal: string | undefined;
-  body: string;
 }
 
 export interface Chapter {
@@ -14,16 +11,33 @@ export interface Chapter {
   blocks: Block[];
 }
 
+/** A block between fences. */
+interface Fence {
+  /** What stands behind the fence first: a language, or nothing. */
+  kind: string;
+  /** The terminal in which a command stays; none: the command ends by itself. */
+  terminal: string | undefined;
+  body: string;
+}
+
+/** `path`: from the root of the repository. */
+export function readPaper(path: string): string {
+  return readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+}
+
+export function fencesOf(text: string): Fence[] {
+  const fences = text.matchAll(/^```(\S*)(?: ([^\n]*))?\n(.*?)^```$/gms);
+  return Array.from(fences, ([, kind, terminal, body]) => ({ kind: kind!, terminal, body: body! }));
+}
+
 /** The chapters of a paper that have something to type. */
-export function chaptersOf(paper: string): Chapter[] {
-  const text = readFileSync(new URL(`../${paper}`, import.meta.url), 'utf8');
-  return text
+export function chaptersOf(path: string): Chapter[] {
+  return readPaper(path)
     .split(/^## /m)
-    .map((chapter) => ({ title: chapter.split('\n', 1)[0]!, blocks: blocksOf(chapter) }))
+    .map((chapter) => ({ title: chapter.split('\n', 1)[0]!, blocks: fencesOf(chapter).filter(isBlock) }))
     .filter(({ blocks }) => blocks.length > 0);
 }
 
-function blocksOf(chapter: string): Block[] {
-  const fences = chapter.matchAll(/^```(sh|text)(?: (\w+))?\n(.*?)^```$/gms);
-  return Array.from(fences, ([, kind, terminal, body]) => ({ kind: kind as Block['kind'], terminal, body: body! }));
+function isBlock(fence: Fence): fence is Block {
+  return fence.kind === 'sh' || fence.kind === 'text';
 }

@@ -5,6 +5,8 @@ import { serverSettings } from '@knock/server/settings';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 
+import { fencesOf, readPaper } from './paper.ts';
+
 /** What a schema says of its settings, as a table in Markdown. */
 function settingsTable(schema: z.ZodObject): string {
   const { properties } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
@@ -40,8 +42,7 @@ ${settingsTable(clientSettings)}
 });
 
 test.each(['examples/client.ts', 'examples/server.ts'])('the README shows %s as it is', (path) => {
-  const read = (paper: string) => readFileSync(new URL(`../${paper}`, import.meta.url), 'utf8');
-  expect(read('README.md')).toContain(`\`\`\`ts\n${read(path)}\`\`\``);
+  expect(readPaper('README.md')).toContain(`\`\`\`ts\n${readPaper(path)}\`\`\``);
 });
 
 test.each([
@@ -56,7 +57,7 @@ test.each([
   'docs/settings.md',
 ])('every file that %s names is there', (paper) => {
   const base = new URL(`../${paper}`, import.meta.url);
-  const links = readFileSync(base, 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g);
+  const links = readPaper(paper).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g);
   for (const [, link] of links) expect.soft(() => readFileSync(new URL(link!, base)), link).not.toThrow('ENOENT');
 });
 
@@ -65,7 +66,7 @@ test('the map in the README has every source file, once', () => {
   const files = globSync('{services/*,packages/shared}/src/*.ts', { cwd: root }).filter(
     (file) => !file.endsWith('.test.ts'),
   );
-  const [, map = ''] = /^## The map$(.*?)^## /ms.exec(readFileSync(new URL('README.md', root), 'utf8')) ?? [];
+  const [, map = ''] = /^## The map$(.*?)^## /ms.exec(readPaper('README.md')) ?? [];
   const linked = Array.from(map.matchAll(/\]\(([^)]+)\)/g), ([, link]) => link!);
   expect(linked.toSorted()).toEqual(files.toSorted());
 });
@@ -74,13 +75,9 @@ test.each([
   ['README.md', ['npx -y pnpm@12 test']],
   ['docs/tour.md', ['docker compose build']],
 ])('%s has no commands but those that a test types, and what the tests themselves begin with', (paper, begins) => {
-  const text = readFileSync(new URL(`../${paper}`, import.meta.url), 'utf8');
-  const fences = Array.from(text.matchAll(/^```(.*)\n([^]*?)^```$/gm), ([, kind, body]) => ({
-    kind,
-    body: body!.trim(),
-  }));
-  const kinds = new Set(fences.map(({ kind }) => kind!.split(' ', 1)[0]));
-  expect([...kinds].filter((kind) => !['sh', 'text', 'ts', 'mermaid', ''].includes(kind!))).toEqual([]);
-  const unnamed = fences.filter(({ kind }) => kind === '').map(({ body }) => body);
+  const fences = fencesOf(readPaper(paper));
+  const kinds = new Set(fences.map(({ kind }) => kind));
+  expect([...kinds].filter((kind) => !['sh', 'text', 'ts', 'mermaid', ''].includes(kind))).toEqual([]);
+  const unnamed = fences.filter(({ kind }) => kind === '').map(({ body }) => body.trim());
   expect(unnamed.filter((body) => !body.startsWith('Test Files'))).toEqual(begins);
 });

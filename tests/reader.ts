@@ -1,5 +1,4 @@
 /** Somebody who does what a paper says, in terminals of their own, and compares what is seen with what the paper shows. */
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 
 import { freePort } from './free-port.ts';
+import { ownName } from './own-name.ts';
 import type { Block, Chapter } from './paper.ts';
 import { Terminal } from './terminal.ts';
 
@@ -20,7 +20,7 @@ const CTRL_C = '^C';
 export class Reader implements AsyncDisposable {
   /** In the place of the port and the names that the papers use, so that nothing else of this machine is touched. */
   readonly #port: string;
-  readonly #stack = `knock-test-${randomBytes(4).toString('hex')}`;
+  readonly #stack = ownName();
   readonly #folder = mkdtempSync(join(tmpdir(), 'knock-reader-'));
   readonly #terminals = new Map<string, Terminal>();
   #inSwarm = false;

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 
 import { expect, test } from 'vitest';
 
 import type { LogLine } from './demo.ts';
+import { ownName } from './own-name.ts';
 import { counted, measured, sized } from './scorecard/measured.ts';
 import { startSwarm, type Swarm } from './swarm.ts';
 
@@ -104,7 +104,7 @@ function nthGreetings(clients: number, n: number): string[] {
 
 /** The server's image with another program in it. */
 async function buildBadServer(program: string): Promise<AsyncDisposable & { image: string }> {
-  const image = `knock-test-${randomBytes(4).toString('hex')}`;
+  const image = ownName();
   const run = promisify(execFile);
   const building = run('docker', ['build', '--quiet', '--tag', image, '-']);
   building.child.stdin!.end(`FROM knock-server\nENTRYPOINT ${JSON.stringify(['node', '--eval', program])}\n`);

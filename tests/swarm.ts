@@ -1,12 +1,12 @@
 /** The stack as `docker stack deploy` runs it: the real stack file and images, in a swarm of this one engine alone. */
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { vi } from 'vitest';
 
 import type { LogLine } from './demo.ts';
+import { ownName } from './own-name.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const FILES = ['deploy/docker-stack.yml', 'tests/recording/stack.yml'];
@@ -38,7 +38,7 @@ interface InspectedContainer {
  * is what a user would set before `docker stack deploy`. Rejects where the engine is in a swarm already.
  */
 export async function startSwarm(environment: Record<string, string>): Promise<Swarm> {
-  const name = `knock-test-${randomBytes(4).toString('hex')}`;
+  const name = ownName();
   await using owned = new AsyncDisposableStack();
   await initSwarm(owned);
   owned.defer(() => removeStack(name));

@@ -25,14 +25,14 @@ export class Terminal {
   /** Types a command, and waits for nothing. What still runs is interrupted first, as a reader would have to. */
   async type(command: string): Promise<void> {
     await this.interrupt();
-    this.shown = '';
+    this.wipe();
     this.#start(command);
   }
 
   /** Types commands, one a line, and waits for the end of each. Rejects where one has not ended in time. */
   async run(commands: string, withinMs: number): Promise<void> {
     await this.interrupt();
-    this.shown = '';
+    this.wipe();
     let worst: number | null = 0;
     for (const command of commands.trimEnd().split('\n')) {
       this.#start(command);

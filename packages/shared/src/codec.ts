@@ -38,9 +38,10 @@ export class CodecError extends Error {
   }
 }
 
-/** What is refused because it is too large, in a sentence: "a message of 9 bytes", or "this line". `maxBytes`: the limit. */
-export function tooLarge(what: string, maxBytes: number): string {
-  return `${what} is above the limit of ${maxBytes} bytes: send less, or raise MAX_MESSAGE_BYTES`;
+/** `what` is too large: "a message of 9 bytes", or "this line". `maxBytes`: the limit. */
+export function tooLarge(what: string, maxBytes: number): CodecError {
+  const sentence = `${what} is above the limit of ${maxBytes} bytes: send less, or raise MAX_MESSAGE_BYTES`;
+  return new CodecError('too_large', sentence, { fatal: true });
 }
 
 /** One language, for one connection: bytes to what is heard, and what is said to bytes. */

@@ -309,18 +309,3 @@ test.each<From>(['caller', 'server'])('makes the same of any bytes from a %s, ho
   });
   fc.assert(alike, { numRuns: 2000 });
 });
-
-test('hears what came, and not what lay there before, where memory is used again while nobody asks for messages', () => {
-  const codec = callers(1_000_000);
-  const message = (text: string) => encoded(callers(1_000_000), text);
-  // Large enough to be gathered in memory that is used again; behind it two short ones, that are decoded together.
-  const pushAll = (large: string, ...short: string[]) => {
-    const stream = Buffer.concat([large, ...short].map(message));
-    codec.push(stream.subarray(0, 20_000));
-    codec.push(stream.subarray(20_000));
-  };
-  pushAll('a'.repeat(40_000), 'first', 'second');
-  expect([codec.next(), codec.next(), codec.next()]).toEqual(['a'.repeat(40_000), 'first', 'second']);
-  pushAll('b'.repeat(40_000), 'third', 'fourth');
-  expect([codec.next(), codec.next(), codec.next()]).toEqual(['b'.repeat(40_000), 'third', 'fourth']);
-});

@@ -63,7 +63,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
     // Judged from the header alone: nothing is allocated for a frame that is too large, and nothing is waited for.
     // (Node's `readUIntBE` checks its arguments each time, which took a hundredth of all time.)
     const length = (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!;
-    if (length > this.#maxBytes) throw this.#tooLarge(length);
+    if (length > this.#maxBytes) throw tooLarge(`a message of ${length} bytes`, this.#maxBytes);
     if (unread.length < HEADER_BYTES + length) return this.#needMore(HEADER_BYTES + length);
 
     unread.start += HEADER_BYTES + length;
@@ -96,12 +96,6 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
   #badKind(kind: number): CodecError {
     const known = this.#highestKind === MESSAGE ? 'a caller sends only kind 0' : 'the kinds are 0, 1 and 2';
     return new CodecError('bad_frame', `a frame of kind ${kind} came; ${known}`, { fatal: true });
-  }
-
-  #tooLarge(length: number): CodecError {
-    return new CodecError('too_large', tooLarge(`a message of ${length} bytes`, this.#maxBytes), {
-      fatal: true,
-    });
   }
 }
 

@@ -274,17 +274,3 @@ test('makes the same of any bytes, however they are cut', () => {
   });
   fc.assert(alike, { numRuns: 3000 });
 });
-
-test('hears what came, and not what lay there before, where memory is used again while nobody asks for lines', () => {
-  const codec = new LineCodec({ maxBytes: 1_000_000, side: 'server' });
-  // Large enough to be gathered in memory that is used again; behind it two short ones, that are decoded together.
-  const pushAll = (...lines: string[]) => {
-    const stream = Buffer.from(lines.map((line) => `${line}\n`).join(''));
-    codec.push(stream.subarray(0, 20_000));
-    codec.push(stream.subarray(20_000));
-  };
-  pushAll('a'.repeat(40_000), 'first', 'second');
-  expect([codec.next(), codec.next(), codec.next()]).toEqual(['a'.repeat(40_000), 'first', 'second']);
-  pushAll('b'.repeat(40_000), 'third', 'fourth');
-  expect([codec.next(), codec.next(), codec.next()]).toEqual(['b'.repeat(40_000), 'third', 'fourth']);
-});

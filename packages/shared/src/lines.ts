@@ -2,7 +2,7 @@
  * Lines: what a person types, and what the article's client sends. A line ended by LF is a message (a CR before the
  * LF is dropped); until the first LF, a pause ends a message as well, and half-close always ends the last one.
  */
-import { type Codec, CodecError, GOAWAY, type Said, tooLarge } from './codec.ts';
+import { type Codec, GOAWAY, type Said, tooLarge } from './codec.ts';
 import { TextWindow } from './text-window.ts';
 import { Unread } from './unread.ts';
 import type { Unsent } from './unsent.ts';
@@ -104,7 +104,6 @@ export class LineCodec implements Codec<string> {
   }
 
   #judgeLength(end: number): void {
-    if (end - this.#unread.start <= this.#maxBytes) return;
-    throw new CodecError('too_large', tooLarge('this line', this.#maxBytes), { fatal: true });
+    if (end - this.#unread.start > this.#maxBytes) throw tooLarge('this line', this.#maxBytes);
   }
 }

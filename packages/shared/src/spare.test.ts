@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
 
+import { encoded } from '../test/encoded.ts';
+import { FrameCodec } from './frames.ts';
+import { LineCodec } from './lines.ts';
 import { borrow, giveBack } from './spare.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -37,3 +40,24 @@ test('finds the piece that fits among others', () => {
   for (const piece of pieces) giveBack(piece);
   expect([300_000, 200_000, 400_000].map((bytes) => pieces.indexOf(borrow(bytes)))).toEqual([1, 0, 2]);
 });
+
+const maxBytes = 1_000_000;
+
+test.each([
+  ['frames', new FrameCodec({ maxBytes, from: 'caller' }), new FrameCodec({ maxBytes, from: 'server' })],
+  ['lines', new LineCodec({ maxBytes, side: 'server' }), new LineCodec({ maxBytes, side: 'client' })],
+])(
+  'in %s, what came is heard, and not what lay there before, though nobody asked in between',
+  (_name, server, client) => {
+    // Large enough to be gathered in memory that is used again; behind it two short ones, that are decoded together.
+    const pushAll = (...texts: string[]) => {
+      const stream = Buffer.concat(texts.map((text) => encoded(client, text)));
+      server.push(stream.subarray(0, 20_000));
+      server.push(stream.subarray(20_000));
+    };
+    pushAll('a'.repeat(40_000), 'first', 'second');
+    expect([server.next(), server.next(), server.next()]).toEqual(['a'.repeat(40_000), 'first', 'second']);
+    pushAll('b'.repeat(40_000), 'third', 'fourth');
+    expect([server.next(), server.next(), server.next()]).toEqual(['b'.repeat(40_000), 'third', 'fourth']);
+  },
+);

@@ -17,6 +17,7 @@ let keptBytes = 0;
 
 /** A piece with room for `bytes` bytes; whatever is in it. */
 export function borrow(bytes: number): Buffer {
+  if (bytes < LARGE_BYTES) return Buffer.allocUnsafeSlow(bytes);
   // From the last one on, which the caches know best.
   for (let place = kept.length - 1; place >= 0; place -= 1) {
     const piece = kept[place]!;

@@ -218,7 +218,8 @@ export class WebConversation implements Owner {
     for (let bytes = readBody(request); bytes !== null; bytes = readBody(request)) body.push(bytes);
     const announced = Number(request.headers['content-length'] ?? 0);
     if (Math.max(announced, body.length) <= MAX_MESSAGE_BYTES) return true;
-    this.#refuse({ reason: 'too_large', status: 413, sentence: tooLarge('this message', MAX_MESSAGE_BYTES) });
+    const { message: sentence } = tooLarge('this message', MAX_MESSAGE_BYTES);
+    this.#refuse({ reason: 'too_large', status: 413, sentence });
     return false;
   }
 
