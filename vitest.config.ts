@@ -23,8 +23,10 @@ export default defineConfig({
           include: ['tests/*.test.ts', 'tests/hazards/*.test.ts'],
           exclude: IN_PROCESS,
           globalSetup: ['tests/images.ts'],
-          // In series: on two cores, containers of one test would take the time of another.
+          // In series: on two cores, containers of one test would take the time of another. A test owns what it starts,
+          // so that all can be run by one process, which loads the engine's client once.
           fileParallelism: false,
+          isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

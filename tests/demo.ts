@@ -32,7 +32,7 @@ interface Inspected {
   NetworkSettings: { Ports: Record<string, { HostIp: string }[] | null> };
 }
 
-interface DemoOptions {
+export interface DemoOptions {
   /** What a user would set before `docker compose up`. */
   environment?: Record<string, string>;
   /** How many replicas of a service, where it is not one. */

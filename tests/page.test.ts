@@ -5,14 +5,37 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Dialled, frame } from '@knock/server/test/dialled';
 import axe from 'axe-core';
 import type { Locator, Page } from 'playwright-core';
-import { expect, test } from 'vitest';
+import { expect, test as base } from 'vitest';
 
-import { type Demo, startDemo } from './demo.ts';
+import { type Demo, type DemoOptions, startDemo } from './demo.ts';
 import { Browser } from './page/browser.ts';
 import { PAYLOADS } from './page/payloads.ts';
 
 const ARTEFACTS = join(import.meta.dirname, '../.build/page');
-const GREETINGS = { environment: { INTERVAL_MS: '1000' } };
+
+/** Where the page is looked at: a demo, and a browser on its network. */
+interface Stage {
+  demo: Demo;
+  browser: Browser;
+}
+
+/** Each is set up once for all tests of this file. Nobody is on the first one, and clients are on the second one. */
+const test = base
+  .extend('empty', { scope: 'file' }, async ({}, { onCleanup }) =>
+    startStage(onCleanup, { services: ['server'], environment: { REPLY: '{server} heard: {message}' } }),
+  )
+  .extend('peopled', { scope: 'file' }, async ({}, { onCleanup }) =>
+    startStage(onCleanup, { environment: { INTERVAL_MS: '1000' } }),
+  );
+
+async function startStage(onCleanup: (end: () => Promise<void>) => void, options: DemoOptions): Promise<Stage> {
+  await using owned = new AsyncDisposableStack();
+  const demo = owned.use(await startDemo(options));
+  const browser = owned.use(await Browser.on(demo.networkName));
+  const kept = owned.move();
+  onCleanup(() => kept.disposeAsync());
+  return { demo, browser };
+}
 
 /** The houses of clients. A browser opens sockets in reserve, and has houses for them. */
 const names = async (page: Page) =>
@@ -51,10 +74,11 @@ async function stranger(demo: Demo): Promise<Dialled> {
 const strangersHouse = (page: Page) =>
   page.locator('.house', { has: page.locator('.name', { hasText: /^\d+\.\d+\.\d+\.1$/ }) });
 
-test('shows a house for each replica, and goes with the scaling without a reload', async () => {
-  await using demo = await startDemo({ ...GREETINGS, scale: { client: 3 } });
-  await using browser = await Browser.on(demo.networkName);
-  const page = await browser.open();
+test('shows a house for each replica, and goes with the scaling without a reload', async ({
+  peopled: { demo, browser },
+}) => {
+  await scale(demo, 3);
+  await using page = await browser.open();
   const foreign: string[] = [];
   page.on('request', (request) => {
     if (!request.url().startsWith('http://server:12000/')) foreign.push(request.url());
@@ -71,10 +95,10 @@ test('shows a house for each replica, and goes with the scaling without a reload
   expect(foreign).toEqual([]);
 });
 
-test('shows of a chosen conversation the very bytes that were sent, in as many reads as it took', async () => {
-  await using demo = await startDemo({ services: ['server'] });
-  await using browser = await Browser.on(demo.networkName);
-  const page = await browser.open();
+test('shows of a chosen conversation the very bytes that were sent, in as many reads as it took', async ({
+  empty: { demo, browser },
+}) => {
+  await using page = await browser.open();
   const caller = await stranger(demo);
   await strangersHouse(page).click();
   // The stream is opened anew for the one who is followed.
@@ -84,7 +108,7 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
     caller.send(piece);
     await sleep(150);
   }
-  await caller.until('hello from the server!');
+  await caller.until('heard: Hello, server');
   const steps = page.locator('#steps');
   await steps.getByText('3 reads → 1 message').waitFor();
   const hex = (await steps.locator('.read .hex').allTextContents()).join(' ').replaceAll(' ', '');
@@ -92,7 +116,7 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
   const roles = await steps.locator('.read .part').evaluateAll((all) => all.map((part) => part.dataset['role']));
   expect(roles).toEqual(['kind', 'length', 'length', 'payload', 'payload']);
   expect(await steps.locator('.message').textContent()).toContain('“Hello, server”');
-  expect(await steps.locator('.reply').textContent()).toContain('“hello from the server!”');
+  expect(await steps.locator('.reply').textContent()).toContain('“server-1 heard: Hello, server”');
   caller.send(Buffer.concat(['one', 'two', 'three'].map((text) => frame(text))));
   await steps.getByText('1 read → 3 messages').waitFor();
   await steps.evaluate((list) => list.scrollTo(0, 0));
@@ -104,10 +128,10 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
   ).toEqual(['right', 'left']);
 });
 
-test('says what is typed into its box through the same handler, and shows the reply', async () => {
-  await using demo = await startDemo({ services: ['server'], environment: { REPLY: '{server} heard: {message}' } });
-  await using browser = await Browser.on(demo.networkName);
-  const page = await browser.open();
+test('says what is typed into its box through the same handler, and shows the reply', async ({
+  empty: { browser },
+}) => {
+  await using page = await browser.open();
   await page.getByLabel('Your message').fill('grüß <b>Gott</b>');
   await page.getByRole('button', { name: 'Say it' }).click();
   await page.locator('#say-reply').getByText('server-1 heard: grüß <b>Gott</b>').waitFor();
@@ -115,10 +139,9 @@ test('says what is typed into its box through the same handler, and shows the re
   await expect.poll(() => page.locator('.house .language').allTextContents()).toContain('http');
 });
 
-test('survives a restart of the server, and says that it is gone and back', async () => {
-  await using demo = await startDemo({ ...GREETINGS, scale: { client: 3 } });
-  await using browser = await Browser.on(demo.networkName);
-  const page = await browser.open();
+test('survives a restart of the server, and says that it is gone and back', async ({ peopled: { demo, browser } }) => {
+  await scale(demo, 3);
+  await using page = await browser.open();
   await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(3));
   const said = page.evaluate(
     () =>
@@ -138,10 +161,10 @@ test('survives a restart of the server, and says that it is gone and back', asyn
   await expect.poll(() => names(page), { timeout: 8000 }).toEqual(clients(3));
 });
 
-test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywhere else`, async () => {
-  await using demo = await startDemo({ services: ['server'], environment: { REPLY: '{message}' } });
-  await using browser = await Browser.on(demo.networkName);
-  const page = await browser.open();
+test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywhere else`, async ({
+  empty: { demo, browser },
+}) => {
+  await using page = await browser.open();
   const asked: string[] = [];
   page.on('dialog', (dialog) => void dialog.dismiss().then(() => asked.push(dialog.message())));
   page.on('request', (request) => asked.push(request.url()));
@@ -152,6 +175,8 @@ test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywher
   await sleep(500);
   first.send(frame('harmless'));
   await page.locator('#steps').getByText('“harmless”').first().waitFor();
+  // The graph is drawn each second, so it may not be there yet.
+  await page.locator('#graph polyline').waitFor({ state: 'attached' });
   const before = await kinds();
   asked.length = 0;
   for (const payload of PAYLOADS) {
@@ -171,15 +196,16 @@ test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywher
   expect(asked).toEqual(['http://server:12000/']);
 });
 
-test('passes axe in light, in dark and at the width of a phone, and nothing is wider than the page', async () => {
-  await using demo = await startDemo({ ...GREETINGS, scale: { client: 3 } });
-  await using browser = await Browser.on(demo.networkName);
+test('passes axe in light, in dark and at the width of a phone, and nothing is wider than the page', async ({
+  peopled: { demo, browser },
+}) => {
+  await scale(demo, 3);
   for (const [colorScheme, width] of [
     ['light', 1280],
     ['dark', 1280],
     ['light', 360],
   ] as const) {
-    const page = await browser.open({ colorScheme, viewport: { width, height: 800 }, reducedMotion: 'reduce' });
+    await using page = await browser.open({ colorScheme, viewport: { width, height: 800 }, reducedMotion: 'reduce' });
     await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(3));
     await house(page, 'client-2').click();
     await page.locator('#steps .close').first().waitFor();
@@ -190,10 +216,9 @@ test('passes axe in light, in dark and at the width of a phone, and nothing is w
   }
 });
 
-test('is used by keyboard alone', async () => {
-  await using demo = await startDemo({ ...GREETINGS, scale: { client: 2 } });
-  await using browser = await Browser.on(demo.networkName);
-  const page = await browser.open();
+test('is used by keyboard alone', async ({ peopled: { demo, browser } }) => {
+  await scale(demo, 2);
+  await using page = await browser.open();
   await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(2));
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
@@ -210,14 +235,11 @@ test('is used by keyboard alone', async () => {
   expect(await page.locator('#caller-name').textContent()).toBe(held);
 });
 
-test('stays legible with 1, 10 and 100 callers, in light and dark', async () => {
-  await using demo = await startDemo({ ...GREETINGS, scale: { client: 1 } });
-  await using browser = await Browser.on(demo.networkName);
-  const pages = await Promise.all(
-    (['light', 'dark'] as const).map(
-      async (colorScheme) => [colorScheme, await browser.open({ colorScheme })] as const,
-    ),
-  );
+test('stays legible with 1, 10 and 100 callers, in light and dark', async ({ peopled: { demo, browser } }) => {
+  await scale(demo, 1);
+  await using light = await browser.open({ colorScheme: 'light' });
+  await using dark = await browser.open({ colorScheme: 'dark' });
+  const pages = Object.entries({ light, dark });
   for (const [, page] of pages) await house(page, 'client-1').click();
   for (const callers of [1, 10, 100]) {
     if (callers <= 10) await scale(demo, callers);

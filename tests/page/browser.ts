@@ -24,10 +24,9 @@ export class Browser implements AsyncDisposable {
     this.#chromium = started;
   }
 
-  /** Opens the server's page as somebody who has never been there, and waits until it is live. */
+  /** Opens the server's page as somebody who has never been there (its context ends with it), and waits until it is live. */
   async open(options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await this.#chromium.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    const page = await context.newPage();
+    const page = await this.#chromium.newPage({ viewport: { width: 1280, height: 900 }, ...options });
     page.setDefaultTimeout(10_000);
     await page.goto('http://server:12000/');
     await page.getByText('live from server-1').waitFor();
