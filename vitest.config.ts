@@ -27,6 +27,7 @@ export default defineConfig({
           // so that all can be run by one process, which loads the engine's client once.
           fileParallelism: false,
           isolate: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
