@@ -13,7 +13,7 @@ interface Finding {
 const OLDEST_COMPOSE = [2, 25];
 const port = Number(process.env['KNOCK_PORT'] ?? 12000);
 
-const findings = [engine(), compose(), await portIsFree(), python()];
+const findings = [engine(), compose(), await portIsFree(), tool('python3'), tool('nc'), tool('curl')];
 for (const { well, what, mend } of findings) console.log(well ? `well   ${what}` : `ill    ${what}\n       ${mend}`);
 process.exitCode = findings.every(({ well }) => well) ? 0 : 1;
 
@@ -66,8 +66,9 @@ function holder(): string {
   return name === undefined ? 'another program' : `the program ${name} (process ${pid})`;
 }
 
-function python(): Finding {
-  const version = output('python3', '--version');
-  const mend = 'install Python 3: the tests run the examples in it; the demo does not need it';
-  return { well: version !== undefined, what: version ?? 'there is no `python3` here', mend };
+/** A program that the tests type with. */
+function tool(name: string): Finding {
+  const well = output('sh', '-c', `command -v ${name}`) !== undefined;
+  const mend = 'install it: the tests do what the papers say with it; the demo does not need it';
+  return { well, what: well ? `\`${name}\` is here` : `there is no \`${name}\` here`, mend };
 }

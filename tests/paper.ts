@@ -30,6 +30,13 @@ export function fencesOf(text: string): Fence[] {
   return Array.from(fences, ([, kind, terminal, body]) => ({ kind: kind!, terminal, body: body! }));
 }
 
+/** The commands that a paper names in the middle of a sentence. */
+export function commandsInSentencesOf(path: string): string[] {
+  const sentences = readPaper(path).replaceAll(/^```.*?^```$/gms, '');
+  const commands = sentences.matchAll(/`((?:[A-Z_]+=\S+ )*(?:curl|docker|nc|node|npx|printf|python3) [^`]+)`/g);
+  return Array.from(commands, ([, command]) => command!);
+}
+
 /** The chapters of a paper that have something to type. */
 export function chaptersOf(path: string): Chapter[] {
   return readPaper(path)

@@ -5,7 +5,7 @@ import { serverSettings } from '@knock/server/settings';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { fencesOf, readPaper } from './paper.ts';
+import { commandsInSentencesOf, fencesOf, readPaper } from './paper.ts';
 
 /** What a schema says of its settings, as a table in Markdown. */
 function settingsTable(schema: z.ZodObject): string {
@@ -63,7 +63,7 @@ test.each([
 
 test('the map in the README has every source file, once', () => {
   const root = new URL('..', import.meta.url);
-  const files = globSync('{services/*,packages/shared}/src/*.ts', { cwd: root }).filter(
+  const files = globSync('{services/*,packages/shared}/src/**/*.*', { cwd: root }).filter(
     (file) => !file.endsWith('.test.ts'),
   );
   const [, map = ''] = /^## The map$(.*?)^## /ms.exec(readPaper('README.md')) ?? [];
@@ -81,3 +81,17 @@ test.each([
   const unnamed = fences.filter(({ kind }) => kind === '').map(({ body }) => body.trim());
   expect(unnamed.filter((body) => !body.startsWith('Test Files'))).toEqual(begins);
 });
+
+test.each(['README.md', 'docs/tour.md'])(
+  'what %s tells to type in the middle of a sentence is typed by a test',
+  (paper) => {
+    const typed = ['README.md', 'docs/tour.md', 'tests/in-passing.md']
+      .flatMap((path) => fencesOf(readPaper(path)))
+      .filter(({ kind }) => kind === 'sh')
+      .flatMap(({ body }) => body.split('\n').map((line) => line.replace(/ +# .*$/, '')));
+    const commands = commandsInSentencesOf(paper);
+    expect(commands.length).toBeGreaterThan(3);
+    // It is what the test command itself begins with.
+    expect(commands.filter((command) => command !== 'npx -y pnpm@12 check' && !typed.includes(command))).toEqual([]);
+  },
+);

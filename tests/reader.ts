@@ -13,24 +13,28 @@ import { Terminal } from './terminal.ts';
 /** A command may update a swarm. */
 const COMMAND_TIMEOUT_MS = 180_000;
 const SEEN_TIMEOUT_MS = 30_000;
-const PAPERS_PORT = '12000';
+/** The one that nearly all commands have, and the one for somebody who has no use for it. */
+const PAPERS_PORTS = ['12000', '12345'];
 const ANY_LINES = '…';
 const CTRL_C = '^C';
+/** In front of a line that is typed into what runs. */
+const INPUT = '> ';
 
 export class Reader implements AsyncDisposable {
-  /** In the place of the port and the names that the papers use, so that nothing else of this machine is touched. */
-  readonly #port: string;
+  /** In the place of the ports and the names that the papers use, so that nothing else of this machine is touched. */
+  readonly #ports: ReadonlyMap<string, string>;
   readonly #stack = ownName();
   readonly #folder = mkdtempSync(join(tmpdir(), 'knock-reader-'));
   readonly #terminals = new Map<string, Terminal>();
   #inSwarm = false;
 
   static async come(): Promise<Reader> {
-    return new Reader(String(await freePort()));
+    const ports = PAPERS_PORTS.map(async (port) => [port, String(await freePort())] as const);
+    return new Reader(new Map(await Promise.all(ports)));
   }
 
-  constructor(port: string) {
-    this.#port = port;
+  constructor(ports: ReadonlyMap<string, string>) {
+    this.#ports = ports;
     // Where no terminal is, curl shows its progress.
     writeFileSync(join(this.#folder, '.curlrc'), 'silent');
   }
@@ -63,11 +67,14 @@ export class Reader implements AsyncDisposable {
     else await terminal.type(this.#own(body));
   }
 
-  /** Whether a terminal shows this, soon if something still runs there; `^C` in the first line is typed. */
+  /** Whether a terminal shows this, soon if something still runs there; `^C`, and what stands behind `> `, is typed first. */
   async sees({ terminal: name, body }: Pick<Block, 'terminal' | 'body'>): Promise<boolean> {
     const lines = body.trimEnd().split('\n');
     if (name === undefined) return isAll(lines, this.shown());
-    if (lines[0] === CTRL_C) await this.#terminal(name).interrupt();
+    for (const line of lines.filter(isTyped)) {
+      if (line === CTRL_C) await this.#terminal(name).interrupt();
+      else this.#terminal(name).answer(line.slice(INPUT.length));
+    }
     const until = performance.now() + SEEN_TIMEOUT_MS;
     while (!isAmong(lines, this.shown(name))) {
       if (performance.now() > until) return false;
@@ -78,10 +85,10 @@ export class Reader implements AsyncDisposable {
     return true;
   }
 
-  /** What is new in a terminal, with the port and the names of the papers. */
+  /** What is new in a terminal, with the ports and the names of the papers. */
   shown(name?: string): string {
-    const { shown } = this.#terminal(name);
-    const asInPapers = shown.replaceAll(this.#port, PAPERS_PORT).replaceAll(this.#stack, 'knock');
+    let asInPapers = this.#terminal(name).shown.replaceAll(this.#stack, 'knock');
+    for (const [papers, own] of this.#ports) asInPapers = asInPapers.replaceAll(own, papers);
     return withoutProgress(stripVTControlCharacters(asInPapers).replaceAll(/[ \r]+$/gm, ''));
   }
 
@@ -98,15 +105,16 @@ export class Reader implements AsyncDisposable {
   #terminal(name = ''): Terminal {
     const known = this.#terminals.get(name);
     if (known) return known;
+    const [port] = this.#ports.values();
     const terminal = new Terminal({
       COMPOSE_PROJECT_NAME: this.#stack,
       // The images that are there already.
       COMPOSE_FILE: 'docker-compose.yml:tests/compose.images.yml',
-      KNOCK_PORT: this.#port,
+      KNOCK_PORT: port!,
       KNOCK_CERTIFICATES: this.#folder,
       CURL_HOME: this.#folder,
       // For the programs of the article, and for the clients in other languages.
-      PORT: this.#port,
+      PORT: port!,
       // The Node of this project comes first, since the article's programs are in TypeScript.
       PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
     });
@@ -116,7 +124,7 @@ export class Reader implements AsyncDisposable {
 
   #own(commands: string): string {
     return commands
-      .replaceAll(/(?<=localhost[ :])12000\b/g, this.#port)
+      .replaceAll(/(?<=localhost[ :]|KNOCK_PORT=)\d+\b/g, (papers) => this.#ports.get(papers) ?? papers)
       .replaceAll(/(?<= )certificates\//g, `${this.#folder}/`)
       .replaceAll(/(?<= )knock(?=_|$)/gm, this.#stack);
   }
@@ -124,6 +132,10 @@ export class Reader implements AsyncDisposable {
   #difference(typed: string, { terminal, body }: Partial<Block>): string {
     return `typed:\n${typed}\nto be seen:\n${body}\nseen:\n${this.shown(terminal)}`;
   }
+}
+
+function isTyped(line: string): boolean {
+  return line === CTRL_C || line.startsWith(INPUT);
 }
 
 /** Compose's lines about containers that come and go are for a person who waits. */
@@ -140,7 +152,7 @@ function isAll(lines: readonly string[], shown: string): boolean {
 /** In any order, since several programs speak, or one on two streams; and each at least as often as it stands here. */
 function isAmong(lines: readonly string[], shown: string): boolean {
   return Array.from(Map.groupBy(lines, (line) => line)).every(([line, times]) => {
-    if (line === ANY_LINES || line === CTRL_C) return true;
+    if (line === ANY_LINES || isTyped(line)) return true;
     return (shown.match(new RegExp(`^${pattern(line)}$`, 'gm'))?.length ?? 0) >= times.length;
   });
 }

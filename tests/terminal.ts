@@ -47,6 +47,11 @@ export class Terminal {
     this.exitCode = worst;
   }
 
+  /** Types a line into what runs. */
+  answer(line: string): void {
+    this.#shell?.stdin.write(`${line}\n`);
+  }
+
   /** What is shown from now on is new. */
   wipe(): void {
     this.shown = '';

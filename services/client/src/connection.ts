@@ -76,6 +76,7 @@ export class Connection {
   readonly #unwritten = new Queue<Waiting>();
   readonly #unanswered = new Queue<Waiting>();
   #state: 'open' | 'leaving' | 'over' = 'open';
+  #wasAnswered = false;
   #ending: Ending = { why: 'the connection was closed', next: 'at once' };
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
@@ -193,10 +194,18 @@ export class Connection {
   }
 
   #hear(said: Said): void {
-    if (said === GOAWAY)
-      this.#serverLeaves({ why: 'the server is leaving: send this again, another one may answer', next: 'soon' });
+    if (said === GOAWAY) this.#hearGoaway();
     else if (said instanceof Refusal) this.#hearRefusal(said);
     else this.#answer({ kind: 'replied', reply: said });
+  }
+
+  /**
+   * Who is let in only to hear that the server leaves, and comes back at once, comes when the server closes its port: that
+   * resets whoever waits in front of it, after having sent, and nobody knows then whether it was handled.
+   */
+  #hearGoaway(): void {
+    const why = 'the server is leaving: send this again, another one may answer';
+    this.#serverLeaves({ why, next: this.#wasAnswered ? 'soon' : 'later' });
   }
 
   #hearRefusal({ code, sentence }: Refusal): void {
@@ -210,6 +219,7 @@ export class Connection {
   }
 
   #answer(verdict: Verdict): void {
+    this.#wasAnswered = true;
     const oldest = this.#unanswered.shift();
     if (oldest === undefined) return this.abandon('an answer came to nothing that was asked');
     oldest.settle({ verdict, written: true });

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { Client } from '../src/client.ts';
 import { clientSettings, type ClientSettings } from '../src/settings.ts';
@@ -106,6 +106,25 @@ test('waits before it tries again: a random time of up to a second after busy, t
   }
   // The mean of five is below 50 ms once in a million runs, if each is as likely to be short as long.
   expect(waited / 5).toBeGreaterThan(50);
+});
+
+test('comes back less soon to a server that has nothing but a goaway for it than to one that has answered', async () => {
+  using random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  for (const [answer, [atLeast, atMost]] of [
+    ['', [450, 600]],
+    ['one', [40, 190]],
+  ] as const) {
+    await using server = await scripted((socket, nth) => {
+      if (nth > 1) echo(socket);
+      else socket.once('data', () => socket.end(Buffer.concat([...(answer ? [frame(answer)] : []), GOAWAY])));
+    });
+    const client = clientOf(server);
+    const [, { verdict, ms }] = await Promise.all([client.send('one'), client.send('two')]);
+    expect(verdict).toEqual({ kind: 'replied', reply: 'two' });
+    expect(ms).toBeGreaterThan(atLeast);
+    expect(ms).toBeLessThan(atMost);
+  }
+  expect(random).toHaveBeenCalled();
 });
 
 test('tries no more than three times to have an answer, and does not count what was never handled', async () => {

@@ -127,7 +127,9 @@ export class Server {
   /**
    * Closing the listener resets the callers that the kernel has let in and Node has not yet seen: they have sent, and
    * cannot know whether it was handled. So it is closed when nobody is served any more, and when nobody waits: Node
-   * takes in one caller in each turn of its loop, so a turn in which none came is a turn in which none waited.
+   * takes in one caller in each turn of its loop, so a turn in which none came is a turn in which none waited. Who comes
+   * between that turn and the close, some tenths of a millisecond, is reset all the same: no system call turns newcomers away and
+   * keeps those who wait. So it helps that a client pauses after a goaway.
    */
   #stopListeningIfIdle(): void {
     if (this.#looking || !this.#lastCallOver || this.#admission.served > 0) return;
