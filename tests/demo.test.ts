@@ -119,15 +119,6 @@ test('the port is published to this machine alone', async ({ running: demo }) =>
   expect(bindings.map(({ HostIp }) => HostIp)).toEqual(['127.0.0.1']);
 });
 
-test('servers can be scaled as well: the clients find all of them under the one name', async () => {
-  await using demo = await startDemo({ scale: { server: 3, client: 3 }, environment: { REPLY: '{server}' } });
-  const answering = async () => {
-    const replies = (await demo.logs('client')).map(({ reply }) => reply).filter(Boolean);
-    return [...new Set(replies.map(String))].sort();
-  };
-  await expect.poll(answering, { timeout: 10_000 }).toEqual(['server-1', 'server-2', 'server-3']);
-});
-
 test('a wrong setting ends the container within a second, with code 78', async ({ running: demo }) => {
   const name = `wrong-${randomBytes(4).toString('hex')}`;
   const run = demo.compose('run', '--name', name, '--no-deps', '-T', '-e', 'ACCEPT=twice', 'server');

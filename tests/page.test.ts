@@ -49,11 +49,11 @@ async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
 }
 
-/** How wide the page gets within the next three seconds, while messages come and go. */
+/** How wide the page gets within the next second and a half, while messages come and go. */
 async function widest(page: Page): Promise<number> {
   return page.evaluate(async () => {
     let width = 0;
-    for (const end = performance.now() + 3000; performance.now() < end;) {
+    for (const end = performance.now() + 1500; performance.now() < end;) {
       await new Promise((drawn) => requestAnimationFrame(drawn));
       width = Math.max(width, document.documentElement.scrollWidth);
     }

@@ -13,7 +13,7 @@ import { counted, measured, sized } from '../scorecard/measured.ts';
 import { clientOf } from './client-in-process.ts';
 
 const LINE = 17;
-const KILLS = sized({ test: 3, scorecard: 100 });
+const KILLS = sized({ test: 2, scorecard: 100 });
 const LATE_MS = 100;
 const DEADLINE_MS = 10_000;
 const MIB = 2 ** 20;

@@ -8,7 +8,7 @@ import { measured, sized } from '../scorecard/measured.ts';
 import { expectTrueVerdicts, type Greeting, greetings, RECORDED } from './greetings.ts';
 
 const LINE = 16;
-const CLIENTS = sized({ test: 20, scorecard: 100 });
+const CLIENTS = sized({ test: 10, scorecard: 100 });
 /** How long after its death the server is started; until it listens, that makes about 1.5 and 5 s. */
 const OUTAGES_MS = sized({ test: [1000], scorecard: [1000, 4300, 1000, 4300, 1000, 4300] });
 const BACK_WITHIN_MS = 2500;

@@ -12,7 +12,7 @@ import { type Answer, answers, type Language, LANGUAGES, replies, say } from './
 import { recordingServer } from './recording-server.ts';
 
 const LINE = 22;
-const RUNS = sized({ test: 2, scorecard: 10 });
+const RUNS = sized({ test: 1, scorecard: 10 });
 /** What Compose gives a server to stop, which is more than any needs. */
 const GRACE_SECONDS = 15;
 
