@@ -80,7 +80,7 @@ test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivere
     values: lateness,
     unit: 'ms',
   });
-  // Else the kills have missed what they are for; of only three they may.
+  // Else the kills have missed what they are for; of only two they may.
   expect(cut.length).toBeGreaterThanOrEqual(sized({ test: 0, scorecard: 10 }));
   expect(partial).toEqual([]);
   expect(late).toEqual([]);

@@ -110,7 +110,7 @@ function attacks(share: number): Attack[] {
 }
 
 test('no attack exhausts a memory of 256 MiB, and a second round of all leaves no more behind than the first', async (context) => {
-  const share = sized({ test: 0.1, scorecard: 1 });
+  const share = sized({ test: 0.2, scorecard: 1 });
   const clocks = sized({
     test: {
       MESSAGE_TIMEOUT_MS: '500',
