@@ -23,11 +23,8 @@ export default defineConfig({
           include: ['tests/*.test.ts', 'tests/hazards/*.test.ts'],
           exclude: IN_PROCESS,
           globalSetup: ['tests/images.ts'],
-          // In series: on two cores, containers of one test would take the time of another. A test owns what it starts,
-          // so that all can be run by one process, which loads the engine's client once.
+          // In series: on two cores, containers of one test would take the time of another.
           fileParallelism: false,
-          isolate: false,
-          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
