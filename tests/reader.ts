@@ -13,7 +13,7 @@ import { Terminal } from './terminal.ts';
 /** A command may update a swarm. */
 const COMMAND_TIMEOUT_MS = 180_000;
 const SEEN_TIMEOUT_MS = 30_000;
-/** The one that nearly all commands have, and the one for somebody who has no use for it. */
+/** The one of nearly all commands, and the one for those who cannot have it. */
 const PAPERS_PORTS = ['12000', '12345'];
 const ANY_LINES = '…';
 const CTRL_C = '^C';
