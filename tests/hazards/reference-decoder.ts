@@ -177,7 +177,9 @@ function isMessage({ method, target, minor, fields }: Head): boolean {
 
 function isOurs(host: string): boolean {
   const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
-  return name !== '' && (isIP(name) > 0 || !name.includes('.') || /\.localhost$/i.test(name));
+  if (isIP(name) > 0) return true;
+  // What is no registered name (RFC 3986 section 3.2.2), such as `Upgrade: x`, is nobody's.
+  return /^[\w.~%!$&'()*+,;=-]+$/.test(name) && (!name.includes('.') || /\.localhost$/i.test(name));
 }
 
 /** RFC 9112 section 9.3; and behind a request to change the protocol nothing is read as a request. */
