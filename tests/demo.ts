@@ -119,15 +119,6 @@ export class Demo implements AsyncDisposable {
     });
   }
 
-  /** Runs a command of the client in a container on this demo's network; it costs the machine less than `docker compose run`. */
-  async runClient(settings: Record<string, string>, ...command: string[]): Promise<{ stdout: string; stderr: string }> {
-    const environment = Object.entries({ SERVER_HOST: 'server', ...settings }).flatMap(([name, value]) => [
-      '-e',
-      `${name}=${value}`,
-    ]);
-    return run('docker', ['run', '--rm', '--network', this.networkName, ...environment, 'knock-client', ...command]);
-  }
-
   /** What the engine knows of all containers of this demo, ended ones too. */
   async inspect(service?: 'server' | 'client'): Promise<Inspected[]> {
     const ids = await this.compose('ps', '--all', '--quiet', ...(service ? [service] : []));

@@ -108,7 +108,7 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
     caller.send(piece);
     await sleep(150);
   }
-  await caller.until('heard: Hello, server');
+  await caller.until('server-1 heard: Hello, server');
   const steps = page.locator('#steps');
   await steps.getByText('3 reads → 1 message').waitFor();
   const hex = (await steps.locator('.read .hex').allTextContents()).join(' ').replaceAll(' ', '');

@@ -25,14 +25,15 @@ export function readPaper(path: string): string {
   return readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 }
 
+const FENCES = /^```(\S*)(?: ([^\n]*))?\n(.*?)^```$/gms;
+
 export function fencesOf(text: string): Fence[] {
-  const fences = text.matchAll(/^```(\S*)(?: ([^\n]*))?\n(.*?)^```$/gms);
-  return Array.from(fences, ([, kind, terminal, body]) => ({ kind: kind!, terminal, body: body! }));
+  return Array.from(text.matchAll(FENCES), ([, kind, terminal, body]) => ({ kind: kind!, terminal, body: body! }));
 }
 
 /** The commands that a paper names in the middle of a sentence. */
 export function commandsInSentencesOf(path: string): string[] {
-  const sentences = readPaper(path).replaceAll(/^```.*?^```$/gms, '');
+  const sentences = readPaper(path).replaceAll(FENCES, '');
   const commands = sentences.matchAll(/`((?:[A-Z_]+=\S+ )*(?:curl|docker|nc|node|npx|printf|python3) [^`]+)`/g);
   return Array.from(commands, ([, command]) => command!);
 }

@@ -73,7 +73,7 @@ const IS_NEVER_HEALTHY: BadServer = {
 const BAD_SERVERS = sized({ test: [ENDS], scorecard: [ENDS, IS_NEVER_HEALTHY] });
 
 test(
-  `a server that ${BAD_SERVERS.map(({ what }) => what).join(', and one that ')}, is rolled back within a minute, and no greeting fails`,
+  `a server that ${BAD_SERVERS.map(({ what }) => what).join(' or ')} is rolled back within a minute, and no greeting fails`,
   { timeout: 240_000 },
   async (context) => {
     // They outlive the containers that are made of them.

@@ -77,7 +77,7 @@ test('of messages that must not be handled twice none is, and none that was not 
 async function sendAll(demo: Demo, ids: string[]): Promise<{ verdicts: Map<string, string>; complaints: string[] }> {
   const verdicts = new Map<string, string>();
   const { stdout, stderr } = await demo
-    .runClient({ DEADLINE_MS: '20000' }, 'send', ...ids)
+    .composeOutput('run', '--rm', '--no-deps', '-T', '-e', 'DEADLINE_MS=20000', 'client', 'send', ...ids)
     .catch((error: unknown) => error as { stdout: string; stderr: string });
   for (const reply of stdout.trimEnd().split('\n')) verdicts.set(reply, 'replied');
   const complaints = Array.from(stderr.matchAll(/^"(.*)": (refused|not sent|unknown).*$/gm));
