@@ -5,10 +5,10 @@ import type { Readable } from 'node:stream';
 import type { Logger } from '@knock/shared/log';
 
 import { Client } from './client.ts';
-import type { Cut } from './connection.ts';
 import type { Printer } from './printer.ts';
 import type { ClientSettings } from './settings.ts';
 import { Tally } from './verdict.ts';
+import type { Cut } from './writer.ts';
 
 export interface ChatOptions {
   settings: ClientSettings;

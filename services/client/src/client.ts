@@ -3,12 +3,13 @@ import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
 import { LineCodec } from '@knock/shared/lines';
 import type { Logger } from '@knock/shared/log';
 
-import { type Answer, Connection, type Cut } from './connection.ts';
+import { type Answer, Connection } from './connection.ts';
 import { DialError, Dialler } from './dialler.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { type Delivery, Sending } from './sending.ts';
 import type { ClientSettings } from './settings.ts';
 import { inWords, type Verdict } from './verdict.ts';
+import type { Cut } from './writer.ts';
 
 export interface SendOptions {
   /** The message may be handled twice: it is sent again where its verdict would be `unknown`. */

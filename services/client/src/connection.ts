@@ -1,15 +1,12 @@
 /** One connection to the server: messages go out without waiting for one another, answers come back in their order. */
 import type { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
 
-import { type Codec, CodecError, GOAWAY, Refusal, type Said } from '@knock/shared/codec';
-import type { Logger } from '@knock/shared/log';
+import { CodecError, GOAWAY, Refusal, type Said } from '@knock/shared/codec';
 import { hexBytes } from '@knock/shared/text-sample';
-import { Unsent } from '@knock/shared/unsent';
 
-import { inChunks } from './in-chunks.ts';
 import { Queue } from './queue.ts';
 import type { Verdict } from './verdict.ts';
+import { Writer, type WriterOptions } from './writer.ts';
 
 /** How a connection ended, and how soon another may be tried: at once where nothing was left unanswered. */
 export interface Ending {
@@ -17,24 +14,11 @@ export interface Ending {
   next: 'at once' | 'soon' | 'later';
 }
 
-/** How messages are written: as they are said, or cut and glued, to show what a stream is. */
-export interface Cut {
-  /** At most so many bytes in one write. */
-  chunk?: number | undefined;
-  /** So many messages in one write: they are held back until there are as many, or no more will come. */
-  glue?: number | undefined;
-}
-
-export interface ConnectionOptions {
-  codec: Codec;
-  cut: Cut;
-  /** Whether messages may be held back, since more will come to be glued to. */
-  mayHold: () => boolean;
+export interface ConnectionOptions extends WriterOptions {
   /** How many messages may be unanswered at once; the rest wait unwritten. */
   window: number;
   /** From writing a message to its answer, in milliseconds. */
   replyTimeoutMs: number;
-  logger: Logger;
   /** Told before any message hears of it, so that whoever tries again knows how long to wait. */
   ended: (ending: Ending) => void;
 }
@@ -67,12 +51,8 @@ const LINGER_MS = 1000;
 export class Connection {
   readonly address: string;
   readonly #socket: Socket;
-  /** Where bytes are written: the socket, or what cuts them for it. */
-  readonly #output: Writable;
+  readonly #writer: Writer;
   readonly #options: ConnectionOptions;
-  readonly #unsent = new Unsent();
-  /** How many messages are unsent. */
-  #inOneWrite = 0;
   readonly #unwritten = new Queue<Waiting>();
   readonly #unanswered = new Queue<Waiting>();
   #state: 'open' | 'leaving' | 'over' = 'open';
@@ -85,9 +65,8 @@ export class Connection {
     this.address = socket.remoteAddress ?? 'unknown';
     this.#socket = socket;
     this.#options = options;
-    this.#output = options.cut.chunk === undefined ? socket : inChunks(socket, options.cut.chunk);
+    this.#writer = new Writer(socket, options, () => this.#write());
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
-    this.#output.on('drain', () => this.#write());
     socket.on('end', () => this.#readEnd());
     socket.on('error', (error: NodeJS.ErrnoException) => this.#breakOff(broken(` (${error.code})`)));
     socket.on('close', () => this.#breakOff(broken()));
@@ -110,17 +89,7 @@ export class Connection {
 
   /** Writes what was held back. */
   flush(): void {
-    const { length } = this.#unsent;
-    if (length === 0) return;
-    const { logger } = this.#options;
-    if (logger.isLevelEnabled('trace')) {
-      const fields = { address: this.address, bytes: hexBytes(this.#unsent.bytes.subarray(0, length)) };
-      const messages = `${this.#inOneWrite} ${this.#inOneWrite === 1 ? 'message' : 'messages'}`;
-      logger.trace(fields, `wrote ${messages}, ${length} bytes: ${fields.bytes}`);
-    }
-    this.#inOneWrite = 0;
-    if (this.#output === this.#socket) this.#unsent.writeTo(this.#socket);
-    else this.#output.write(this.#unsent.take());
+    this.#writer.flush();
   }
 
   /** Takes no more messages, and ends when all that were sent have their answers. */
@@ -128,8 +97,7 @@ export class Connection {
     if (!this.open) return;
     this.#state = 'leaving';
     this.#giveBackUnwritten();
-    this.flush();
-    this.#output.end();
+    this.#writer.end();
     this.#endIfDone();
   }
 
@@ -140,7 +108,7 @@ export class Connection {
   }
 
   #write(): void {
-    while (this.open && this.#unanswered.length < this.#options.window && !this.#output.writableNeedDrain) {
+    while (this.open && this.#unanswered.length < this.#options.window && !this.#writer.isFull) {
       const next = this.#unwritten.shift();
       if (next === undefined) return;
       this.#writeOne(next);
@@ -148,9 +116,8 @@ export class Connection {
   }
 
   #writeOne(waiting: Waiting): void {
-    this.#writeSoon();
     try {
-      this.#options.codec.encode(waiting.message, this.#unsent);
+      this.#writer.write(waiting.message);
     } catch (error) {
       waiting.settle({ verdict: { kind: 'not_sent', why: (error as Error).message }, written: false });
       return;
@@ -158,13 +125,6 @@ export class Connection {
     waiting.expiresAt = Math.min(waiting.deadline, performance.now() + this.#options.replyTimeoutMs);
     this.#lookAt(waiting.expiresAt);
     this.#unanswered.push(waiting);
-    this.#inOneWrite += 1;
-    if (this.#unsent.isFull || this.#inOneWrite === this.#options.cut.glue) this.flush();
-  }
-
-  /** One write for all messages of this turn, unless they are held back. */
-  #writeSoon(): void {
-    if (this.#unsent.length === 0 && !this.#options.mayHold()) process.nextTick(() => this.flush());
   }
 
   #read(bytes: Buffer): void {
@@ -250,8 +210,7 @@ export class Connection {
       settle({ verdict: { kind: unanswered, why: ending.why }, written: true });
     }
     this.#giveBackUnwritten();
-    this.#unsent.drop();
-    this.#output.end();
+    this.#writer.dropAndEnd();
     const patience = setTimeout(() => this.#socket.destroy(), LINGER_MS);
     this.#socket.once('close', () => clearTimeout(patience));
   }

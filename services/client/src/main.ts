@@ -5,7 +5,6 @@ import { ownName } from '@knock/shared/names';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 import { chat } from './chat.ts';
-import type { Cut } from './connection.ts';
 import { greet } from './greet.ts';
 import { loadInWords } from './load-report.ts';
 import { load } from './load.ts';
@@ -13,6 +12,7 @@ import { Printer } from './printer.ts';
 import { send } from './send.ts';
 import { clientSettings, type ClientSettings } from './settings.ts';
 import type { Tally } from './verdict.ts';
+import type { Cut } from './writer.ts';
 
 /** EX_USAGE of sysexits(3). */
 const EXIT_WRONG_USAGE = 64;

@@ -1,0 +1,89 @@
+/** Writes messages to a socket: one write for all that is said in a turn, or cut and glued, to show what a stream is. */
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+
+import type { Codec } from '@knock/shared/codec';
+import type { Logger } from '@knock/shared/log';
+import { hexBytes } from '@knock/shared/text-sample';
+import { Unsent } from '@knock/shared/unsent';
+
+import { inChunks } from './in-chunks.ts';
+
+/** How messages are written: as they are said, or cut and glued. */
+export interface Cut {
+  /** At most so many bytes in one write. */
+  chunk?: number | undefined;
+  /** So many messages in one write: they are held back until there are as many, or no more will come. */
+  glue?: number | undefined;
+}
+
+export interface WriterOptions {
+  codec: Codec;
+  cut: Cut;
+  /** Whether messages may be held back, since more will come to be glued to them. */
+  mayHold: () => boolean;
+  logger: Logger;
+}
+
+export class Writer {
+  readonly #socket: Socket;
+  /** Where bytes are written: the socket, or what cuts them for it. */
+  readonly #output: Writable;
+  readonly #options: WriterOptions;
+  readonly #unsent = new Unsent();
+  /** How many messages are unsent. */
+  #inOneWrite = 0;
+
+  /** `drained`: told when a writer that was full takes messages again. */
+  constructor(socket: Socket, options: WriterOptions, drained: () => void) {
+    const { chunk } = options.cut;
+    this.#socket = socket;
+    this.#options = options;
+    this.#output = chunk === undefined ? socket : inChunks(socket, chunk);
+    this.#output.on('drain', drained);
+  }
+
+  /** The other end does not read: what is written now would only be kept. */
+  get isFull(): boolean {
+    return this.#output.writableNeedDrain;
+  }
+
+  /** Writes a message at the end of this turn, unless it is held back. Throws where it cannot be encoded. */
+  write(message: string): void {
+    if (this.#unsent.length === 0 && !this.#options.mayHold()) process.nextTick(() => this.flush());
+    this.#options.codec.encode(message, this.#unsent);
+    this.#inOneWrite += 1;
+    if (this.#unsent.isFull || this.#inOneWrite === this.#options.cut.glue) this.flush();
+  }
+
+  /** Writes what was held back. */
+  flush(): void {
+    const { length } = this.#unsent;
+    if (length === 0) return;
+    this.#trace(length);
+    this.#inOneWrite = 0;
+    if (this.#output === this.#socket) this.#unsent.writeTo(this.#socket);
+    else this.#output.write(this.#unsent.take());
+  }
+
+  /** Says that no more will come, behind what was written. */
+  end(): void {
+    this.flush();
+    this.#output.end();
+  }
+
+  /** Forgets what was held back, and says that no more will come. */
+  dropAndEnd(): void {
+    this.#unsent.drop();
+    this.#output.end();
+  }
+
+  #trace(length: number): void {
+    const { logger } = this.#options;
+    if (!logger.isLevelEnabled('trace')) return;
+    const address = this.#socket.remoteAddress;
+    const bytes = hexBytes(this.#unsent.bytes.subarray(0, length));
+    const messages = `${this.#inOneWrite} ${this.#inOneWrite === 1 ? 'message' : 'messages'}`;
+    logger.trace({ address, bytes }, `wrote ${messages}, ${length} bytes: ${bytes}`);
+  }
+}
