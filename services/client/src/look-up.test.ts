@@ -53,6 +53,37 @@ test('asks the name server again where it did not know the name', async () => {
   expect(await new LookUp('server').addresses(goOn)).toEqual(['192.0.2.3']);
 });
 
+test('lets a random time pass before it believes an answer that hung, so that clients who hung together do not come together', async () => {
+  asked.system.mockImplementation(async () => {
+    await sleep(600);
+    return [{ address: '192.0.2.4', family: 4 }];
+  });
+  asked.nameServer.mockRejectedValue(new Error('not here'));
+  const began = performance.now();
+  const arrivals = await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      expect(await new LookUp('server').addresses(goOn)).toEqual(['192.0.2.4']);
+      return performance.now() - began;
+    }),
+  );
+  expect(Math.max(...arrivals) - Math.min(...arrivals)).toBeGreaterThan(250);
+  expect(Math.max(...arrivals)).toBeLessThan(1400);
+});
+
+test('asks the name server at random times, so that clients whose look-ups hang together do not come together', async () => {
+  asked.system.mockImplementation(never);
+  const began = performance.now();
+  const times: number[] = [];
+  asked.nameServer.mockImplementation(async () => {
+    times.push(performance.now() - began);
+    if (times.length <= 50) throw new Error('not here yet');
+    return ['192.0.2.5'];
+  });
+  await Promise.all(Array.from({ length: 50 }, () => new LookUp('server').addresses(goOn)));
+  const second = times.slice(50);
+  expect(Math.max(...second) - Math.min(...second)).toBeGreaterThan(250);
+});
+
 test('leaves it to the system to say that there is no such name', async () => {
   asked.system.mockImplementation(async () => {
     await sleep(700);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { orAborted } from './or-aborted.ts';
 
 /**
- * From then on a look-up counts as hanging, and the name server is asked in its stead, this often. While no container has a
+ * From then on a look-up counts as hanging, and the name server is asked in its stead, about this often. While no container has a
  * name, Docker's name server passes the question on to the outside, where it may be dropped; the system's look-up then
  * waits for some seconds more (`timeout` of resolv.conf(5) is 5 s), though the name is back.
  */
@@ -29,20 +29,26 @@ export class LookUp {
 
   /** As every program here does, hosts file included. It cannot be called off: one that hangs is not asked once more. */
   #askSystem() {
-    this.#system ??= {
-      since: performance.now(),
-      addresses: lookup(this.#host, { all: true })
-        .then((found) => found.map(({ address }) => address))
-        .finally(() => (this.#system = undefined)),
-    };
+    const since = performance.now();
+    this.#system ??= { since, addresses: this.#askSystemOnce(since).finally(() => (this.#system = undefined)) };
     return this.#system;
   }
 
-  /** Asks until it is answered or called off, also where there is no such name: what that means is the system's to say. */
+  /** An answer that hung comes when the resolver repeats its question: to all who lost the server together, at one time. */
+  async #askSystemOnce(since: number): Promise<string[]> {
+    const found = await lookup(this.#host, { all: true });
+    if (performance.now() - since > PATIENCE_MS) await sleep(Math.random() * PATIENCE_MS);
+    return found.map(({ address }) => address);
+  }
+
+  /**
+   * Asks until it is answered or called off, also where there is no such name: what that means is the system's to say. At
+   * random times, since all who lost the server together would else find it together.
+   */
   async #askNameServer(from: number, signal: AbortSignal): Promise<string[]> {
     const resolver = new Resolver({ timeout: PATIENCE_MS, tries: 1 });
     signal.addEventListener('abort', () => resolver.cancel());
-    for (let next = from; !signal.aborted; next = performance.now() + PATIENCE_MS) {
+    for (let next = from; !signal.aborted; next = performance.now() + PATIENCE_MS * (0.5 + Math.random())) {
       try {
         await sleep(Math.max(0, next - performance.now()), undefined, { signal });
         return await Promise.any([resolver.resolve4(this.#host), resolver.resolve6(this.#host)]);
