@@ -70,15 +70,13 @@ function list(place, entries) {
   }
 }
 
-/** @param {HTMLElement} place @param {Record<string, number>} counts @param {string} none */
+/** @param {HTMLElement} place @param {Record<string, number>} counts @param {string} none what is said where there are none */
 function reasons(place, counts, none) {
-  const names = Object.keys(counts);
+  const counted = Object.entries(counts).map(([name, count]) => [name, String(count)]);
+  /** @type {Record<string, string>} */
+  const entries = counted.length > 0 ? Object.fromEntries(counted) : { [none]: '' };
   for (const entry of place.querySelectorAll('div')) {
-    const { name = '' } = entry.dataset;
-    if (!(name in counts) && (name !== none || names.length > 0)) entry.remove();
+    if (!((entry.dataset['name'] ?? '') in entries)) entry.remove();
   }
-  list(
-    place,
-    names.length > 0 ? Object.fromEntries(names.map((name) => [name, String(counts[name])])) : { [none]: '' },
-  );
+  list(place, entries);
 }
