@@ -16,7 +16,16 @@ export interface SendOptions {
   repeatable?: boolean;
 }
 
+/** A connection that is being made. */
+interface Connecting {
+  connection: Promise<Connection>;
+  /** How many messages wait for it. */
+  waiting: number;
+  callOff: AbortController;
+}
+
 const MAX_IN_FLIGHT = 1024;
+
 export class Client {
   readonly #settings: ClientSettings;
   readonly #logger: Logger;
@@ -26,7 +35,7 @@ export class Client {
   readonly #dialler: Dialler;
   readonly #budget = new RetryBudget();
   readonly #stopped = new AbortController();
-  #connecting: Promise<Connection> | undefined;
+  #connecting: Connecting | undefined;
   #connection: Connection | undefined;
   /** Why the last connection ended, or the last try to connect failed; forgotten when a reply comes. */
   #lastWhy: string | undefined;
@@ -53,11 +62,16 @@ export class Client {
     this.#connection?.flush();
   }
 
-  /** Ends the connection in good order, when what was sent has its answers; the next message makes a new one. */
+  /**
+   * Ends the connection in good order, when what was sent has its answers; the next message makes a new one. One that is
+   * just being made goes on only if a message waits for it: else it would be opened, and closed without a word.
+   */
   hangUp(): void {
     this.#connection?.hangUp();
-    void this.#connecting?.then((connection) => connection.hangUp()).catch(() => undefined);
     this.#connection = undefined;
+    if (this.#connecting?.waiting !== 0) return;
+    this.#connecting.callOff.abort();
+    this.#connecting = undefined;
   }
 
   /** Ends at once: what is unanswered is `unknown`, and nothing is sent any more. */
@@ -123,15 +137,25 @@ export class Client {
   async #connected(deadline: number): Promise<Connection> {
     this.#stopped.signal.throwIfAborted();
     if (this.#connection?.open) return this.#connection;
-    this.#connecting ??= this.#connect().finally(() => (this.#connecting = undefined));
-    const connection = await byDeadline(deadline, this.#connecting);
+    const connecting = (this.#connecting ??= this.#startConnecting());
+    connecting.waiting += 1;
+    const connection = await byDeadline(deadline, connecting.connection).finally(() => (connecting.waiting -= 1));
     if (connection) return connection;
     // The deadline came while the next try was waited for: the last try says why.
     throw new DialError(this.#lastWhy ?? 'there was no time to connect', { worthAnotherTry: false });
   }
 
-  async #connect(): Promise<Connection> {
-    const { signal } = this.#stopped;
+  #startConnecting(): Connecting {
+    const callOff = new AbortController();
+    const connection = this.#connect(callOff.signal).finally(() => {
+      if (this.#connecting === connecting) this.#connecting = undefined;
+    });
+    const connecting: Connecting = { connection, waiting: 0, callOff };
+    return connecting;
+  }
+
+  async #connect(calledOff: AbortSignal): Promise<Connection> {
+    const signal = AbortSignal.any([this.#stopped.signal, calledOff]);
     try {
       const socket = await this.#dialler.dial(signal);
       if (signal.aborted) {
@@ -152,7 +176,8 @@ export class Client {
       this.#logger.debug({ address: this.#connection.address }, `connected to ${this.#connection.address}`);
       return this.#connection;
     } catch (error) {
-      // What waits is told that it was called off; why it was is the signal's.
+      if (calledOff.aborted) throw error;
+      // What waits is told that it was stopped; why it was is the signal's.
       const why = (signal.aborted ? signal.reason : error) as DialError;
       this.#lastWhy = why.message;
       this.#logger.debug(why.message);

@@ -11,6 +11,12 @@ function clientOf({ port }: { port: number }, overrides: Partial<ClientSettings>
   return new Client(settings, pino({ level: 'silent' }));
 }
 
+/** A port on which somebody listened a moment ago. */
+async function unusedPort(): Promise<number> {
+  await using server = await scripted(() => undefined);
+  return server.port;
+}
+
 const echo = (socket: Parameters<typeof onMessage>[0]) => onMessage(socket, (message) => socket.write(frame(message)));
 
 test('gives the reply as the verdict', async () => {
@@ -300,10 +306,7 @@ test('gives up an attempt after its reply timeout, and never uses that connectio
 });
 
 test('gives its verdict by the deadline where nobody listens, and says what to do', async () => {
-  const { port } = await scripted(() => undefined).then(async (server) => {
-    await server[Symbol.asyncDispose]();
-    return server;
-  });
+  const port = await unusedPort();
   const began = performance.now();
   const { verdict, attempts } = await clientOf({ port }, { DEADLINE_MS: 300 }).send('Hello');
   expect(verdict).toMatchObject({
@@ -315,10 +318,7 @@ test('gives its verdict by the deadline where nobody listens, and says what to d
 });
 
 test('waits for a server that starts later than it does', async () => {
-  const { port } = await scripted(() => undefined).then(async (server) => {
-    await server[Symbol.asyncDispose]();
-    return server;
-  });
+  const port = await unusedPort();
   const sending = clientOf({ port }).send('Hello');
   await new Promise((resolve) => setTimeout(resolve, 300));
   await using _late = await scripted(echo, port);
@@ -369,6 +369,30 @@ test('connects again after it has hung up', async () => {
   client.hangUp();
   await client.send('two');
   expect(server.accepted).toBe(2);
+});
+
+/** A client whose message has met its deadline while it tried to connect, and which has hung up then, as `greet` does. */
+async function hungUpWhileConnecting(): Promise<{ client: Client; port: number }> {
+  const port = await unusedPort();
+  // Longer than it waits between two tries, so that the next message is in time.
+  const client = clientOf({ port }, { DEADLINE_MS: 2500 });
+  expect((await client.send('too early')).verdict.kind).toBe('not_sent');
+  client.hangUp();
+  return { client, port };
+}
+
+test('uses the first connection there is for the next message, where it has hung up while it tried to connect', async () => {
+  const { client, port } = await hungUpWhileConnecting();
+  await using server = await scripted(echo, port);
+  expect((await client.send('in time')).verdict.kind).toBe('replied');
+  expect(server.accepted).toBe(1);
+});
+
+test('opens no connection for nobody, where it has hung up while it tried to connect', async () => {
+  const { port } = await hungUpWhileConnecting();
+  await using server = await scripted(echo, port);
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  expect(server.accepted).toBe(0);
 });
 
 test('gives every message a verdict when it is told to stop', async () => {
