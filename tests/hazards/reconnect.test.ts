@@ -51,7 +51,9 @@ test(`${CLIENTS} clients whose server is killed are served again within 2.5 s of
   await demo.compose('stop', 'client');
 
   const all = await greetings(demo);
-  const tries = triesToConnect(await demo.logs('client'));
+  const lines = (await demo.logs('client')) as Timed[];
+  const tries = triesToConnect(lines);
+  const connections = lines.filter(connected).map(({ time }) => time);
   const lives = livesOf((await demo.server.logLines()) as Timed[]);
   expect(lives).toHaveLength(OUTAGES_MS.length + 1);
   const returns = OUTAGES_MS.map((outageMs, n) => {
@@ -60,20 +62,29 @@ test(`${CLIENTS} clients whose server is killed are served again within 2.5 s of
     const waits = back.map(([, at]) => at - listensAt);
     const since = (name: string, at: number) => tries.get(name)!.filter((time) => time > kills[n]! && time <= at);
     const triesEach = back.map(([name, at]) => since(name, at).length);
-    return { outageMs, waits, triesEach, accepts: mostWithin(accepts, WINDOW_MS) };
+    const made = connections.filter((time) => time >= listensAt && time < (kills[n + 1] ?? Infinity));
+    return { outageMs, waits, triesEach, made: mostWithin(made, WINDOW_MS), accepts: mostWithin(accepts, WINDOW_MS) };
   });
   for (const [outageMs, alike] of Map.groupBy(returns, (one) => one.outageMs)) {
     const after = `where it was started ${outageMs} ms after its death`;
     const waits = alike.flatMap((one) => one.waits);
     const triesEach = alike.flatMap((one) => one.triesEach);
+    const made = alike.map((one) => one.made);
+    // Without a limit: where a hundred clients want its processor, the server gets to those who have come in bunches.
     const accepts = alike.map((one) => one.accepts);
     measured(context, { line: LINE, what: `served again ${after}`, values: waits, unit: 'ms' });
     measured(context, { line: LINE, what: `tries to connect ${after}`, values: triesEach, unit: '' });
-    measured(context, { line: LINE, what: `accepts in the worst 100 ms ${after}`, values: accepts, unit: '' });
+    measured(context, { line: LINE, what: `connections made in the worst 100 ms ${after}`, values: made, unit: '' });
+    measured(context, {
+      line: LINE,
+      what: `taken by the server in its worst 100 ms ${after}`,
+      values: accepts,
+      unit: '',
+    });
     expect.soft(alike.map((one) => one.waits.length)).toEqual(alike.map(() => CLIENTS));
     expect.soft(Math.max(...waits)).toBeLessThanOrEqual(BACK_WITHIN_MS);
     expect.soft(Math.max(...triesEach)).toBeLessThanOrEqual(MOST_TRIES);
-    expect.soft(Math.max(...accepts)).toBeLessThanOrEqual(MOST_IN_A_WINDOW);
+    expect.soft(Math.max(...made)).toBeLessThanOrEqual(MOST_IN_A_WINDOW);
   }
   await expectTrueVerdicts(demo, all, { deadlineMs: DEADLINE_MS });
   await demo.server.expectWell(await demo.server.numbers());
@@ -88,6 +99,8 @@ async function heard(demo: Demo): Promise<number> {
 async function untilHeard(demo: Demo, count: number): Promise<void> {
   await expect.poll(() => heard(demo), { timeout: 30_000, interval: 250 }).toBeGreaterThanOrEqual(count);
 }
+
+const connected = ({ msg }: LogLine) => msg.startsWith('connected to ');
 
 const listens = ({ msg }: LogLine) => / listens on port /.test(msg);
 
@@ -113,11 +126,11 @@ function firstReplies(all: Greeting[], since: number, until = Infinity): [string
 }
 
 /** When each client has tried to connect: it logs its success or its failure. */
-function triesToConnect(lines: LogLine[]): Map<string, number[]> {
+function triesToConnect(lines: Timed[]): Map<string, number[]> {
   const failed = ({ level, address }: LogLine) => level === 20 && address === undefined;
   const tries = new Map<string, number[]>();
-  for (const line of lines as Timed[]) {
-    if (!failed(line) && !line.msg.startsWith('connected to ')) continue;
+  for (const line of lines) {
+    if (!failed(line) && !connected(line)) continue;
     tries.set(line.name, [...(tries.get(line.name) ?? []), line.time]);
   }
   return tries;

@@ -11,7 +11,7 @@ type TlsSettings = Pick<ClientSettings, 'SERVER_HOST' | 'TLS_CA_FILE' | 'TLS_CER
 type DialSettings = Pick<ClientSettings, 'SERVER_PORT' | 'CONNECT_TIMEOUT_MS'> & TlsSettings;
 
 const BASE_DELAY_MS = { soon: 100, later: 1000 };
-const MAX_DELAY_MS = 2000;
+const MAX_DELAY_MS = 1500;
 
 /** What may be over in a moment: the server starts, moves, or has just gone; a name is not known yet. */
 const WORTH_ANOTHER_TRY = new Set([
