@@ -87,10 +87,11 @@ export const LINES: readonly Line[] = [
     promise: 'none',
   },
   {
-    measure:
-      '100 clients after their server is killed and started: all served again; connections made in the worst 100 ms (counted where they are made: the server, which shares two cores with the hundred, takes those that have come in bunches)',
+    measure: '100 clients after their server is killed and started: all served again; accepts in the worst 100 ms',
     anchors: 'nats.js about 2.1 s, up to 100 at once',
     promise: '2.5 s at most; 45 at most',
+    shortfall:
+      'The time is met. Of six returns one or two had more than 45 accepts in their worst 100 ms, 53 in this run; the connections that the clients made, at their end, were 30 at most. The server shares two cores with the hundred clients and takes those that have come in bunches, which is likely why',
   },
   {
     measure: '100 kills in mid-reply: replies delivered in part, messages without a verdict',

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { orAborted } from './or-aborted.ts';
 
 /**
- * From then on a look-up counts as hanging, and the name server is asked in its stead, about this often. While no container has a
- * name, Docker's name server passes the question on to the outside, where it may be dropped; the system's look-up then
- * waits for some seconds more (`timeout` of resolv.conf(5) is 5 s), though the name is back.
+ * From then on a look-up counts as hanging, and the name server is asked in its stead, about this often. While no
+ * container has a name, Docker's name server passes the question on to the outside, where it may be dropped; the system's
+ * look-up then waits for some seconds more (`timeout` of resolv.conf(5) is 5 s), though the name is back.
  */
 const PATIENCE_MS = 500;
 
