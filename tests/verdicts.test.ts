@@ -76,7 +76,7 @@ test('of messages that must not be handled twice none is, and none that was not 
 /** Sends all ids from a container of the client; their verdicts, as its output tells them, and why any has no reply. */
 async function sendAll(demo: Demo, ids: string[]): Promise<{ verdicts: Map<string, string>; complaints: string[] }> {
   const verdicts = new Map<string, string>();
-  // All are written at once and handled one by one: on a slow machine the last one's turn comes after the default 5 s.
+  // All are written at once and handled one by one: on a slow machine the last one's turn can come after the default 5 s.
   const patient = ['-e', 'DEADLINE_MS=20000', '-e', 'REPLY_TIMEOUT_MS=20000'];
   const { stdout, stderr } = await demo
     .composeOutput('run', '--rm', '--no-deps', '-T', ...patient, 'client', 'send', ...ids)
