@@ -65,7 +65,7 @@ export class Street {
     const isGrouped = houses.length > MAX_HOUSES;
     byId('grouped').hidden = !isGrouped;
     if (isGrouped)
-      show(byId('grouped'), `${houses.length} callers are more than fit: each house stands for many of them.`);
+      show(byId('grouped'), `${houses.length} callers are more than fit: a house may stand for many of them.`);
     if (moved) this.#placeLines();
   }
 
