@@ -48,6 +48,8 @@ interface Watcher {
 const INTERVAL_MS = 100;
 /** An update is followed by a rest this many times as long as it took: watching costs a fiftieth at the most. */
 const REST = 50;
+/** Longer rests would come of a machine that stood still during an update, not of the update. */
+const LONGEST_REST_MS = 5000;
 /** How many connections are told of one by one. */
 const MAX_SHOWN = 128;
 const MAX_WATCHERS = 32;
@@ -143,7 +145,8 @@ export class Watch {
     if (callers.length > 0 || counts !== this.#lastCounts) this.#send(sse(update));
     else if (began - this.#sentAt > SIGN_OF_LIFE_MS) this.#send(': nothing new\n\n');
     this.#lastCounts = counts;
-    this.#schedule(Math.max(INTERVAL_MS, REST * (performance.now() - began)));
+    const rest = REST * (performance.now() - began);
+    this.#schedule(Math.min(Math.max(INTERVAL_MS, rest), LONGEST_REST_MS));
   }
 
   #news(): CallerNews[] {

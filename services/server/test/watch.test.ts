@@ -196,6 +196,32 @@ test('cuts a watcher off that does not read, and goes on telling the others', as
   for (const part of parts) part();
 });
 
+test('goes on after five seconds at the latest, however long its machine stood still during an update', () => {
+  vi.useFakeTimers();
+  let standstillMs = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + standstillMs);
+  try {
+    let overviews = 0;
+    const overview = () => {
+      overviews += 1;
+      // The first one greets the watcher; the second one is of the update during which the machine stands still.
+      if (overviews === 2) standstillMs = 1000;
+      return { accepted: overviews } as never;
+    };
+    const watch = new Watch({ server: 's', connections: () => [], overview });
+    const outlet = { write: vi.fn(), unsent: 0, cutOff: vi.fn() };
+    const part = watch.join(outlet, undefined);
+    vi.advanceTimersByTime(100);
+    expect(outlet.write).toHaveBeenCalledTimes(2);
+    vi.advanceTimersByTime(5000);
+    expect(outlet.write).toHaveBeenCalledTimes(3);
+    part();
+  } finally {
+    clock.mockRestore();
+    vi.useRealTimers();
+  }
+});
+
 test('gives the page to a browser, and the reply to everybody else', async () => {
   await using server = await start();
   const url = `http://127.0.0.1:${server.port}`;
