@@ -71,6 +71,18 @@ async function withoutTls(): Promise<string> {
   return toldBy({ TLS_CERT_FILE: { path: 'server.crt', pem: cert }, TLS_KEY_FILE: { path: 'server.key', pem: key } });
 }
 
+async function withoutCertificate(): Promise<string> {
+  const authority = await Authority.create();
+  const { cert, key } = await authority.vouchFor('server');
+  const TLS_CA_FILE = { path: 'ca.crt', pem: authority.cert };
+  await using server = await start({
+    TLS_CERT_FILE: { path: 'server.crt', pem: cert },
+    TLS_KEY_FILE: { path: 'server.key', pem: key },
+    TLS_CA_FILE,
+  });
+  return await told({ port: server.port, TLS_CA_FILE });
+}
+
 async function silentInsideTls(): Promise<string> {
   const TLS_CA_FILE = { path: 'ca.crt', pem: (await Authority.create()).cert };
   return toldByScript(() => undefined, { TLS_CA_FILE, CONNECT_TIMEOUT_MS: 100, DEADLINE_MS: 400 });
@@ -118,6 +130,7 @@ const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
   ['the handler throws', () => toldBy({ handler: fail })],
   ['the handler takes too long', () => toldBy({ handler: never, HANDLER_TIMEOUT_MS: 50 })],
   ['TLS is needed', withoutTls],
+  ['a certificate is needed', withoutCertificate],
   ['bytes are in no language', () => logged(Buffer.of(3, 0, 0, 1))],
   ['TLS is not configured', () => logged(Buffer.of(0x16, 3, 1))],
   ['a port is in use', portInUse],

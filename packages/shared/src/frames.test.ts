@@ -194,8 +194,8 @@ test('measures the limit in bytes', () => {
 
 test('says what is wrong in the words of a person', () => {
   const sentence = (codec: FrameCodec, digits: string) => decode(codec, [hex(digits)]).heard.at(-1);
-  expect(sentence(callers(), '02')).toMatchObject({ sentence: 'a frame of kind 2 came; a caller sends only kind 0' });
-  expect(sentence(servers(), '48')).toMatchObject({ sentence: 'a frame of kind 72 came; the kinds are 0, 1 and 2' });
+  expect(sentence(callers(), '02')).toMatchObject({ sentence: 'a frame of kind 2 came: a caller sends only kind 0' });
+  expect(sentence(servers(), '48')).toMatchObject({ sentence: 'a frame of kind 72 came: the kinds are 0, 1 and 2' });
   expect(sentence(callers(), '00 00 00 09')).toMatchObject({
     sentence: 'a message of 9 bytes is above the limit of 8 bytes: send less, or raise MAX_MESSAGE_BYTES',
   });

@@ -95,7 +95,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
 
   #badKind(kind: number): CodecError {
     const known = this.#highestKind === MESSAGE ? 'a caller sends only kind 0' : 'the kinds are 0, 1 and 2';
-    return new CodecError('bad_frame', `a frame of kind ${kind} came; ${known}`, { fatal: true });
+    return new CodecError('bad_frame', `a frame of kind ${kind} came: ${known}`, { fatal: true });
   }
 }
 

@@ -17,7 +17,7 @@ const LOOK_MS = 1500;
 const LEAVING: TurnedAway = {
   reason: 'drained',
   code: 'busy',
-  sentence: 'the server is leaving; try again, another one may answer',
+  sentence: 'the server is leaving: try again, another one may answer',
 };
 
 export class Admission {
@@ -56,7 +56,7 @@ export class Admission {
     if (this.isReady()) this.#inside.add(connection);
     else if (this.#closed) this.#turnAway(connection, LEAVING);
     else {
-      const sentence = `the server serves ${this.#maxConnections} callers, its limit; try again soon`;
+      const sentence = `the server serves ${this.#maxConnections} callers, its limit: try again soon`;
       this.#turnAway(connection, { reason: 'busy', code: 'busy', sentence });
     }
   }

@@ -25,6 +25,10 @@ export interface Capacity {
 
 type CapacitySettings = Pick<ServerSettings, 'MAX_CONNECTIONS' | 'MAX_MESSAGE_BYTES'> & { TLS_CERT_FILE?: unknown };
 
+/**
+ * What these settings come to on this machine. `MAX_CONNECTIONS` is lowered to what the descriptors allow; where the memory may not
+ * suffice, in bytes, there is only a warning, since callers seldom do their worst all at once.
+ */
 export function capacity(settings: CapacitySettings, machine: Machine): Capacity {
   const { MAX_CONNECTIONS, MAX_MESSAGE_BYTES, TLS_CERT_FILE } = settings;
   const warnings: string[] = [];
@@ -44,12 +48,13 @@ export function capacity(settings: CapacitySettings, machine: Machine): Capacity
   if (machine.memoryBytes !== undefined && memoryBytes > machine.memoryBytes) {
     const needed = `${maxConnections} connections with messages of ${MAX_MESSAGE_BYTES} bytes can take ${mebibytes(memoryBytes)}`;
     warnings.push(
-      `${needed}, but the limit is ${mebibytes(machine.memoryBytes)}; lower MAX_CONNECTIONS or MAX_MESSAGE_BYTES`,
+      `${needed}, but the limit is ${mebibytes(machine.memoryBytes)}: lower MAX_CONNECTIONS or MAX_MESSAGE_BYTES`,
     );
   }
   return { maxConnections, memoryBytes, warnings };
 }
 
+/** A size in bytes, in words: in whole mebibytes, rounded up. */
 export function mebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }

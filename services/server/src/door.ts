@@ -53,7 +53,7 @@ export class Door implements Owner {
 
   timeUp(reason: TimeoutReason): void {
     const { MESSAGE_TIMEOUT_MS } = this.#options.settings;
-    if (reason === 'drain_timeout') this.leave('drained', 'the server is leaving; send this again');
+    if (reason === 'drain_timeout') this.leave('drained', 'the server is leaving: send this again');
     else this.#end(reason, 408, `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte`);
   }
 
@@ -107,7 +107,9 @@ export class Door implements Owner {
 
   /** Without a word where the language is not known; only HTTP may be known by then. */
   #end(reason: CloseReason, status: number, sentence: string): void {
-    this.#connection.finish(reason, this.#sight === 'looks_like_http' ? plainResponse(status, sentence) : undefined);
+    const isRequest = this.#sight === 'looks_like_http';
+    if (isRequest) this.#connection.countRefusal(String(status), sentence);
+    this.#connection.finish(reason, isRequest ? plainResponse(status, sentence) : undefined);
   }
 
   #pass(language: Language, { ended }: { ended: boolean }): void {

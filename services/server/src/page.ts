@@ -44,7 +44,7 @@ export class Page {
 
   #events(follow: string | null): Answer {
     if (this.#watch.isFull) {
-      const sentence = 'busy: as many look on as this server bears; try again later\n';
+      const sentence = 'busy: as many look on as this server bears: try again later\n';
       return { status: 503, body: Buffer.from(sentence), headers: { 'Retry-After': '5' } };
     }
     return {

@@ -228,9 +228,10 @@ export class Server {
   #tell(connection: Connection, codec: Codec<string>, { reason, code, sentence }: TurnedAway): void {
     const lastWords = new Unsent();
     if (reason === 'drained') codec.encode(GOAWAY, lastWords);
-    const hasGoaway = lastWords.length > 0;
-    if (!hasGoaway) codec.encode(new Refusal(code, sentence), lastWords);
-    connection.countRefusal(reason, hasGoaway ? '' : sentence);
+    if (lastWords.length === 0) {
+      codec.encode(new Refusal(code, sentence), lastWords);
+      connection.countRefusal(code, sentence);
+    }
     connection.finish(reason, lastWords.take());
   }
 

@@ -19,12 +19,13 @@ const NEVER_MS = 2 ** 31 - 1;
 const NEEDS_TLS: TurnedAway = {
   reason: 'tls',
   code: 'tls',
-  sentence: 'this server speaks TLS only; connect with TLS, or with https:// in a browser',
+  sentence: 'this server speaks TLS only: connect with TLS, or with https:// in a browser',
 };
 const NEEDS_CERTIFICATE: TurnedAway = {
   reason: 'tls',
   code: 'tls',
-  sentence: 'this server serves only callers that show a certificate for which its CA vouches',
+  sentence:
+    'this server serves only callers that show a certificate for which its CA vouches: show one that is valid now',
 };
 
 export class Tls {

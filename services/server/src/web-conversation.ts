@@ -182,7 +182,7 @@ export class WebConversation implements Owner {
     if (this.#exchange?.request.complete) void this.#answer(this.#exchange);
     else if (this.#fault) this.#refuse(this.#fault);
     else if (this.#inputEnded) this.#endOfInput();
-    else if (this.#draining) this.leave('drained', 'the server is leaving; send this again');
+    else if (this.#draining) this.leave('drained', 'the server is leaving: send this again');
     else this.#waitForBytes();
   }
 

@@ -97,7 +97,7 @@ export class Web {
   async #route(connection: Connection, request: IncomingMessage, body: Unread): Promise<Answer> {
     const answer = await this.#find(connection, request, body);
     if (answer.status >= 400 && !PROBES.includes(request.url!))
-      connection.countRefusal(String(answer.status), sampleText(answer.body.toString()));
+      connection.countRefusal(String(answer.status), sampleText(answer.body.toString().trimEnd()));
     return answer;
   }
 
@@ -124,7 +124,7 @@ export class Web {
       return look;
     }
     this.#options.served(connection);
-    if (pathname !== '/') return refusal(404, `there is nothing at ${pathname}; messages go to POST /`);
+    if (pathname !== '/') return refusal(404, `there is nothing at ${pathname}: messages go to POST /`);
     if (!MESSAGE_METHODS.includes(request.method!)) return wrongMethod(MESSAGE_METHODS);
     return this.#reply(connection, body);
   }
@@ -136,7 +136,7 @@ export class Web {
     if (hosts.length === 0 && httpVersion === '1.1') return refusal(400, 'the request has no Host header');
     for (const host of [...hosts, target.host]) {
       if (!isAllowedHost(host, this.#options.settings.ALLOWED_HOSTS)) {
-        return refusal(403, 'this server does not answer to the name in the Host header; ALLOWED_HOSTS can list it');
+        return refusal(403, 'this server does not answer to the name in the Host header: ALLOWED_HOSTS can list it');
       }
     }
     return undefined;

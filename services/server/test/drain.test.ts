@@ -92,6 +92,11 @@ test('tells newcomers for a moment that it leaves, each in its language, and the
   expect(await server.exchange('GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 503 ');
   await closing;
   await expect(server.dial()).rejects.toThrow('ECONNREFUSED');
+  // A goaway is no refusal, and where one was said the log has the words that the caller has heard.
+  expect(server.lines.flatMap(({ refusals, refusal }) => (refusals ? [[refusals, refusal]] : []))).toEqual([
+    [{ busy: 1 }, 'busy: the server is leaving: try again, another one may answer'],
+    [{ 503: 1 }, '503: busy: the server is leaving: try again, another one may answer'],
+  ]);
 });
 
 test('cuts off a caller that is still being served when the time is up, without goaway', async () => {

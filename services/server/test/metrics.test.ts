@@ -52,6 +52,14 @@ test('counts each language and each close reason, those that have not come among
   });
 });
 
+test('counts what is said to a caller before it was handed on', async () => {
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 50 });
+  const caller = await server.dial();
+  caller.send('GET /half-a-line');
+  expect((await caller.closed()).toString()).toContain('HTTP/1.1 408 ');
+  expect(await numbers(server)).toMatchObject({ 'knock_refusals_total{code="408"}': 1 });
+});
+
 test('is answered above the limit, counts who was turned away, and tells of the process', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await server.dial();
