@@ -147,7 +147,7 @@ async function runLoad({ json, ...options }: LoadCommand): Promise<number> {
   if (isTTY) process.stderr.write('\r\x1b[K');
   console.log(json ? JSON.stringify(report) : loadInWords(report));
   await log.close();
-  return report.exitCode;
+  return stopped.aborted ? EXIT_CUT_SHORT : report.exitCode;
 }
 
 function wholeNumberUpTo(most: number) {

@@ -206,14 +206,15 @@ test('load ends with the code of the worst verdict, and says what became of the 
   expect(stdout).toMatch(/^0 replies a second .*, \d+ refused\)\nThe last one without a reply: refused: failed: no\n$/);
 });
 
-test('load reports what there was when it is told to stop', async () => {
+test('load reports what there was when it is told to stop, and ends with 1', async () => {
   await using server = await echo();
   const stopped = run(['load', '--seconds', '60', '--json'], at(server), {
     signal: 'SIGTERM',
     when: sleep(1500),
   });
-  const { seconds } = JSON.parse((await stopped).stdout) as LoadReport;
-  expect(seconds).toBeLessThan(5);
+  const { code, stdout } = await stopped;
+  expect((JSON.parse(stdout) as LoadReport).seconds).toBeLessThan(5);
+  expect(code).toBe(1);
 });
 
 test('greets as often as it is told, on a new connection each time, and counts the verdicts', async () => {
