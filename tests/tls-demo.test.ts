@@ -27,7 +27,7 @@ function read(name: string): string {
   return readFileSync(join(directory, name), 'utf8');
 }
 
-test('greets inside TLS, with a certificate at both ends, and the server is found healthy', async () => {
+test('greets inside TLS, with a certificate at both ends; the server warns of nothing, and is found healthy', async () => {
   await using demo = await startDemo(TLS);
   await expect
     .poll(async () => (await demo.logs('client')).filter(({ verdict }) => verdict === 'replied').length, {
@@ -36,7 +36,9 @@ test('greets inside TLS, with a certificate at both ends, and the server is foun
     .toBeGreaterThan(3);
   const { started, healthy } = await demo.health();
   expect(healthy - started).toBeLessThan(5000);
-  const conversations = (await demo.logs('server')).filter(({ reason }) => reason === 'done');
+  const log = await demo.logs('server');
+  expect(log.filter(({ level }) => Number(level) > 30)).toEqual([]);
+  const conversations = log.filter(({ reason }) => reason === 'done');
   expect(conversations.length).toBeGreaterThan(3);
   expect(conversations.every(({ tls, language }) => tls === true && language === 'frames')).toBe(true);
 });
