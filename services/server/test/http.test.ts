@@ -109,6 +109,9 @@ test.each([
   ['GET / HTTP/1.1\r\nHost: knock.example\r\n', 200],
   ['POST / HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:1\r\n', 200],
   ['POST / HTTP/1.1\r\nHost: knock.example\r\nOrigin: https://knock.example\r\n', 200],
+  // Behind a proxy that calls this server by another name than people do.
+  ['POST / HTTP/1.1\r\nHost: server\r\nOrigin: https://knock.example\r\nSec-Fetch-Site: same-origin\r\n', 200],
+  ['POST / HTTP/1.1\r\nHost: server\r\nOrigin: https://knock.example\r\nSec-Fetch-Site: cross-site\r\n', 403],
   ['POST / HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:2\r\n', 403],
   ['POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n', 403],
   ['POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n', 403],
