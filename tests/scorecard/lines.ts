@@ -5,6 +5,8 @@ export interface Line {
   /** What trusted systems promise or were seen to do. */
   anchors: string;
   promise: string;
+  /** How it was measured, where that is not on the container with the limits that are shipped. */
+  setting?: string;
   /** Where it is not met: what was measured instead, and why as far as that is known. */
   shortfall?: string;
 }
@@ -25,6 +27,7 @@ export const LINES: readonly Line[] = [
     measure: 'bytes held for one caller that does not read',
     anchors: 'Envoy 1 MiB, NATS 64 MiB, redis without limit',
     promise: '2 MiB at most',
+    setting: '`WRITE_TIMEOUT_MS=1000`',
   },
   {
     measure: 'how long a caller that does not read is borne after its last progress',
@@ -35,11 +38,13 @@ export const LINES: readonly Line[] = [
     measure: 'memory for 200 callers that do not read, 500 that drip and 1000 that are silent',
     anchors: 'bare Node: 11.7 KiB for each silent socket',
     promise: '72 MiB at most',
+    setting: '`MAX_CONNECTIONS=2500`, 4096 descriptors',
   },
   {
     measure: 'a healthy caller’s 99th percentile under that load',
     anchors: 'none',
     promise: '20 ms at most',
+    setting: '`MAX_CONNECTIONS=2500`, 4096 descriptors',
   },
   {
     measure: 'a caller whose network is gone is noticed: idle, and with unread bytes',
@@ -60,21 +65,25 @@ export const LINES: readonly Line[] = [
     measure: 'streams that decode differently when they are cut: every one or two cuts, 10 000 random ones',
     anchors: 'redis 3 seeds, NATS 9 tests',
     promise: 'none',
+    setting: 'in process, but for redis’ seeds',
   },
   {
     measure: 'crashes, hangs or changed messages in 100 000 random inputs in process, 500 over a socket',
     anchors: 'fuzzers of NATS and Envoy',
     promise: 'none',
+    setting: '`MAX_MESSAGE_BYTES=100`',
   },
   {
     measure: 'second requests smuggled in, 40 forms and more, cut at every place',
     anchors: 'HAProxy’s regression tests',
     promise: 'none',
+    setting: 'in process',
   },
   {
     measure: 'characters that are wrong or replaced, in 10 000 strings of bytes',
     anchors: 'ws, by the Autobahn suite',
     promise: 'none',
+    setting: 'in process',
   },
   {
     measure: 'callers above the limit that hear a reason, 32 at once; callers below it that are disturbed',
@@ -97,6 +106,7 @@ export const LINES: readonly Line[] = [
     measure: '100 kills in mid-reply: replies delivered in part, messages without a verdict',
     anchors: 'Node’s own end looks clean, 20 of 20',
     promise: 'none, none',
+    setting: '`MAX_MESSAGE_BYTES` of 2 MiB',
   },
   {
     measure: 'healthy connections lost by a pause of twice the idle limit',
@@ -112,6 +122,7 @@ export const LINES: readonly Line[] = [
     measure: 'rolling update of three servers under 10 000 requests: failed, handled twice; replied at the first try',
     anchors: 'traefik’s bar: 0 of 5000',
     promise: 'none, none; 99.9 % at least',
+    setting: 'the clients of five long conversations wait up to 90 s',
   },
   {
     measure: 'a bad image: time to the automatic rollback, failed requests',
@@ -127,15 +138,18 @@ export const LINES: readonly Line[] = [
     measure: 'all attacks at a limit of 256 MiB: kills for memory; growth with a blocked log over 60 s',
     anchors: 'Node 29 MB in 3 s',
     promise: 'none, the peak is reported; 1 MiB of queue at most',
+    setting: '`MAX_CONNECTIONS=2500`, 4096 descriptors',
   },
   {
     measure: 'lines of log without an event, raw control characters in it, foreign hosts and origins let in',
     anchors: 'redis escapes; Vite answers 403',
     promise: 'none of 10 000, none of 100, none of 20',
+    setting: 'in process',
   },
   {
     measure: 'attempts for each of 1000 messages, where the server breaks off all, or half, after reading',
     anchors: 'gRPC’s bucket, AWS 500 tokens of 14, SRE 10 %',
     promise: '1.1 at most',
+    setting: 'the client in process, and a server that does as it is told',
   },
 ];

@@ -42,19 +42,20 @@ function entriesOf(modules: readonly TestModule[]): Entries {
 }
 
 function page(entries: Entries): string {
-  const rows = LINES.map(({ measure, anchors, promise, shortfall }, index) => {
+  const rows = LINES.map(({ measure, anchors, promise, setting, shortfall }, index) => {
     const { day = '', met, results = ['not measured'] } = entries[index + 1] ?? {};
     const verdict = met ? 'yes' : ['no', shortfall].filter(Boolean).join(': ');
-    const cells = [index + 1, measure, anchors, promise, results.join('<br>'), verdict, day];
+    const measured = setting === undefined ? measure : `${measure} (${setting})`;
+    const cells = [index + 1, measured, anchors, promise, results.join('<br>'), verdict, day];
     return `| ${cells.join(' | ')} |`;
   });
   return `${[
     '# The scorecard',
     '',
-    'What Knock promises under attack and in bad weather, beside what trusted systems promise, and what was measured on the real',
-    `containers. \`npx -y pnpm@12 scorecard\` measures all lines anew and makes this page (${availableParallelism()} cores, Node ${process.versions.node}`,
-    'when it was made); the same tests run with smaller numbers in `npx -y pnpm@12 test`. Where the limits are not those that are',
-    'shipped, the line says so.',
+    'What Knock promises under attack and in bad weather, beside what trusted systems promise, and what was measured, on the day that',
+    'stands behind it: on the real containers, with the limits that are shipped, where the line does not say otherwise.',
+    `\`npx -y pnpm@12 scorecard\` measures all lines anew and makes this page (${availableParallelism()} cores, Node ${process.versions.node} when it was made);`,
+    'the same tests run with smaller numbers in `npx -y pnpm@12 test`.',
     '',
     '| | measure | the field | our promise | measured | met | on |',
     '|---|---|---|---|---|---|---|',
