@@ -1,4 +1,4 @@
-# Two images, `server` and `client`, each one bundled file on top of Node.
+# Two images, `server` and `client`, each with one bundled file for each of its programs on top of Node.
 #
 # The base is an argument, so that a site without Docker Hub can name its own:
 #   docker compose build --build-arg NODE_IMAGE=registry.example/node:26-trixie-slim
@@ -24,9 +24,9 @@ COPY services services
 RUN cd services/server && node_modules/.bin/rolldown --config rolldown.config.ts && \
     cd ../client && node_modules/.bin/rolldown --config rolldown.config.ts
 
-# What both images are, apart from the program: not root, and Node as the first process, so that it gets the signals.
+# What both images are, apart from the program: not root, and Node as the command, without a shell around it, so that it gets the signals.
 FROM ${NODE_IMAGE} AS runtime
-# What is not needed cannot be misused: no package manager at run time.
+# What is not needed cannot be misused: none of Node's package managers at run time.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn*
 ENV NODE_ENV=production
 WORKDIR /app

@@ -34,7 +34,7 @@ const EXIT_CUT_SHORT = 1;
 
 const { quick } = new Command('bench')
   .description('Measures Knock and its peers side by side on this machine.')
-  .option('--quick', 'the targets alone, with short rounds and without containers; keeps nothing', false)
+  .option('--quick', 'what takes least time of it, with short rounds and without containers; keeps nothing', false)
   .parse()
   .opts<{ quick: boolean }>();
 

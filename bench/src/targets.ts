@@ -1,4 +1,4 @@
-/** The goals that Knock has set itself (`docs/performance.md` says why these), and what a run says of each. */
+/** The goals that Knock has set itself, and what a run says of each. */
 import type { Figure } from './figure.ts';
 import { estimate, type Estimate, type Goal, judge, ratios, type Verdict } from './ratio.ts';
 

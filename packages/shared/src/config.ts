@@ -59,6 +59,6 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(...wor
 export const logSettings = {
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
     .default('info')
-    .describe('`debug` shows each message, `trace` each read with its bytes'),
+    .describe('`debug` shows each message, `trace` each read with its first bytes'),
   LOG_FORMAT: oneOf('json', 'pretty').default('json').describe('`pretty` is for people'),
 };

@@ -40,6 +40,10 @@ export interface Log {
   close(): Promise<void>;
 }
 
+/**
+ * Lines go to stdout or stderr, at most 1 MiB of them waits for a reader, and what is more is dropped and counted. One log for each
+ * descriptor.
+ */
 export function createLog({ level, format, name, to = 1 }: LogOptions): Log {
   makeNonBlocking(to);
   const destination = pino.destination({
@@ -99,7 +103,7 @@ function gather(destination: { write(line: string): unknown; flush(): unknown; d
 }
 
 /**
- * People get the time, the sentence and, of an error, the places that it went through. The line is made in place, not in
+ * People get the time, the level, the sentence and, of an error, the places that it went through. The line is made in place, not in
  * a stream between, where lines would wait uncounted.
  */
 function prettyStream(destination: { write(line: string): unknown }, to: 1 | 2) {

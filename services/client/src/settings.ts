@@ -18,7 +18,7 @@ export const clientSettings = z
       .string()
       .default('Hello, server')
       .describe(
-        "what is said in each greeting; `{client}` becomes this client's name, `{n}` the number of the greeting",
+        "what is said in each greeting; `{client}` becomes this client's name, `{n}` the number of the greeting; a load says it as it stands",
       ),
     INTERVAL_MS: milliseconds({ min: 0 }).default(1000).describe('from one greeting to the next'),
     COUNT: wholeNumber({ min: 0, max: MAX_COUNT })

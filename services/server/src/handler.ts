@@ -25,6 +25,7 @@ export interface HandlerOptions {
   server: string;
 }
 
+/** The handler that is shipped: answers `REPLY`, filled in. */
 export function createHandler({ reply, server }: HandlerOptions): Handler {
   const pieces = reply.split('{message}').map((piece) => piece.replaceAll('{server}', () => server));
   const [first = '', ...others] = pieces;

@@ -1,4 +1,4 @@
-/** Looks on at one connection, and says what is new: always the same few fields, and every byte only if it is followed. */
+/** Looks on at one connection, and says what is new: always the same few fields, and its bytes only if it is followed. */
 import { sampleText } from '@knock/shared/text-sample';
 
 import type { CloseReason } from './close-reason.ts';

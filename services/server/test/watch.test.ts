@@ -82,7 +82,7 @@ test('tells a new watcher of the connections that are open already', async () =>
   });
 });
 
-test('shows every byte of those who are followed', async () => {
+test('shows the bytes of those who are followed', async () => {
   await using server = await start();
   await using follower = await Watcher.of(server, '?follow=127.0.0.1');
   const caller = await server.dial();
