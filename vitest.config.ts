@@ -22,7 +22,7 @@ export default defineConfig({
           name: 'containers',
           include: ['tests/*.test.ts', 'tests/hazards/*.test.ts'],
           exclude: IN_PROCESS,
-          globalSetup: ['tests/images.ts'],
+          globalSetup: ['tests/engine.ts', 'tests/images.ts'],
           // In series: on two cores, containers of one test would take the time of another.
           fileParallelism: false,
           testTimeout: 60_000,

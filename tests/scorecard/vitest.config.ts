@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['tests/hazards/*.test.ts', 'tests/swarm.test.ts'],
-    globalSetup: ['tests/images.ts'],
+    globalSetup: ['tests/engine.ts', 'tests/images.ts'],
     reporters: ['default', 'tests/scorecard/reporter.ts'],
     env: { SCORECARD: '1' },
     fileParallelism: false,
