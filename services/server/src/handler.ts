@@ -3,7 +3,11 @@
  *
  * A message came in, whichever language carried it; return the reply, or a promise of it. Throw, and the caller hears
  * `failed` while everybody else is served on. Everything around this function (framing, limits, clocks, draining) is
- * done for you.
+ * done for you. For example, in the place of the function at the end:
+ *
+ *     export function createHandler(_options: HandlerOptions): Handler {
+ *       return (message) => `You said ${message.toUpperCase()}`;
+ *     }
  */
 
 /** Who said it. */
@@ -27,6 +31,7 @@ export interface HandlerOptions {
 
 /** The handler that is shipped: answers `REPLY`, filled in. */
 export function createHandler({ reply, server }: HandlerOptions): Handler {
+  // Taken apart here, once, at each place where a message belongs; and put together for each message.
   const pieces = reply.split('{message}').map((piece) => piece.replaceAll('{server}', () => server));
   const [first = '', ...others] = pieces;
   return (message) => others.reduce((said, piece) => said + message + piece, first);

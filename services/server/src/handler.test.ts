@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+import { type Caller, createHandler } from './handler.ts';
+
+const CALLER: Caller = { id: 1, address: '192.0.2.1', language: 'text', signal: new AbortController().signal };
+
+test.each([
+  ['hello from the server!', 'hello from the server!'],
+  ['{message}', 'Hello'],
+  ['{server} heard {message}, "{message}"', 'server-1 heard Hello, "Hello"'],
+])('answers the setting REPLY, filled in: %j', (reply, answer) => {
+  expect(createHandler({ reply, server: 'server-1' })('Hello', CALLER)).toBe(answer);
+});
+
+test('takes nothing in a message for something to be filled in', () => {
+  const handler = createHandler({ reply: '{message}', server: 'server-1' });
+  expect(handler('{server} {message} $&', CALLER)).toBe('{server} {message} $&');
+});
+
+test('can be changed as its file says', async () => {
+  const source = readFileSync(join(import.meta.dirname, 'handler.ts'), 'utf8');
+  const [example = ''] = /(?<=^ \*\n)(?: \* {5}.*\n)+/m.exec(source) ?? [];
+  const script = stripTypeScriptTypes(example.replaceAll(/^ \* {5}/gm, ''));
+  const { createHandler: changed } = await import(`data:text/javascript,${encodeURIComponent(script)}`);
+  expect(changed({ reply: '', server: '' })('Hello', CALLER)).toBe('You said HELLO');
+});
