@@ -13,7 +13,7 @@ interface Finding {
 const OLDEST_COMPOSE = [2, 25];
 const port = Number(process.env['KNOCK_PORT'] ?? 12000);
 
-const findings = [engine(), compose(), await portIsFree(), tool('python3'), tool('nc'), tool('curl')];
+const findings = [engine(), compose(), await portIsFree(), tool('python3'), tool('nc', 'netcat-openbsd'), tool('curl')];
 for (const { well, what, mend } of findings) console.log(well ? `well   ${what}` : `ill    ${what}\n       ${mend}`);
 process.exitCode = findings.every(({ well }) => well) ? 0 : 1;
 
@@ -66,9 +66,9 @@ function holder(): string {
   return name === undefined ? 'another program' : `the program ${name} (process ${pid})`;
 }
 
-/** A program that the tests type with. */
-function tool(name: string): Finding {
+/** A program that readers of the papers type with, and the package that brings it on Debian and its like. */
+function tool(name: string, inPackage = name): Finding {
   const well = output('sh', '-c', `command -v ${name}`) !== undefined;
-  const mend = 'install it: the tests do what the papers say with it; the demo does not need it';
+  const mend = `install it (apt install ${inPackage}): the tour needs it, and the tests; the demo does not`;
   return { well, what: well ? `\`${name}\` is here` : `there is no \`${name}\` here`, mend };
 }

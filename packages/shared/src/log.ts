@@ -30,6 +30,8 @@ interface LogOptions {
   name: string;
   /** A file descriptor: 1 is stdout, 2 is stderr. */
   to?: 1 | 2;
+  /** Each line is written at once, between what else the program writes, and the program waits for it. */
+  inOrder?: boolean;
 }
 
 export interface Log {
@@ -44,15 +46,15 @@ export interface Log {
  * Lines go to stdout or stderr, at most 1 MiB of them waits for a reader, and what is more is dropped and counted. One log for each
  * descriptor.
  */
-export function createLog({ level, format, name, to = 1 }: LogOptions): Log {
+export function createLog({ level, format, name, to = 1, inOrder = false }: LogOptions): Log {
   makeNonBlocking(to);
   const destination = pino.destination({
     dest: to,
-    sync: false,
+    sync: inOrder,
     maxLength: MAX_WAITING_BYTES,
-    minLength: GATHER_BYTES,
+    minLength: inOrder ? 0 : GATHER_BYTES,
   });
-  const gathered = gather(destination);
+  const gathered = inOrder ? destination : gather(destination);
   const logger = pino({ level, base: { name } }, format === 'json' ? gathered : prettyStream(gathered, to));
 
   let dropped = 0;

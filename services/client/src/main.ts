@@ -111,6 +111,8 @@ async function runAsking({ explain, ...cut }: AskingCommand, ask: (how: Asking) 
     format: explain ? 'pretty' : own.LOG_FORMAT,
     name: own.NAME ?? 'client',
     to: 2,
+    // What led to a reply has to stand before it.
+    inOrder: explain,
   });
   const unread = new AbortController();
   process.stdout.on('error', () => unread.abort());

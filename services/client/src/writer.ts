@@ -79,11 +79,12 @@ export class Writer {
   }
 
   #trace(length: number): void {
-    const { logger } = this.#options;
+    const { cut, logger } = this.#options;
     if (!logger.isLevelEnabled('trace')) return;
     const address = this.#socket.remoteAddress;
     const bytes = hexBytes(this.#unsent.bytes.subarray(0, length));
     const messages = `${this.#inOneWrite} ${this.#inOneWrite === 1 ? 'message' : 'messages'}`;
-    logger.trace({ address, bytes }, `wrote ${messages}, ${length} bytes: ${bytes}`);
+    const pieces = cut.chunk === undefined ? '' : `, ${cut.chunk} at a time`;
+    logger.trace({ address, bytes }, `wrote ${messages}, ${length} bytes${pieces}: ${bytes}`);
   }
 }

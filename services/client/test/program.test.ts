@@ -159,6 +159,12 @@ test.each([[['send', '--glue', '2', 'a', 'b', 'c']], [['chat', '--glue', '2']]])
   },
 );
 
+test('--explain tells of the pieces in which a message goes out', async () => {
+  await using server = await echo();
+  const { stderr } = await run(['send', '--explain', '--chunk', '5', 'Hello, server'], at(server));
+  expect(stderr).toContain('wrote 1 message, 17 bytes, 5 at a time: 00 00 00 0d 48 65');
+});
+
 test('--explain tells of writes and reads as what they are, with their bytes', async () => {
   await using server = await echo();
   const { stdout, stderr } = await run(['send', '--explain', 'hi', 'you'], at(server));
@@ -327,6 +333,12 @@ test('ends without a word when the reader of its replies has gone', async () => 
     stdout: '1\n',
     stderr: '',
   });
+});
+
+test('--explain tells of what happened before the replies to which it led', async () => {
+  await using server = await echo();
+  const { stdout } = await shell('client send --explain --glue 3 one two three 2>&1', at(server));
+  expect(stdout.match(/wrote|read|^(?:one|two|three)$/gm)).toEqual(['wrote', 'read', 'one', 'two', 'three']);
 });
 
 test('stops greeting when the reader of its log has gone', async () => {
