@@ -83,6 +83,16 @@ test.each([
 });
 
 test.each(['README.md', 'docs/tour.md'])(
+  'a box of %s may be pasted whole: what would read the rest of it is its last line',
+  (paper) => {
+    const commands = fencesOf(readPaper(paper)).filter(({ kind }) => kind === 'sh' || kind === '');
+    const readsOn = (line: string) => /^(?:\w+=\S+ )*docker compose (?:run|exec) (?!.*-T )/.test(line);
+    const notLast = commands.flatMap(({ body }) => body.trimEnd().split('\n').slice(0, -1)).filter(readsOn);
+    expect(notLast).toEqual([]);
+  },
+);
+
+test.each(['README.md', 'docs/tour.md'])(
   'what %s tells to type in the middle of a sentence is typed by a test',
   (paper) => {
     const typed = ['README.md', 'docs/tour.md', 'tests/in-passing.md']
