@@ -37,7 +37,7 @@ function reverse(address: string): Promise<string[]> {
 }
 
 /**
- * Compose answers `knock-client-3.knock_default` and Swarm `knock_client.3.<task id>.knock_default`: what the network's
+ * Compose answers `knock-client-3.knock_knock` and Swarm `knock_client.3.<task id>.knock_knock`: what the network's
  * name and the container's begin with is the project, and says nothing. Any other name stays as it is.
  */
 export function replicaName(reverseName: string): string {

@@ -23,7 +23,7 @@ export interface LoadOptions {
   signal: AbortSignal;
 }
 
-/** Connections are opened so many at a time, with a pause in between: that is 400 a second. */
+/** Connections are opened so many at a time, with a pause in between: that is 400 a second at most. */
 const OPENED_AT_ONCE = 20;
 const PAUSE_MS = 50;
 

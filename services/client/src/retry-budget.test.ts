@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { RetryBudget } from './retry-budget.ts';
 
-test('lets a window’s worth be sent again after one crash, and no more', () => {
+test('lets 32 messages be sent again after one crash, and no more', () => {
   const budget = new RetryBudget();
   const allowed = Array.from({ length: 100 }, () => budget.spend()).filter(Boolean);
   expect(allowed).toHaveLength(32);

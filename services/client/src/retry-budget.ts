@@ -1,7 +1,7 @@
 /**
  * How often an unanswered message may be sent again, over all messages: a server in trouble must not get twice the
- * load because of it. A token bucket after gRPC's proposal A6: one crash lets a window's worth be sent again, then one
- * in ten.
+ * load because of it. A token bucket after gRPC's proposal A6: one crash lets 32 messages be sent again, then one
+ * for ten replies.
  */
 const CAPACITY = 64;
 const RETRY_ABOVE = 32;

@@ -164,15 +164,18 @@ test('gives a verdict to a message that comes in the moment of hanging up or sto
 });
 
 test('hears the answers that are on their way when it hangs up', async () => {
-  await using server = await scripted((socket) =>
-    onMessage(socket, (message) => setTimeout(() => socket.write(frame(message)), 50)),
-  );
+  const { promise: heard, resolve: hear } = Promise.withResolvers<void>();
+  await using server = await scripted((socket) => {
+    // It has the last word: not before its caller's end has come.
+    socket.removeAllListeners('end');
+    socket.on('end', () => socket.end(frame('late')));
+    onMessage(socket, () => hear());
+  });
   const client = clientOf(server);
-  const sending = client.send('slow');
-  await expect.poll(() => server.accepted).toBe(1);
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  const sending = client.send('Hello');
+  await heard;
   client.hangUp();
-  expect((await sending).verdict).toEqual({ kind: 'replied', reply: 'slow' });
+  expect((await sending).verdict).toEqual({ kind: 'replied', reply: 'late' });
 });
 
 test('sends nothing any more once it was stopped, even where it was still connecting', async () => {

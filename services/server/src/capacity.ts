@@ -18,7 +18,10 @@ export interface Machine {
 
 export interface Capacity {
   maxConnections: number;
-  /** What the callers can make the server hold at most, in bytes. */
+  /**
+   * What the callers can make the server hold, in bytes, if no reply is larger than a message may be. What was read and not yet looked at,
+   * and the server itself, come on top.
+   */
   memoryBytes: number;
   warnings: string[];
 }

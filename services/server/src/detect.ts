@@ -7,7 +7,7 @@ import { METHODS } from 'node:http';
 export type Language = 'frames' | 'text' | 'http' | 'tls' | 'unknown';
 
 /**
- * Not yet known. `could_be_http`: what came is the beginning of a method, and a pause makes it text.
+ * Not yet known. `could_be_http`: what came is the beginning of a method, or all of it and a space, and a pause makes it text.
  * `looks_like_http`: a method, a space and the first byte of a target came, and only more bytes or the end can tell.
  */
 export type NotYet = 'could_be_http' | 'looks_like_http';

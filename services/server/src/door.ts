@@ -20,7 +20,7 @@ export interface Sight {
 export interface DoorOptions {
   settings: Pick<ServerSettings, 'FIRST_BYTE_TIMEOUT_MS' | 'MESSAGE_TIMEOUT_MS' | 'QUIET_MS'>;
   logger: Logger;
-  /** Told once, when the door has let go of the connection, which has no owner then: it must get one at once, or be paused. */
+  /** Told once, when the door is done with the connection, which is to get another owner at once, or to be paused. */
   found: (sight: Sight) => void;
 }
 

@@ -1,4 +1,4 @@
-/** The server's program: settings, start, signals, exit code. The only file here that knows the process. */
+/** The server's program: settings, start, signals, exit code. The only file of the server that knows the process. */
 import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config';
 import { createLog, type Logger } from '@knock/shared/log';
 import { ownName } from '@knock/shared/names';
@@ -38,8 +38,8 @@ async function run(settings: ServerSettings, name: string, logger: Logger): Prom
     logger.error(whyNotListening(error as NodeJS.ErrnoException, settings));
     return 1;
   }
-  const most = `${maxConnections} callers at once can take ${mebibytes(memoryBytes)} at most`;
-  logger.info({ maxConnections, memoryBytes }, most);
+  const reckoning = `${maxConnections} callers at once can take ${mebibytes(memoryBytes)}, by reckoning`;
+  logger.info({ maxConnections, memoryBytes }, reckoning);
   const { port } = server;
   logger.info({ port }, `${name} listens on port ${port}: ${howToCall(port, name, settings)}`);
   return stopOnSignal(server, logger);

@@ -56,7 +56,7 @@ export class Page {
   }
 }
 
-/** Read when the first browser comes, and kept. */
+/** Read when one of them is first asked for, and kept. */
 function readFiles(): Map<string, Answer> {
   const files = readdirSync(FOLDER).map((name): [string, Answer] => {
     const path = name === 'index.html' ? '/' : `/page/${name}`;

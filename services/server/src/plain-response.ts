@@ -1,4 +1,4 @@
-/** An HTTP response written by hand, for callers whose request Node's own server never finished reading. */
+/** An HTTP response written by hand, for callers to whom Node's own server has no response to write. */
 import { STATUS_CODES } from 'node:http';
 
 /** RFC 9112 section 2.1: status line, headers, an empty line, the body; the connection ends after it (section 9.6). */

@@ -18,7 +18,7 @@ export const serverSettings = z
     MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('for all languages'),
     MAX_CONNECTIONS: wholeNumber({ min: 1, max: 1_000_000 })
       .default(1000)
-      .describe('callers above it hear `busy`, 32 at once; never above the descriptor limit less 128'),
+      .describe('callers above it hear `busy`, 32 at once; never above the descriptor limit less 128, nor below 1'),
     FIRST_BYTE_TIMEOUT_MS: milliseconds().default(30_000).describe('for a caller that says nothing'),
     MESSAGE_TIMEOUT_MS: milliseconds().default(10_000).describe("from a message's first byte to its last"),
     HANDLER_TIMEOUT_MS: milliseconds().default(30_000).describe('from a message to its reply'),

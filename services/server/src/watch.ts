@@ -31,7 +31,7 @@ export interface Update {
   /** The name of the server that speaks. */
   server: string;
   totals: Overview;
-  /** The connections of which there are news, in the order in which they were accepted. */
+  /** The connections of which there is news, each once. */
   callers: CallerNews[];
   /** A watcher's first: all that is known stands in it. */
   whole?: true;

@@ -17,7 +17,7 @@ export function listenToBox() {
       show(reply, response.ok ? answer : `${response.status}: ${answer}`);
     } catch {
       reply.className = 'refusal';
-      show(reply, 'The server cannot be reached: it was not said.');
+      show(reply, 'There is no answer: nobody knows whether it was heard.');
     }
   });
 }
