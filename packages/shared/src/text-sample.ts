@@ -40,6 +40,11 @@ export function hexBytes(bytes: Buffer): string {
   return bytes.length > SAMPLE_BYTES ? `${hex} …` : hex;
 }
 
+/** `1 byte`, `17 bytes`. */
+export function sizeOf({ length }: Buffer): string {
+  return `${length} ${length === 1 ? 'byte' : 'bytes'}`;
+}
+
 function firstBytes(text: string): string {
   if (text.length * 3 <= SAMPLE_BYTES) return text;
   const room = new Uint8Array(SAMPLE_BYTES);

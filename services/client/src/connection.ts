@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 
 import { CodecError, GOAWAY, Refusal, type Said } from '@knock/shared/codec';
-import { hexBytes } from '@knock/shared/text-sample';
+import { hexBytes, sizeOf } from '@knock/shared/text-sample';
 
 import { Queue } from './queue.ts';
 import type { Verdict } from './verdict.ts';
@@ -132,7 +132,7 @@ export class Connection {
     if (this.#state === 'over') return;
     if (logger.isLevelEnabled('trace')) {
       const fields = { address: this.address, bytes: hexBytes(bytes) };
-      logger.trace(fields, `read ${bytes.length} bytes: ${fields.bytes}`);
+      logger.trace(fields, `read ${sizeOf(bytes)}: ${fields.bytes}`);
     }
     codec.push(bytes);
     this.#hearAll(() => codec.next());

@@ -1,6 +1,6 @@
 /** What the log says of connections: one line for each at its end, and more of it for those who ask for more. */
 import type { Logger } from '@knock/shared/log';
-import { hexBytes, sampleText } from '@knock/shared/text-sample';
+import { hexBytes, sampleText, sizeOf } from '@knock/shared/text-sample';
 
 import type { Connection } from './connection.ts';
 import { describeFailure } from './reply.ts';
@@ -67,7 +67,7 @@ export function logExchange(logger: Logger, connection: Connection, message: str
 export function logRead(logger: Logger, connection: Connection, bytes: Buffer): void {
   if (!logger.isLevelEnabled('trace')) return;
   const fields = { connection: connection.id, bytes: hexBytes(bytes) };
-  logger.trace(fields, `${connection.who} sent ${bytes.length} bytes: ${fields.bytes}`);
+  logger.trace(fields, `${connection.who} sent ${sizeOf(bytes)}: ${fields.bytes}`);
 }
 
 /** A handler that failed; only the first time for each connection above `debug`, so that no caller can fill the log. */
