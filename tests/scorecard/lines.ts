@@ -65,7 +65,7 @@ export const LINES: readonly Line[] = [
     measure: 'streams that decode differently when they are cut: every one or two cuts, 10 000 random ones',
     anchors: 'redis 3 seeds, NATS 9 tests',
     promise: 'none',
-    setting: 'in process, but for redis’ seeds',
+    setting: 'in process',
   },
   {
     measure: 'crashes, hangs or changed messages in 100 000 random inputs in process, 500 over a socket',
