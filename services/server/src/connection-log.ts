@@ -39,7 +39,7 @@ function isProbe({ messages, probes, refusals, socket, closeReason }: Connection
 
 /** How often each code was said, and what was said last. */
 function refusalFields(refusals: Connection['refusals'], { code, sentence }: NonNullable<Connection['lastRefusal']>) {
-  return { refusals: Object.fromEntries(refusals), refusal: sentence === '' ? code : `${code}: ${sentence}` };
+  return { refusals: Object.fromEntries(refusals), refusal: `${code}: ${sentence}` };
 }
 
 interface Said {

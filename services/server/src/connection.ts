@@ -220,7 +220,7 @@ export class Connection {
     this.tap?.answered(reply);
   }
 
-  /** `sentence`: what the caller was told besides, fit for the log. */
+  /** `sentence`: what the caller was told behind it, fit for the log. */
   countRefusal(code: string, sentence: string): void {
     this.#refusals ??= new Map();
     this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
