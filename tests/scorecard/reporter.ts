@@ -42,9 +42,9 @@ function entriesOf(modules: readonly TestModule[]): Entries {
 }
 
 function page(entries: Entries): string {
-  const rows = LINES.map(({ measure, anchors, promise, setting, shortfall }, index) => {
+  const rows = LINES.map(({ measure, anchors, promise, setting, remark }, index) => {
     const { day = '', met, results = ['not measured'] } = entries[index + 1] ?? {};
-    const verdict = met ? 'yes' : ['no', shortfall].filter(Boolean).join(': ');
+    const verdict = [met ? 'yes' : 'no', remark].filter(Boolean).join(': ');
     const measured = setting === undefined ? measure : `${measure} (${setting})`;
     const cells = [index + 1, measured, anchors, promise, results.join('<br>'), verdict, day];
     return `| ${cells.join(' | ')} |`;
