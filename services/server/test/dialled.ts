@@ -63,7 +63,11 @@ export class Dialled {
           `the connection ended before ${JSON.stringify(expected.toString())}: ${this.received.toString()}`,
         );
       }
-      await Promise.race([once(this.socket, 'data'), once(this.socket, 'end'), this.#closed]);
+      const waiting = new AbortController();
+      const something = (event: string) => once(this.socket, event, { signal: waiting.signal });
+      await Promise.race([something('data'), something('end'), this.#closed]);
+      // Those that did not come would listen on.
+      waiting.abort();
     }
     return this.received;
   }
