@@ -240,8 +240,9 @@ test('is used by keyboard alone', async ({ peopled: { demo, browser } }) => {
   await scale(demo, 2);
   await using page = await browser.open();
   await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(2));
-  await page.keyboard.press('Tab');
-  await page.keyboard.press('Tab');
+  // The browser's own sockets in reserve may have houses before it.
+  const focusedHouse = () => page.evaluate(() => document.activeElement?.querySelector('.name')?.textContent);
+  for (let tabs = 0; tabs < 9 && (await focusedHouse()) !== 'client-2'; tabs += 1) await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   // Until then it shows the one that it has chosen by itself.
   await expect.poll(() => page.locator('#caller-name').textContent(), { timeout: 5000 }).toMatch(/^client-2 : \d+$/);
