@@ -6,7 +6,7 @@ import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logRead } from './connection-log.ts';
 import type { Connection, Owner } from './connection.ts';
 import { detect, type Language, type NotYet } from './detect.ts';
-import { plainResponse } from './plain-response.ts';
+import { refusePlainly } from './plain-response.ts';
 import type { ServerSettings } from './settings.ts';
 
 /** What the door has found out, and what it has read meanwhile. */
@@ -107,9 +107,8 @@ export class Door implements Owner {
 
   /** Without a word where the language is not known; only HTTP may be known by then. */
   #end(reason: CloseReason, status: number, sentence: string): void {
-    const isRequest = this.#sight === 'looks_like_http';
-    if (isRequest) this.#connection.countRefusal(String(status), sentence);
-    this.#connection.finish(reason, isRequest ? plainResponse(status, sentence) : undefined);
+    if (this.#sight === 'looks_like_http') refusePlainly(this.#connection, { reason, status, sentence });
+    else this.#connection.finish(reason);
   }
 
   #pass(language: Language, { ended }: { ended: boolean }): void {

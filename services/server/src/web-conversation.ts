@@ -17,7 +17,7 @@ import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import { logRead } from './connection-log.ts';
 import type { Connection, Owner } from './connection.ts';
 import { detect, MAX_REQUEST_LINE_BYTES } from './detect.ts';
-import { plainResponse } from './plain-response.ts';
+import { type Fault, refusePlainly } from './plain-response.ts';
 import { noReplyWithin } from './reply.ts';
 import { requestPiece, skipEmptyLines } from './request-piece.ts';
 import type { ServerSettings } from './settings.ts';
@@ -52,13 +52,6 @@ interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   body: Unread;
-}
-
-/** What is wrong with the input, and what to say about it. */
-export interface Fault {
-  reason: CloseReason;
-  status: number;
-  sentence: string;
 }
 
 /** Replies are what somebody said, and never more than text; and they are new each time. */
@@ -136,7 +129,7 @@ export class WebConversation implements Owner {
       // Its end is said by HTTP, too, so that nobody takes it for cut off.
       this.#stream.response.end();
       this.#connection.finish(reason);
-    } else if (this.#insideRequest) this.#refuse({ reason, status: 503, sentence });
+    } else if (this.#insideRequest) refusePlainly(this.#connection, { reason, status: 503, sentence });
     else this.#connection.finish(reason);
   }
 
@@ -149,10 +142,10 @@ export class WebConversation implements Owner {
     const { MESSAGE_TIMEOUT_MS, HANDLER_TIMEOUT_MS } = this.#options.settings;
     if (reason === 'message_timeout') {
       const sentence = `no whole request within ${MESSAGE_TIMEOUT_MS} ms of its first byte: is its Content-Length right?`;
-      this.#refuse({ reason, status: 408, sentence });
+      refusePlainly(this.#connection, { reason, status: 408, sentence });
     } else if (reason === 'handler_timeout') {
       const sentence = `failed: ${noReplyWithin(HANDLER_TIMEOUT_MS)}`;
-      this.#refuse({ reason, status: 500, sentence });
+      refusePlainly(this.#connection, { reason, status: 500, sentence });
     } else {
       this.#connection.finish(reason);
     }
@@ -180,7 +173,7 @@ export class WebConversation implements Owner {
     if (this.#connection.ending || !this.#readRequest()) return;
     this.#unfed.tidy();
     if (this.#exchange?.request.complete) void this.#answer(this.#exchange);
-    else if (this.#fault) this.#refuse(this.#fault);
+    else if (this.#fault) refusePlainly(this.#connection, this.#fault);
     else if (this.#inputEnded) this.#endOfInput();
     else if (this.#draining) this.leave('drained', 'the server is leaving: send this again');
     else this.#waitForBytes();
@@ -219,7 +212,7 @@ export class WebConversation implements Owner {
     const announced = Number(request.headers['content-length'] ?? 0);
     if (Math.max(announced, body.length) <= MAX_MESSAGE_BYTES) return true;
     const { message: sentence } = tooLarge('this message', MAX_MESSAGE_BYTES);
-    this.#refuse({ reason: 'too_large', status: 413, sentence });
+    refusePlainly(this.#connection, { reason: 'too_large', status: 413, sentence });
     return false;
   }
 
@@ -236,7 +229,7 @@ export class WebConversation implements Owner {
 
   #endOfInput(): void {
     const sentence = 'the stream ended inside a request';
-    if (this.#insideRequest) this.#refuse({ reason: 'cut_short', status: 400, sentence });
+    if (this.#insideRequest) refusePlainly(this.#connection, { reason: 'cut_short', status: 400, sentence });
     else this.#connection.finish('done');
   }
 
@@ -298,11 +291,6 @@ export class WebConversation implements Owner {
     response.end(body);
     await promise;
     this.#connection.wasRead();
-  }
-
-  #refuse({ reason, status, sentence }: Fault): void {
-    this.#connection.countRefusal(String(status), sentence);
-    this.#connection.finish(reason, plainResponse(status, sentence));
   }
 }
 

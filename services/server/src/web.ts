@@ -17,9 +17,10 @@ import { isAllowedHost } from './hosts.ts';
 import type { Metrics } from './metrics.ts';
 import { isFromForeignPage } from './origin.ts';
 import type { Page } from './page.ts';
+import type { Fault } from './plain-response.ts';
 import { NO_REPLY, replyOf } from './reply.ts';
 import type { ServerSettings } from './settings.ts';
-import { type Answer, type Fault, NO_REQUEST, WebConversation } from './web-conversation.ts';
+import { type Answer, NO_REQUEST, WebConversation } from './web-conversation.ts';
 
 export interface WebOptions {
   settings: ServerSettings;
