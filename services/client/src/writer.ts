@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 
 import type { Codec } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
-import { hexBytes } from '@knock/shared/text-sample';
+import { hexBytes, sizeOf } from '@knock/shared/text-sample';
 import { Unsent } from '@knock/shared/unsent';
 
 import { inChunks } from './in-chunks.ts';
@@ -82,9 +82,10 @@ export class Writer {
     const { cut, logger } = this.#options;
     if (!logger.isLevelEnabled('trace')) return;
     const address = this.#socket.remoteAddress;
-    const bytes = hexBytes(this.#unsent.bytes.subarray(0, length));
+    const written = this.#unsent.bytes.subarray(0, length);
+    const bytes = hexBytes(written);
     const messages = `${this.#inOneWrite} ${this.#inOneWrite === 1 ? 'message' : 'messages'}`;
     const pieces = cut.chunk === undefined ? '' : `, ${cut.chunk} at a time`;
-    logger.trace({ address, bytes }, `wrote ${messages}, ${length} bytes${pieces}: ${bytes}`);
+    logger.trace({ address, bytes }, `wrote ${messages}, ${sizeOf(written)}${pieces}: ${bytes}`);
   }
 }
