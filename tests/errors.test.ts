@@ -66,20 +66,20 @@ async function busy(): Promise<string> {
   return await told({ port: server.port, DEADLINE_MS: 300 });
 }
 
+/** The settings with which a server speaks TLS. */
+async function inTls(authority: Authority) {
+  const { cert, key } = await authority.vouchFor('server');
+  return { TLS_CERT_FILE: { path: 'server.crt', pem: cert }, TLS_KEY_FILE: { path: 'server.key', pem: key } };
+}
+
 async function withoutTls(): Promise<string> {
-  const { cert, key } = await (await Authority.create()).vouchFor('server');
-  return toldBy({ TLS_CERT_FILE: { path: 'server.crt', pem: cert }, TLS_KEY_FILE: { path: 'server.key', pem: key } });
+  return toldBy(await inTls(await Authority.create()));
 }
 
 async function withoutCertificate(): Promise<string> {
   const authority = await Authority.create();
-  const { cert, key } = await authority.vouchFor('server');
   const TLS_CA_FILE = { path: 'ca.crt', pem: authority.cert };
-  await using server = await start({
-    TLS_CERT_FILE: { path: 'server.crt', pem: cert },
-    TLS_KEY_FILE: { path: 'server.key', pem: key },
-    TLS_CA_FILE,
-  });
+  await using server = await start({ ...(await inTls(authority)), TLS_CA_FILE });
   return await told({ port: server.port, TLS_CA_FILE });
 }
 
