@@ -43,8 +43,8 @@ export interface Log {
 }
 
 /**
- * Lines go to stdout or stderr, at most 1 MiB of them waits for a reader, and what is more is dropped and counted. One log for each
- * descriptor.
+ * Lines go to stdout or stderr, at most 1 MiB of them waits for a reader, and what is more is dropped and counted. One log
+ * for each descriptor.
  */
 export function createLog({ level, format, name, to = 1, inOrder = false }: LogOptions): Log {
   makeNonBlocking(to);
@@ -105,8 +105,8 @@ function gather(destination: { write(line: string): unknown; flush(): unknown; d
 }
 
 /**
- * People get the time, the level, the sentence and, of an error, the places that it went through. The line is made in place, not in
- * a stream between, where lines would wait uncounted.
+ * People get the time, the level, the sentence and, of an error, the places that it went through. The line is made in
+ * place, not in a stream between, where lines would wait uncounted.
  */
 function prettyStream(destination: { write(line: string): unknown }, to: 1 | 2) {
   const pretty = prettyFactory({

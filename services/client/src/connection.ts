@@ -8,7 +8,10 @@ import { Queue } from './queue.ts';
 import type { Verdict } from './verdict.ts';
 import { Writer, type WriterOptions } from './writer.ts';
 
-/** How a connection ended, and how soon another may be tried: at once where nothing was left unanswered, and the server did not send it away. */
+/**
+ * How a connection ended, and how soon another may be tried: at once where nothing was left unanswered, and the server did
+ * not send it away.
+ */
 export interface Ending {
   why: string;
   next: 'at once' | 'soon' | 'later';

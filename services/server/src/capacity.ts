@@ -19,8 +19,8 @@ export interface Machine {
 export interface Capacity {
   maxConnections: number;
   /**
-   * What the callers can make the server hold, in bytes, if no reply is larger than a message may be. What was read and not yet looked at,
-   * and the server itself, come on top.
+   * What the callers can make the server hold, in bytes, if no reply is larger than a message may be. What was read and
+   * not yet looked at, and the server itself, come on top.
    */
   memoryBytes: number;
   warnings: string[];
@@ -29,8 +29,8 @@ export interface Capacity {
 type CapacitySettings = Pick<ServerSettings, 'MAX_CONNECTIONS' | 'MAX_MESSAGE_BYTES'> & { TLS_CERT_FILE?: unknown };
 
 /**
- * What these settings come to on this machine. `MAX_CONNECTIONS` is lowered to what the descriptors allow; where the memory may not
- * suffice, in bytes, there is only a warning, since callers seldom do their worst all at once.
+ * What these settings come to on this machine. `MAX_CONNECTIONS` is lowered to what the descriptors allow; where the
+ * memory may not suffice there is only a warning, since callers seldom do their worst all at once.
  */
 export function capacity(settings: CapacitySettings, machine: Machine): Capacity {
   const { MAX_CONNECTIONS, MAX_MESSAGE_BYTES, TLS_CERT_FILE } = settings;

@@ -123,7 +123,10 @@ export class Connection {
     this.listenToReads();
   }
 
-  /** Listens once for its whole life, whoever owns it; what comes when nobody does is thrown away. (Anew where it goes on inside TLS, or in front of Node's HTTP.) */
+  /**
+   * Listens once for its whole life, whoever owns it; what comes when nobody does is thrown away. (Anew where it goes on
+   * inside TLS, or in front of Node's HTTP.)
+   */
   listenToReads(): void {
     const { socket } = this;
     socket.on('data', (bytes: Buffer) => {

@@ -1,6 +1,6 @@
 /**
- * The numbers, for Prometheus. While callers are served nothing is counted here but how long handlers take: each connection knows its own numbers,
- * which are added up at its end, or when somebody asks.
+ * The numbers, for Prometheus. While callers are served nothing is counted here but how long handlers take: each
+ * connection knows its own numbers, which are added up at its end, or when somebody asks.
  */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from '@prometheus-io/client';
 

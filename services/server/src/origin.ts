@@ -18,7 +18,10 @@ export function isFromForeignPage({ method, headers }: IncomingMessage, allowed:
   return !(method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document');
 }
 
-/** A page of this server, under the name by which the request calls it; or under one that is listed, where a proxy calls it by another. */
+/**
+ * A page of this server, under the name by which the request calls it; or under one that is listed, where a proxy calls it
+ * by another.
+ */
 function isOwnOrigin(origin: string, host: string | undefined, allowed: readonly string[]): boolean {
   const page = URL.parse(origin)?.host;
   if (page === undefined || page === '') return false;
