@@ -1,8 +1,8 @@
 # Two images, `server` and `client`, each with one bundled file for each of its programs on top of Node.
 #
 # The base is an argument, so that a site without Docker Hub can name its own:
-#   docker compose build --build-arg NODE_IMAGE=registry.example/node:26-trixie-slim
-ARG NODE_IMAGE=node:26-trixie-slim
+#   docker compose build --build-arg NODE_IMAGE=registry.example/node:26.12.1-trixie-slim
+ARG NODE_IMAGE=node:26.12.1-trixie-slim
 
 # Dependencies, in a stage that changes only when a manifest does.
 FROM ${NODE_IMAGE} AS dependencies

@@ -14,7 +14,7 @@ const REPLICAS = [1, 10, 50, 100];
 const SAMPLES = 10;
 const SAMPLE_MS = 1000;
 const FIRST_REPLY_MS = 60_000;
-const BASE_IMAGE = process.env['NODE_IMAGE'] ?? 'node:26-trixie-slim';
+const BASE_IMAGE = process.env['NODE_IMAGE'] ?? 'node:26.12.1-trixie-slim';
 
 const environment = { ...process.env, KNOCK_PORT: String(PORT) };
 const run = promisify(execFile);
