@@ -139,10 +139,10 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
 function closed(before: Numbers, now: Numbers): Reasons {
   const reasons: Reasons = {};
   for (const [name, number] of Object.entries(now)) {
-    const reason = /^knock_connections_closed_total\{reason="(\w+)"\}$/.exec(name)?.[1] as CloseReason | undefined;
+    const reason = /^knock_connections_closed_total\{.*reason="(\w+)"\}$/.exec(name)?.[1] as CloseReason | undefined;
     const since = number - (before[name] ?? 0);
     // Whoever asks for the numbers is done as well.
-    if (reason !== undefined && reason !== 'done' && since > 0) reasons[reason] = since;
+    if (reason !== undefined && reason !== 'done' && since > 0) reasons[reason] = (reasons[reason] ?? 0) + since;
   }
   return reasons;
 }

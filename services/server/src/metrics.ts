@@ -7,6 +7,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from '@prometheus-io/
 import type { Admission } from './admission.ts';
 import { CLOSE_REASONS } from './close-reason.ts';
 import type { Connection } from './connection.ts';
+import type { Language } from './detect.ts';
 import { HandlingTime } from './handling-time.ts';
 
 /** Numbers by label. */
@@ -20,15 +21,18 @@ class Counts extends Map<string, number> {
   }
 }
 
+const at0 = (label: string): [string, number] => [label, 0];
+
+/** `none`: the connection ended before its first bytes told. */
+const PROTOCOLS: readonly (Language | 'none')[] = ['none', 'frames', 'text', 'http', 'tls', 'unknown'];
+
 /** What all connections of some kind come to. */
 class Totals {
-  readonly connections = new Counts();
   readonly messages = new Counts();
   readonly refusals = new Counts();
   readonly bytes = new Counts();
 
   add({ language, messages, refusals, bytesIn, bytesOut }: Connection): void {
-    this.connections.add(language ?? 'none');
     if (messages > 0) this.messages.add(language!, messages);
     for (const [code, number] of refusals) this.refusals.add(code, number);
     this.bytes.add('in', bytesIn);
@@ -36,7 +40,7 @@ class Totals {
   }
 
   addAll(others: Totals): void {
-    for (const kind of ['connections', 'messages', 'refusals', 'bytes'] as const) {
+    for (const kind of ['messages', 'refusals', 'bytes'] as const) {
       for (const [label, number] of others[kind]) this[kind].add(label, number);
     }
   }
@@ -63,15 +67,14 @@ export class Metrics {
   readonly #admission: Admission;
   readonly #registry = new Registry();
   readonly #ended = new Totals();
-  readonly #reasons = new Counts(CLOSE_REASONS.map((reason) => [reason, 0]));
+  #accepted = 0;
+  /** Close reasons by protocol; all at zero from the start, since Prometheus does not see a first rise from nothing. */
+  readonly #closed = new Map(PROTOCOLS.map((protocol) => [protocol, new Counts(CLOSE_REASONS.map(at0))]));
 
   constructor(admission: Admission) {
     this.#admission = admission;
     this.contentType = this.#registry.contentType;
-    this.#show('knock_connections_closed_total', 'Connections that have ended', 'reason', () => this.#reasons);
-    this.#show('knock_connections_accepted_total', 'Connections that were accepted', 'language', () => {
-      return this.#totals().connections;
-    });
+    this.#showConnections();
     this.#show('knock_messages_total', 'Messages that were heard', 'language', () => this.#totals().messages);
     this.#show('knock_refusals_total', 'Refusals that were said', 'code', () => this.#totals().refusals);
     this.#show('knock_bytes_total', 'Bytes that were read and written', 'direction', () => this.#totals().bytes);
@@ -98,9 +101,14 @@ export class Metrics {
     this.handling.showIn(this.#registry);
   }
 
-  /** Counts a connection that has ended. */
-  count(connection: Connection): void {
-    this.#reasons.add(connection.closeReason!);
+  /** A connection was accepted, whether it will be served or not. */
+  countAccepted(): void {
+    this.#accepted += 1;
+  }
+
+  /** A connection has ended. */
+  countClosed(connection: Connection): void {
+    this.#closed.get(connection.language ?? 'none')!.add(connection.closeReason!);
     this.#ended.add(connection);
   }
 
@@ -111,14 +119,16 @@ export class Metrics {
 
   /** What people want to know first, counted anew. */
   overview(): Overview {
-    const { connections, messages, refusals, bytes } = this.#totals();
+    const { messages, refusals, bytes } = this.#totals();
+    const closes = new Counts();
+    for (const reasons of this.#closed.values()) for (const [reason, number] of reasons) closes.add(reason, number);
     return {
       open: this.#admission.open,
-      accepted: connections.sum,
+      accepted: this.#accepted,
       messages: messages.sum,
       bytes: { in: bytes.get('in') ?? 0, out: bytes.get('out') ?? 0 },
       refusals: Object.fromEntries(refusals),
-      closes: Object.fromEntries([...this.#reasons].filter(([, number]) => number > 0)),
+      closes: Object.fromEntries([...closes].filter(([, number]) => number > 0)),
     };
   }
 
@@ -127,6 +137,31 @@ export class Metrics {
     totals.addAll(this.#ended);
     for (const connection of this.#admission.connections) totals.add(connection);
     return totals;
+  }
+
+  /** Both rise with each connection, and neither ever falls: what a connection speaks is known before it ends, and not before. */
+  #showConnections(): void {
+    const accepted = new Counter({
+      name: 'knock_connections_accepted_total',
+      help: 'Connections that were accepted',
+      registers: [this.#registry],
+      collect: () => {
+        accepted.reset();
+        accepted.inc(this.#accepted);
+      },
+    });
+    const closed = new Counter({
+      name: 'knock_connections_closed_total',
+      help: 'Connections that have ended',
+      labelNames: ['protocol', 'reason'],
+      registers: [this.#registry],
+      collect: () => {
+        closed.reset();
+        for (const [protocol, reasons] of this.#closed) {
+          for (const [reason, number] of reasons) closed.inc({ protocol, reason }, number);
+        }
+      },
+    });
   }
 
   /** A number for each label, asked for when somebody looks. */

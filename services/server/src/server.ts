@@ -165,6 +165,7 @@ export class Server {
 
   #admit(socket: Socket): void {
     const connection = new Connection(++this.#lastId, socket, this.#settings, this.#forget);
+    this.#metrics.countAccepted();
     this.#admission.admit(connection);
     if (connection.ending) return;
     this.#names.tell(connection);
@@ -245,7 +246,7 @@ export class Server {
 
   readonly #forget = (connection: Connection) => {
     this.#admission.forget(connection);
-    this.#metrics.count(connection);
+    this.#metrics.countClosed(connection);
     this.#watch.closed(connection);
     logConnection(this.#logger, connection);
     this.#stopListeningIfIdle();

@@ -22,7 +22,7 @@ test('counts what open connections have said and heard, and counts it once when 
     'knock_refusals_total{code="bad_utf8"}': 1,
     // The one who asks is a caller as well.
     'knock_connections{place="served"}': 2,
-    'knock_connections_closed_total{reason="done"}': 0,
+    'knock_connections_closed_total{protocol="frames",reason="done"}': 0,
   });
   expect(whileOpen['knock_bytes_total{direction="in"}']).toBeGreaterThan(7 + 7 + 5);
   caller.end();
@@ -31,7 +31,8 @@ test('counts what open connections have said and heard, and counts it once when 
     'knock_messages_total{language="frames"}': 2,
     'knock_refusals_total{code="bad_utf8"}': 1,
     'knock_connections{place="served"}': 1,
-    'knock_connections_closed_total{reason="done"}': 2,
+    'knock_connections_closed_total{protocol="frames",reason="done"}': 1,
+    'knock_connections_closed_total{protocol="http",reason="done"}': 1,
   });
 });
 
@@ -47,8 +48,9 @@ test('counts each language and each close reason, those that have not come among
     'knock_messages_total{language="http"}': 1,
     'knock_refusals_total{code="413"}': 1,
     'knock_refusals_total{code="too_large"}': 1,
-    'knock_connections_closed_total{reason="too_large"}': 2,
-    'knock_connections_closed_total{reason="write_timeout"}': 0,
+    'knock_connections_closed_total{protocol="http",reason="too_large"}': 1,
+    'knock_connections_closed_total{protocol="frames",reason="too_large"}': 1,
+    'knock_connections_closed_total{protocol="text",reason="write_timeout"}': 0,
   });
 });
 
@@ -70,30 +72,55 @@ test('is answered above the limit, counts who was turned away, and tells of the 
   expect(told).toMatchObject({
     'knock_connections{place="served"}': 1,
     'knock_connections{place="turned_away"}': 1,
-    'knock_connections_closed_total{reason="busy"}': 1,
+    'knock_connections_closed_total{protocol="frames",reason="busy"}': 1,
     'knock_refusals_total{code="busy"}': 1,
   });
   expect(told['process_resident_memory_bytes']).toBeGreaterThan(1e6);
   inside.socket.destroy();
 });
 
-test('counts connections by language, and those that never had one', async () => {
+test('shows open connections by language, those that have none yet among them', async () => {
   await using server = await start();
   const silent = await server.dial();
   const talker = await server.dial();
   talker.send('Hello\n');
   await talker.until('hello');
-  await server.exchange(frame('Hello'));
   expect(await numbers(server)).toMatchObject({
-    'knock_connections_accepted_total{language="none"}': 1,
-    'knock_connections_accepted_total{language="text"}': 1,
-    'knock_connections_accepted_total{language="frames"}': 1,
     'knock_connections_open{language="none"}': 1,
     'knock_connections_open{language="text"}': 1,
     'knock_connections_open{language="http"}': 1,
   });
   silent.socket.destroy();
   talker.end();
+});
+
+test('counts a connection once when it is accepted and once when it ends, so that neither number ever falls', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  const silent = await numbers(server);
+  expect(silent).toMatchObject({
+    knock_connections_accepted_total: 2,
+    'knock_connections_closed_total{protocol="none",reason="done"}': 0,
+  });
+  await server.expectReasons('done');
+  caller.send(frame('Hello'));
+  await caller.until('hello');
+  const talking = await numbers(server);
+  caller.end();
+  await server.expectReasons('done', 'done', 'done');
+  const ended = await numbers(server);
+  expect(ended).toMatchObject({
+    knock_connections_accepted_total: 4,
+    'knock_connections_closed_total{protocol="frames",reason="done"}': 1,
+    'knock_connections_closed_total{protocol="http",reason="done"}': 2,
+  });
+  for (const [before, after] of [
+    [silent, talking],
+    [talking, ended],
+  ] as const) {
+    const fallen = Object.keys(before).filter((name) => /^knock_.*_total/.test(name) && !(after[name]! >= before[name]!));
+    expect(fallen).toEqual([]);
+  }
 });
 
 test('shows how long handlers take, as a histogram', async () => {
