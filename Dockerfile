@@ -39,8 +39,6 @@ ENTRYPOINT ["node", "main.mjs"]
 
 FROM runtime AS server
 COPY --from=build /knock/services/server/dist/ ./
-# The live page as it was written: nothing builds it.
-COPY services/server/src/page ./page
 EXPOSE 12000
 # The command gives up after two seconds by itself; the rest of its time is for a machine that is short of processor.
 HEALTHCHECK --interval=10s --timeout=15s --retries=3 --start-period=15s --start-interval=200ms \

@@ -78,6 +78,32 @@ export function logFailure(logger: Logger, connection: Connection, thrown: unkno
   logger[level]({ connection: connection.id, stack }, `the handler failed for ${connection.who}: ${failure}`);
 }
 
+/** How a handler ended after its connection had. */
+export interface LateEnd {
+  /** How long after its timeout, in milliseconds; means nothing if its connection ended for another reason. */
+  lateMs: number;
+  /** What it threw, if it did not reply. */
+  thrown?: { error: unknown };
+}
+
+/** A handler whose reply or failure nobody hears any more: it changes no count, and no line that was logged. */
+export function logLateHandler(logger: Logger, connection: Connection, { lateMs, thrown }: LateEnd): void {
+  const timedOut = connection.closeReason === 'handler_timeout';
+  const when = timedOut ? `${Math.round(lateMs)} ms after its timeout` : `after its connection had ended`;
+  const { failure, stack } = thrown ? describeFailure(thrown.error) : {};
+  const fields = { connection: connection.id, ...(stack === undefined ? {} : { stack }) };
+  const sentence = `the handler ${thrown ? 'failed' : 'replied'} ${when} for ${connection.who}`;
+  // A handler that stops because its client has left does what it should.
+  logger[timedOut ? 'warn' : 'debug'](fields, failure === undefined ? sentence : `${sentence}: ${failure}`);
+}
+
+/** A fault in the server's own code, which costs one connection. */
+export function logFault(logger: Logger, connection: Connection, thrown: unknown): void {
+  const { failure, stack } = describeFailure(thrown);
+  const sentence = `a fault in the server ended the connection of ${connection.who}: ${failure}`;
+  logger.error({ connection: connection.id, stack }, sentence);
+}
+
 /** Says what bytes that are none of our languages would have meant, and what to send instead. */
 export function logStrangeBytes(logger: Logger, connection: Connection, head: Buffer): void {
   const { id, who, language } = connection;

@@ -10,7 +10,7 @@ import { Unsent } from '@knock/shared/unsent';
 
 import { Clock } from './clock.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
-import { logExchange, logFailure, logRead } from './connection-log.ts';
+import { logExchange, logFailure, logLateHandler, logRead } from './connection-log.ts';
 import { type Connection, KnownCaller, type Owner } from './connection.ts';
 import type { Caller, Handler } from './handler.ts';
 import type { HandlingTime } from './handling-time.ts';
@@ -196,15 +196,19 @@ export class Conversation implements Owner {
 
   #awaitReply(message: string, reply: Promise<string>, began: number): void {
     this.#busyWith = 'handler';
-    const settle = (say: () => void) => {
-      if (this.#connection.ending) return;
+    const settle = (say: () => void, thrown?: { error: unknown }) => {
+      if (this.#connection.ending) {
+        const lateMs = performance.now() - began - this.#settings.HANDLER_TIMEOUT_MS;
+        logLateHandler(this.#logger, this.#connection, { lateMs, ...(thrown && { thrown }) });
+        return;
+      }
       this.#busyWith = undefined;
       say();
       this.#converse();
     };
     reply.then(
       (text) => settle(() => this.#answer(message, text, began)),
-      (error: unknown) => settle(() => this.#fail(error)),
+      (error: unknown) => settle(() => this.#fail(error), { error }),
     );
   }
 

@@ -14,7 +14,7 @@ import type { Logger } from '@knock/shared/log';
 import { Unread } from '@knock/shared/unread';
 
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
-import { logRead } from './connection-log.ts';
+import { logFault, logRead } from './connection-log.ts';
 import type { Connection, Owner } from './connection.ts';
 import { detect, MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import { type Fault, refusePlainly } from './plain-response.ts';
@@ -66,6 +66,8 @@ export const NO_REQUEST: Fault = {
   status: 400,
   sentence: 'what came is not a valid HTTP/1.1 request; its lines end in CR LF',
 };
+
+const OWN_FAULT = 'the server failed to answer this request: its log says why';
 
 export class WebConversation implements Owner {
   readonly #connection: Connection;
@@ -172,7 +174,7 @@ export class WebConversation implements Owner {
   #advance(): void {
     if (this.#connection.ending || !this.#readRequest()) return;
     this.#unfed.tidy();
-    if (this.#exchange?.request.complete) void this.#answer(this.#exchange);
+    if (this.#exchange?.request.complete) this.#answer(this.#exchange).catch((fault: unknown) => this.#failWith(fault));
     else if (this.#fault) refusePlainly(this.#connection, this.#fault);
     else if (this.#inputEnded) this.#endOfInput();
     else if (this.#draining) this.leave('drained', 'the server is leaving: send this again');
@@ -254,6 +256,14 @@ export class WebConversation implements Owner {
     this.#lineSeen = false;
     if (last) this.#connection.finish(last);
     else this.#advance();
+  }
+
+  /** A fault in our own code: it costs this connection, and no other. */
+  #failWith(fault: unknown): void {
+    logFault(this.#options.logger, this.#connection, fault);
+    if (this.#connection.ending) return;
+    if (this.#exchange?.response.headersSent) this.#connection.destroy('error');
+    else refusePlainly(this.#connection, { reason: 'error', status: 500, sentence: OWN_FAULT });
   }
 
   /** From now on the caller only listens; what it still sends is not looked at. */

@@ -9,7 +9,7 @@ import type { Unread } from '@knock/shared/unread';
 import { assertWellFormed, decodeUtf8 } from '@knock/shared/utf8';
 
 import type { TurnedAway } from './admission.ts';
-import { logExchange, logFailure } from './connection-log.ts';
+import { logExchange, logFailure, logLateHandler } from './connection-log.ts';
 import { type Connection, KnownCaller } from './connection.ts';
 import { MAX_REQUEST_LINE_BYTES } from './detect.ts';
 import type { Handler } from './handler.ts';
@@ -97,7 +97,8 @@ export class Web {
 
   async #route(connection: Connection, request: IncomingMessage, body: Unread): Promise<Answer> {
     const answer = await this.#find(connection, request, body);
-    if (answer.status >= 400 && !PROBES.includes(request.url!))
+    const isProbe = PROBES.includes(targetOf(request)?.pathname ?? '');
+    if (answer.status >= 400 && !isProbe && !connection.ending)
       connection.countRefusal(String(answer.status), sampleText(answer.body.toString().trimEnd()));
     return answer;
   }
@@ -168,24 +169,36 @@ export class Web {
   }
 
   async #reply(connection: Connection, body: Unread): Promise<Answer> {
-    const { handler, logger, metrics } = this.#options;
+    const { handler, logger, metrics, settings } = this.#options;
+    const began = performance.now();
+    const late = () => performance.now() - began - settings.HANDLER_TIMEOUT_MS;
     try {
       const message = decodeUtf8(body.bytes, body.start, body.end);
       connection.countMessage(message);
-      const began = performance.now();
       const reply = await replyOf(handler, message, new KnownCaller(connection));
+      if (connection.ending) {
+        logLateHandler(logger, connection, { lateMs: late() });
+        return NOBODY_HEARS;
+      }
       metrics.handling.add(began);
       assertWellFormed(reply);
       connection.countReply(reply);
       logExchange(logger, connection, message, reply);
       return { status: 200, body: Buffer.from(reply) };
     } catch (error) {
+      if (connection.ending) {
+        logLateHandler(logger, connection, { lateMs: late(), thrown: { error } });
+        return NOBODY_HEARS;
+      }
       if (error instanceof CodecError) return refusal(400, `${error.code}: ${error.message}`);
       logFailure(logger, connection, error);
       return refusal(500, `failed: ${NO_REPLY}`);
     }
   }
 }
+
+/** The connection has ended: nothing is written any more. */
+const NOBODY_HEARS: Answer = { status: 500, body: Buffer.alloc(0) };
 
 /** The target as an address, whether it came as a path, an asterisk, or absolute (RFC 9112 section 3.2). */
 function targetOf({ url = '' }: IncomingMessage): URL | undefined {

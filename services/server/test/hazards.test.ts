@@ -280,3 +280,50 @@ test('tells a slow HTTP caller above the limit that the server is busy', async (
   }
   inside.socket.destroy();
 });
+
+const LATE = [
+  ['replies', 'replied', () => 'late reply'],
+  [
+    'throws',
+    'failed',
+    () => {
+      throw new Error('boom');
+    },
+  ],
+] as const;
+
+test.each(
+  LATE.flatMap(([how, verb, end]) => [
+    { protocol: 'frames', bytes: frame('x'), how, verb, end },
+    { protocol: 'HTTP', bytes: post('x'), how, verb, end },
+  ]),
+)('logs a handler that $how after its timeout, over $protocol, and changes no count and no line', async (late) => {
+  const { promise: told, resolve: goOn } = Promise.withResolvers<void>();
+  await using server = await start({
+    HANDLER_TIMEOUT_MS: 30,
+    LOG_LEVEL: 'info',
+    handler: async (message) => {
+      if (message === 'well?') return message;
+      await told;
+      return late.end();
+    },
+  });
+  const caller = await server.dial();
+  caller.send(late.bytes);
+  expect((await caller.closed()).toString()).toContain('failed: ');
+  await server.expectReasons('handler_timeout');
+  const before = await server.scrape('knock_');
+  goOn();
+  const warnings = () => server.lines.filter(({ level }) => Number(level) >= 40);
+  await expect.poll(warnings).toHaveLength(1);
+  expect(warnings()[0]!.msg).toMatch(new RegExp(`^the handler ${late.verb} \\d+ ms after its timeout for localhost`));
+  const isFailure = late.verb === 'failed';
+  expect(warnings()[0]!.msg.endsWith(': Error: boom')).toBe(isFailure);
+  expect('stack' in warnings()[0]!).toBe(isFailure);
+  // One connection more: the one that asked for the numbers before.
+  expect(await server.scrape('knock_handling|knock_refusals|knock_messages')).toEqual(
+    Object.fromEntries(Object.entries(before).filter(([name]) => /^knock_(handling|refusals|messages)/.test(name))),
+  );
+  const [line] = server.lines.filter(({ reason }) => reason === 'handler_timeout');
+  expect(line).not.toHaveProperty('reply');
+});

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
+import { Metrics } from '../src/metrics.ts';
 import { frame } from './dialled.ts';
 import { start } from './test-server.ts';
 
@@ -238,6 +239,23 @@ test('answers 500 when the handler does not answer in time, and ends the connect
   expect(answer.status).toBe(500);
   expect(answer.body).toContain('failed: ');
   await server.expectReasons('handler_timeout');
+});
+
+test('a fault in our own code costs that connection, gets a 500 and is logged with its stack, and nobody else notices', async () => {
+  await using server = await start();
+  using _fault = vi.spyOn(Metrics.prototype, 'text').mockRejectedValue(new Error('boom'));
+  const caller = await server.dial();
+  caller.send('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+  const answer = (await caller.closed()).toString();
+  expect(parse(answer)).toEqual({
+    status: 500,
+    body: expect.stringMatching(/^the server failed .*: its log says why\n$/),
+  });
+  expect(answer).not.toContain('boom');
+  await server.expectReasons('error');
+  const [logged] = server.lines.filter(({ msg }) => msg.includes('Error: boom'));
+  expect(logged).toMatchObject({ level: 50, stack: expect.stringMatching(/^ {4}at /) });
+  await server.expectWell();
 });
 
 test('handles no body of which only a part came', async () => {

@@ -1,22 +1,14 @@
 import { expect, test } from 'vitest';
 
 import { frame } from './dialled.ts';
-import { start, type TestServer } from './test-server.ts';
-
-/** The numbers that are not zero, as a scraper gets them. */
-async function numbers({ port }: TestServer): Promise<Record<string, number>> {
-  const response = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: 'close' } });
-  expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
-  const lines = [...(await response.text()).matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm)];
-  return Object.fromEntries(lines.map(([, name, value]) => [name, Number(value)]));
-}
+import { start } from './test-server.ts';
 
 test('counts what open connections have said and heard, and counts it once when they have ended', async () => {
   await using server = await start();
   const caller = await server.dial();
   caller.send(Buffer.concat([frame('one'), frame('two'), Buffer.from('00000001ff', 'hex')]));
   await caller.until('bad_utf8');
-  const whileOpen = await numbers(server);
+  const whileOpen = await server.scrape('');
   expect(whileOpen).toMatchObject({
     'knock_messages_total{language="frames"}': 2,
     'knock_refusals_total{code="bad_utf8"}': 1,
@@ -27,7 +19,7 @@ test('counts what open connections have said and heard, and counts it once when 
   expect(whileOpen['knock_bytes_total{direction="in"}']).toBeGreaterThan(7 + 7 + 5);
   caller.end();
   await server.expectReasons('done', 'done');
-  expect(await numbers(server)).toMatchObject({
+  expect(await server.scrape('')).toMatchObject({
     'knock_messages_total{language="frames"}': 2,
     'knock_refusals_total{code="bad_utf8"}': 1,
     'knock_connections{place="served"}': 1,
@@ -43,7 +35,7 @@ test('counts each language and each close reason, those that have not come among
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n');
   await server.exchange(frame('x'.repeat(11)));
   await server.expectReasons('done', 'done', 'too_large', 'too_large');
-  expect(await numbers(server)).toMatchObject({
+  expect(await server.scrape('')).toMatchObject({
     'knock_messages_total{language="text"}': 1,
     'knock_messages_total{language="http"}': 1,
     'knock_refusals_total{code="413"}': 1,
@@ -59,7 +51,7 @@ test('counts what is said to a caller before it was handed on', async () => {
   const caller = await server.dial();
   caller.send('GET /half-a-line');
   expect((await caller.closed()).toString()).toContain('HTTP/1.1 408 ');
-  expect(await numbers(server)).toMatchObject({ 'knock_refusals_total{code="408"}': 1 });
+  expect(await server.scrape('')).toMatchObject({ 'knock_refusals_total{code="408"}': 1 });
 });
 
 test('is answered above the limit, counts who was turned away, and tells of the process', async () => {
@@ -68,7 +60,7 @@ test('is answered above the limit, counts who was turned away, and tells of the 
   inside.send(frame('here'));
   await inside.until('hello');
   expect(await server.exchange(frame('me too'))).toContain('busy');
-  const told = await numbers(server);
+  const told = await server.scrape('');
   expect(told).toMatchObject({
     'knock_connections{place="served"}': 1,
     'knock_connections{place="turned_away"}': 1,
@@ -85,7 +77,7 @@ test('shows open connections by language, those that have none yet among them', 
   const talker = await server.dial();
   talker.send('Hello\n');
   await talker.until('hello');
-  expect(await numbers(server)).toMatchObject({
+  expect(await server.scrape('')).toMatchObject({
     'knock_connections_open{language="none"}': 1,
     'knock_connections_open{language="text"}': 1,
     'knock_connections_open{language="http"}': 1,
@@ -97,7 +89,7 @@ test('shows open connections by language, those that have none yet among them', 
 test('counts a connection once when it is accepted and once when it ends, so that neither number ever falls', async () => {
   await using server = await start();
   const caller = await server.dial();
-  const silent = await numbers(server);
+  const silent = await server.scrape('');
   expect(silent).toMatchObject({
     knock_connections_accepted_total: 2,
     'knock_connections_closed_total{protocol="none",reason="done"}': 0,
@@ -105,10 +97,10 @@ test('counts a connection once when it is accepted and once when it ends, so tha
   await server.expectReasons('done');
   caller.send(frame('Hello'));
   await caller.until('hello');
-  const talking = await numbers(server);
+  const talking = await server.scrape('');
   caller.end();
   await server.expectReasons('done', 'done', 'done');
-  const ended = await numbers(server);
+  const ended = await server.scrape('');
   expect(ended).toMatchObject({
     knock_connections_accepted_total: 4,
     'knock_connections_closed_total{protocol="frames",reason="done"}': 1,
@@ -118,7 +110,9 @@ test('counts a connection once when it is accepted and once when it ends, so tha
     [silent, talking],
     [talking, ended],
   ] as const) {
-    const fallen = Object.keys(before).filter((name) => /^knock_.*_total/.test(name) && !(after[name]! >= before[name]!));
+    const fallen = Object.keys(before).filter(
+      (name) => /^knock_.*_total/.test(name) && !(after[name]! >= before[name]!),
+    );
     expect(fallen).toEqual([]);
   }
 });
@@ -129,7 +123,7 @@ test('shows how long handlers take, as a histogram', async () => {
   });
   await server.exchange(Buffer.concat([frame('fast'), frame('slow')]));
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\nslow');
-  const shown = await numbers(server);
+  const shown = await server.scrape('');
   expect(shown).toMatchObject({
     'knock_handling_seconds_bucket{le="0.01"}': 1,
     'knock_handling_seconds_bucket{le="0.1"}': 3,

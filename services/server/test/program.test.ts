@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempDisposable } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { build } from 'rolldown';
 import { expect, test } from 'vitest';
 
+import config from '../rolldown.config.ts';
 import { Dialled, frame } from './dialled.ts';
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
@@ -16,8 +20,8 @@ class Program implements AsyncDisposable {
   stderr = '';
   readonly #ended: Promise<unknown[]>;
 
-  constructor(env: Record<string, string>) {
-    this.child = spawn(process.execPath, [MAIN], { env: { HOST: '127.0.0.1', PORT: '0', ...env } });
+  constructor(env: Record<string, string>, main = MAIN) {
+    this.child = spawn(process.execPath, [main], { env: { HOST: '127.0.0.1', PORT: '0', ...env } });
     this.child.stdout!.on('data', (text) => (this.stdout += text));
     this.child.stderr!.on('data', (text) => (this.stderr += text));
     this.#ended = once(this.child, 'close');
@@ -39,6 +43,15 @@ class Program implements AsyncDisposable {
     await this.#ended;
   }
 }
+
+test('has its page beside it as soon as it was built', async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'knock-'));
+  const { output, ...input } = config;
+  await build({ ...input, cwd: join(import.meta.dirname, '..'), output: { ...output, dir: folder.path } });
+  await using program = new Program({}, join(folder.path, 'main.mjs'));
+  const page = await fetch(`http://127.0.0.1:${await program.port()}/`, { headers: { accept: 'text/html' } });
+  expect(await page.text()).toContain('<!doctype html>');
+});
 
 test('ends with 78 for wrong settings, with one line for each', async () => {
   await using program = new Program({ PORT: 'twelve', ACCEPT: 'maybe', MAX_CONNECTIONS: '0' });

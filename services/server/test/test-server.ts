@@ -54,6 +54,14 @@ export class TestServer implements AsyncDisposable {
     await expect.poll(seen, { timeout: 4000, interval: 5 }).toEqual(reasons);
   }
 
+  /** The numbers whose names begin so (a regular expression), as a scraper gets them. */
+  async scrape(names: string): Promise<Record<string, number>> {
+    const response = await fetch(`http://127.0.0.1:${this.port}/metrics`, { headers: { connection: 'close' } });
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const lines = (await response.text()).matchAll(new RegExp(`^((?:${names})\\w*(?:\\{.*\\})?) (\\S+)$`, 'gm'));
+    return Object.fromEntries(Array.from(lines, ([, name, value]) => [name!, Number(value)]));
+  }
+
   /** Whatever was done to it, the server answers somebody else. */
   async expectWell(): Promise<void> {
     const caller = await this.dial();
