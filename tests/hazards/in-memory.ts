@@ -6,7 +6,6 @@
  * What a kernel adds (reads that are joined, buffers that fill, resets that overtake what was sent) is not here: where
  * that matters, a test uses the container.
  */
-import { tracingChannel } from 'node:diagnostics_channel';
 import type { Server as NetServer, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
@@ -14,6 +13,7 @@ import type { CloseReason } from '@knock/server/close-reason';
 import type { Handler } from '@knock/server/handler';
 import { type Server, startServer } from '@knock/server/server';
 import { serverSettings, type ServerSettings } from '@knock/server/settings';
+import { withListener } from '@knock/server/test/listener';
 import type { Logger } from '@knock/shared/log';
 import { vi } from 'vitest';
 
@@ -114,19 +114,6 @@ export class InMemoryServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     vi.useRealTimers();
     await this.#server.close();
-  }
-}
-
-/** Node tells about each server that listens, and so about the one that stands behind ours. */
-async function withListener<Started>(start: () => Promise<Started>): Promise<[Started, NetServer]> {
-  const channel = tracingChannel('net.server.listen');
-  const { promise, resolve } = Promise.withResolvers<NetServer>();
-  const subscriber = { asyncEnd: (message: unknown) => resolve((message as { server: NetServer }).server) };
-  channel.asyncEnd.subscribe(subscriber.asyncEnd);
-  try {
-    return [await start(), await promise];
-  } finally {
-    channel.asyncEnd.unsubscribe(subscriber.asyncEnd);
   }
 }
 

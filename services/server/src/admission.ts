@@ -9,8 +9,10 @@ export interface TurnedAway {
   sentence: string;
 }
 
-/** How many callers above the limit are told so at once; any others are closed without a word. */
+/** How many callers above the limit are told so at once. */
 const MAX_ABOVE_LIMIT = 32;
+/** How many more are let in from this very machine, so that its health check is heard; any others are closed without a word. */
+const MAX_LOCAL_ABOVE_LIMIT = 16;
 /** How long a caller is looked at, to tell it in its own language. */
 const LOOK_MS = 1500;
 
@@ -24,6 +26,8 @@ export class Admission {
   readonly #maxConnections: number;
   readonly #inside = new Set<Connection>();
   readonly #turnedAway = new Map<Connection, TurnedAway>();
+  /** Those of {@link #turnedAway} that are here only because they come from this machine. */
+  readonly #local = new Set<Connection>();
   #closed = false;
 
   constructor(maxConnections: number) {
@@ -85,17 +89,25 @@ export class Admission {
   forget(connection: Connection): void {
     this.#inside.delete(connection);
     this.#turnedAway.delete(connection);
+    this.#local.delete(connection);
   }
 
   #turnAway(connection: Connection, turnedAway: TurnedAway): void {
     this.#turnedAway.set(connection, turnedAway);
-    // A health check comes from this very machine, and must be heard however many stand before the door.
-    if (this.open > this.#maxConnections + MAX_ABOVE_LIMIT && !connection.isLocal) {
+    if (!this.#hasPlaceAboveLimit(connection)) {
       connection.destroy(turnedAway.reason);
       return;
     }
     const { reason, code, sentence } = turnedAway;
     const timer = setTimeout(() => connection.owner?.leave(reason, `${code}: ${sentence}`), LOOK_MS);
     connection.socket.once('close', () => clearTimeout(timer));
+  }
+
+  /** Behind a proxy on this machine every caller is local, so these are bounded as well. */
+  #hasPlaceAboveLimit(connection: Connection): boolean {
+    if (this.open - this.#local.size <= this.#maxConnections + MAX_ABOVE_LIMIT) return true;
+    if (!connection.isLocal || this.#local.size >= MAX_LOCAL_ABOVE_LIMIT) return false;
+    this.#local.add(connection);
+    return true;
   }
 }

@@ -22,6 +22,12 @@ import { Tls } from './tls.ts';
 import { Watch } from './watch.ts';
 import { Web } from './web.ts';
 
+/** How long a listener that nobody needs any more waits for a turn of the loop in which nobody comes. */
+const MAX_WAIT_FOR_PAUSE_MS = 1000;
+
+/** How often an error of the listener is logged at most: where descriptors are short, each newcomer makes one. */
+const ACCEPT_ERROR_LOG_MS = 1000;
+
 export interface ServerOptions {
   /** What it is called. */
   name: string;
@@ -58,6 +64,8 @@ export class Server {
   #leaving = false;
   #lastCallOver = false;
   #looking = false;
+  #patience: NodeJS.Timeout | undefined;
+  #acceptErrorLoggedAt = -Infinity;
 
   constructor({ name, settings, handler, logger }: ServerOptions) {
     this.#settings = settings;
@@ -94,6 +102,7 @@ export class Server {
     this.#web.server.listen({ port: PORT, ...(HOST === undefined ? {} : { host: HOST }) });
     await once(this.#web.server, 'listening');
     this.#listening = true;
+    this.#web.server.on('error', this.#acceptFailed);
   }
 
   /**
@@ -113,9 +122,13 @@ export class Server {
     this.#watch.leave();
     for (const connection of this.#admission.connections) letGo(connection);
     setTimeout(() => this.#endLastCall(), LAST_CALL_MS);
-    setTimeout(() => {
-      for (const connection of this.#admission.connections) connection.destroy('drain_timeout');
-    }, this.#settings.DRAIN_TIMEOUT_MS).unref();
+    setTimeout(() => this.#cutOff(), this.#settings.DRAIN_TIMEOUT_MS).unref();
+  }
+
+  /** The time to drain is over, for those that are served and for those that still come. */
+  #cutOff(): void {
+    this.#stopListening();
+    for (const connection of this.#admission.connections) connection.destroy('drain_timeout');
   }
 
   #endLastCall(): void {
@@ -129,11 +142,13 @@ export class Server {
    * cannot know whether it was handled. So it is closed when nobody is served any more, and when nobody waits: Node
    * takes in one caller in each turn of its loop, so a turn in which none came is a turn in which none waited. Who comes
    * between that turn and the close, some tenths of a millisecond, is reset all the same: no system call turns newcomers away and
-   * keeps those who wait. So it helps that a client pauses after a goaway.
+   * keeps those who wait. So it helps that a client pauses after a goaway. Where somebody comes in every turn, the listener
+   * is closed after a second all the same: a crowd must not keep a server from ending.
    */
   #stopListeningIfIdle(): void {
-    if (this.#looking || !this.#lastCallOver || this.#admission.served > 0) return;
+    if (!this.#listening || this.#looking || !this.#lastCallOver || this.#admission.served > 0) return;
     this.#looking = true;
+    this.#patience ??= setTimeout(() => this.#stopListening(), MAX_WAIT_FOR_PAUSE_MS).unref();
     const lastSeen = this.#lastId;
     const look = () => {
       this.#looking = false;
@@ -162,6 +177,15 @@ export class Server {
       `draining: ${connections} ${connections === 1 ? 'connection is' : 'connections are'} ${state}`,
     );
   }
+
+  /** The connection stays in the kernel's queue, and Node tries again. */
+  readonly #acceptFailed = ({ code, message }: NodeJS.ErrnoException) => {
+    const now = performance.now();
+    if (now - this.#acceptErrorLoggedAt < ACCEPT_ERROR_LOG_MS) return;
+    this.#acceptErrorLoggedAt = now;
+    const advice = 'newcomers wait: raise the limits of descriptors and memory (ulimit -n), or lower MAX_CONNECTIONS';
+    this.#logger.error({ code }, `cannot accept connections (${code ?? message}): ${advice}`);
+  };
 
   #admit(socket: Socket): void {
     const connection = new Connection(++this.#lastId, socket, this.#settings, this.#forget);

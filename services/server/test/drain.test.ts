@@ -1,7 +1,9 @@
+import { connect, type Socket } from 'node:net';
+
 import { expect, test, vi } from 'vitest';
 
 import { frame, GOAWAY } from './dialled.ts';
-import { start } from './test-server.ts';
+import { start, type TestServer } from './test-server.ts';
 
 /** A handler that answers when it is told to. */
 function gate() {
@@ -190,19 +192,60 @@ test('resets none of the callers that come while it is busy leaving', async () =
   await busy[0]!.until(frame('work'));
   const closing = server.server.close();
   const newcomers: Promise<NodeJS.ErrnoException | undefined>[] = [];
-  const coming = setInterval(() => {
-    for (let n = 0; n < 3; n += 1) {
-      const newcomer = server.dial().then(async (caller) => {
-        caller.send(frame('me'));
-        await caller.closed();
-        return caller.error ?? (caller.received.length > 0 ? undefined : new Error('no word'));
-      });
-      newcomers.push(newcomer.catch((error: NodeJS.ErrnoException) => error));
-    }
-  }, 5);
+  const come = () => {
+    const newcomer = server.dial().then(async (caller) => {
+      caller.send(frame('me'));
+      await caller.closed();
+      return caller.error ?? (caller.received.length > 0 ? undefined : new Error('no word'));
+    });
+    newcomers.push(newcomer.catch((error: NodeJS.ErrnoException) => error));
+  };
+  let coming = setInterval(() => [1, 2, 3].forEach(come), 5);
+  await Promise.all(busy.map((caller) => caller.closed()));
+  // Now with pauses, one of which the server needs to close its port without a reset.
+  clearInterval(coming);
+  coming = setInterval(come, 50);
   await closing;
   clearInterval(coming);
   const errors = (await Promise.all(newcomers)).filter(Boolean);
   expect(newcomers.length).toBeGreaterThan(50);
   expect(errors.filter((error) => error?.code !== 'ECONNREFUSED')).toEqual([]);
+});
+
+/** New connections without a pause, one in each turn of the loop at least, for 4 s at most. */
+function flood({ port }: TestServer): AsyncDisposable {
+  const until = performance.now() + 4000;
+  const open = new Set<Socket>();
+  let over = false;
+  const dial = () => {
+    if (over || performance.now() > until) return;
+    const socket = connect({ port, host: '127.0.0.1' });
+    open.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => open.delete(socket));
+    socket.on('connect', () => socket.destroy());
+    setImmediate(dial);
+  };
+  dial();
+  return {
+    async [Symbol.asyncDispose]() {
+      over = true;
+      while (open.size > 0) await new Promise(setImmediate);
+    },
+  };
+}
+
+test.each([
+  ['within 1.2 s after nobody is served', { DRAIN_TIMEOUT_MS: 8000 }],
+  ['when its drain timeout is over', { DRAIN_TIMEOUT_MS: 500, handler: () => new Promise<string>(() => undefined) }],
+])('ends %s, though new connections keep coming', async (_when, options) => {
+  await using server = await start({ ...options, LOG_LEVEL: 'silent' });
+  const caller = await server.dial();
+  caller.send(frame('stuck, or not'));
+  await using _flood = flood(server);
+  const began = performance.now();
+  await server.server.close();
+  // Without a bound it would end with the flood, after 4 s.
+  expect(performance.now() - began).toBeLessThan(3000);
+  await caller.closed();
 });

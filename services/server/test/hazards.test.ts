@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 
 import { type Dialled, frame } from './dialled.ts';
+import { withListener } from './listener.ts';
 import { start } from './test-server.ts';
 
 const post = (body: string, headers = '') =>
@@ -326,4 +327,14 @@ test.each(
   );
   const [line] = server.lines.filter(({ reason }) => reason === 'handler_timeout');
   expect(line).not.toHaveProperty('reply');
+});
+
+test('logs once a second that connections cannot be accepted, with the code, and serves on', async () => {
+  const [server, listener] = await withListener(() => start());
+  await using _server = server;
+  const full = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' });
+  for (let n = 0; n < 3; n += 1) listener.emit('error', full);
+  const warnings = server.lines.filter(({ level }) => Number(level) >= 40);
+  expect(warnings).toEqual([expect.objectContaining({ code: 'EMFILE', msg: expect.stringContaining('ulimit -n') })]);
+  await server.expectWell();
 });

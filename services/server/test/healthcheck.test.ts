@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { start } from './test-server.ts';
 
@@ -48,3 +48,19 @@ test('says what else a server answered', async () => {
   );
   expect(await check(portOf(server), { HOST: '127.0.0.1' })).toEqual({ code: 1, said: 'the server answered 500\n' });
 });
+
+test.each([
+  { others: 15, code: 0, said: '' },
+  { others: 16, code: 1, said: expect.stringMatching(/ECONNRESET|hang up/) },
+])(
+  'on a full server, with $others more connections of its own machine, ends with $code',
+  async ({ others, ...expected }) => {
+    await using server = await start({ MAX_CONNECTIONS: 1 });
+    // Those that say nothing are closed after 1.5 s, and this machine may need longer to start the check.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const silent = await Promise.all(Array.from({ length: 1 + 32 + others }, () => server.dial()));
+    expect(await check(server.port, { HOST: '127.0.0.1' })).toEqual(expected);
+    vi.useRealTimers();
+    for (const { socket } of silent) socket.destroy();
+  },
+);
