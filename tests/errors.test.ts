@@ -6,11 +6,13 @@ import { Client } from '@knock/client/client';
 import { clientSettings, type ClientSettings } from '@knock/client/settings';
 import { frame, GOAWAY, onMessage, scripted } from '@knock/client/test/scripted-server';
 import { inWords } from '@knock/client/verdict';
+import { Metrics } from '@knock/server/metrics';
 import { serverSettings } from '@knock/server/settings';
+import { withListener } from '@knock/server/test/listener';
 import { start } from '@knock/server/test/test-server';
 import { readConfig } from '@knock/shared/config';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { Authority } from '../deploy/test-certificates.ts';
 import { freePort } from './free-port.ts';
@@ -109,6 +111,27 @@ function wrongSetting(): string {
   }
 }
 
+async function fault(): Promise<string> {
+  using _fault = vi.spyOn(Metrics.prototype, 'text').mockRejectedValue(new Error('boom'));
+  return await read(Buffer.from('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'));
+}
+
+async function acceptError(): Promise<string> {
+  const [server, listener] = await withListener(() => start());
+  await using _server = server;
+  listener.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+  return server.lines.at(-1)!.msg;
+}
+
+async function lateFailure(): Promise<string> {
+  const { promise, reject } = Promise.withResolvers<string>();
+  await using server = await start({ HANDLER_TIMEOUT_MS: 50, handler: () => promise });
+  await server.exchange(frame('x'));
+  reject(new Error('no database'));
+  await expect.poll(() => server.lines.at(-1)!.msg).toContain('no database');
+  return server.lines.at(-1)!.msg;
+}
+
 const never = () => new Promise<string>(() => undefined);
 const fail = () => {
   throw new Error('no database');
@@ -126,6 +149,9 @@ const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
   ['a message is too large', () => toldBy({ MAX_MESSAGE_BYTES: 10 }, 'longer than ten bytes')],
   ['a message is never whole', () => read(CUT_SHORT, { MESSAGE_TIMEOUT_MS: 50 })],
   ['a frame is none', () => read(Buffer.concat([frame('good'), frame('bad', 1)]))],
+  ['the server has a fault', fault],
+  ['connections cannot be accepted', acceptError],
+  ['a handler fails late', lateFailure],
   ['a text is not UTF-8', () => read(Buffer.concat([frame('good'), Buffer.from('00000001ff', 'hex'), frame('', 3)]))],
   ['the handler throws', () => toldBy({ handler: fail })],
   ['the handler takes too long', () => toldBy({ handler: never, HANDLER_TIMEOUT_MS: 50 })],

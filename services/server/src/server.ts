@@ -161,6 +161,7 @@ export class Server {
 
   #stopListening(): void {
     if (!this.#listening) return;
+    clearTimeout(this.#patience);
     this.#web.stopListening();
     this.#listening = false;
     this.#endIfOver();

@@ -1,14 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
-import { build } from 'rolldown';
 import { expect, test } from 'vitest';
 
-import config from '../rolldown.config.ts';
 import { Dialled, frame } from './dialled.ts';
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
@@ -46,8 +45,9 @@ class Program implements AsyncDisposable {
 
 test('has its page beside it as soon as it was built', async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'knock-'));
-  const { output, ...input } = config;
-  await build({ ...input, cwd: join(import.meta.dirname, '..'), output: { ...output, dir: folder.path } });
+  const server = join(import.meta.dirname, '..');
+  const rolldown = join(server, 'node_modules/.bin/rolldown');
+  await promisify(execFile)(rolldown, ['--config', 'rolldown.config.ts', '--dir', folder.path], { cwd: server });
   await using program = new Program({}, join(folder.path, 'main.mjs'));
   const page = await fetch(`http://127.0.0.1:${await program.port()}/`, { headers: { accept: 'text/html' } });
   expect(await page.text()).toContain('<!doctype html>');
