@@ -188,7 +188,7 @@ test('resets none of the callers that come while it is busy leaving', async () =
     },
   });
   const busy = await Promise.all(Array.from({ length: 3 }, () => server.dial()));
-  for (const caller of busy) caller.send(Buffer.concat(Array.from({ length: 300 }, () => frame('work'))));
+  for (const caller of busy) caller.send(Buffer.concat(Array.from({ length: 100 }, () => frame('work'))));
   await busy[0]!.until(frame('work'));
   const closing = server.server.close();
   const newcomers: Promise<NodeJS.ErrnoException | undefined>[] = [];
