@@ -7,7 +7,6 @@
  * that matters, a test uses the container.
  */
 import type { Server as NetServer, Socket } from 'node:net';
-import { Duplex } from 'node:stream';
 
 import type { CloseReason } from '@knock/server/close-reason';
 import type { Handler } from '@knock/server/handler';
@@ -17,11 +16,12 @@ import { withListener } from '@knock/server/test/listener';
 import type { Logger } from '@knock/shared/log';
 import { vi } from 'vitest';
 
-/** What a caller does next: it sends this, or it pauses. */
-export type Step = Buffer | { pauseMs: number };
+import { type Ending, MemorySocket, type SocketObserver } from './memory-socket.ts';
 
-/** How a caller ends: it closes its side, it breaks off, or it stays and does nothing more. */
-export type Ending = 'closes' | 'resets' | 'stays';
+export type { Ending };
+
+/** What happens next: the caller sends this, it pauses, or the server begins to drain. */
+export type Step = Buffer | { pauseMs: number } | { drain: true };
 
 /** What became of a conversation. */
 export interface Outcome {
@@ -87,16 +87,34 @@ export class InMemoryServer implements AsyncDisposable {
     socket.once('close', () => (witness.closedAt = performance.now()));
     this.#listener.emit('connection', socket as unknown as Socket);
     for (const step of steps) {
-      if (Buffer.isBuffer(step)) {
-        socket.send(step);
-      } else {
-        await witness.settled();
-        await vi.advanceTimersByTimeAsync(step.pauseMs);
-      }
+      if (Buffer.isBuffer(step)) socket.send(step);
+      else if ('drain' in step) await this.drain();
+      else await this.#pause(step.pauseMs);
     }
     socket.send(ending);
     await this.#closed(socket);
     return { heard: witness.heard, said: socket.said, reason: witness.reason, ms: witness.closedAt - began };
+  }
+
+  /** Begins to drain, once everything that was sent before has been read. */
+  async drain(): Promise<void> {
+    await this.#witness.settled();
+    void this.#server.close();
+    await this.#witness.settled();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await this.#witness.settled();
+    const endsAt = performance.now() + ms;
+    // So that time stops there, whatever other timers there are.
+    setTimeout(() => undefined, ms);
+    while (performance.now() < endsAt) await this.#nextTimer();
+  }
+
+  /** Timer by timer: what one of them leads to is done before time goes on. */
+  async #nextTimer(): Promise<void> {
+    vi.advanceTimersToNextTimer();
+    await this.#witness.settled();
   }
 
   async #closed(socket: MemorySocket): Promise<void> {
@@ -104,27 +122,31 @@ export class InMemoryServer implements AsyncDisposable {
     await this.#witness.settled();
     while (!socket.closed) {
       if (vi.getTimerCount() === 0) throw new Error('the connection is open, and no clock runs');
-      vi.advanceTimersToNextTimer();
-      await this.#witness.settled();
+      await this.#nextTimer();
       const ms = performance.now() - began;
       if (ms > PATIENCE_MS) throw new Error(`the connection is still open after ${ms} ms`);
     }
   }
 
+  /** Drains while time is still ours, so that nobody waits for it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const server = { closed: false };
+    void this.#server.close().then(() => (server.closed = true));
+    while (!server.closed) {
+      vi.advanceTimersToNextTimer();
+      await new Promise(setImmediate);
+    }
     vi.useRealTimers();
-    await this.#server.close();
   }
 }
 
 /** Sees what happens during one conversation. */
-class Witness {
+class Witness implements SocketObserver {
   heard: string[] = [];
   reason: CloseReason | undefined;
   closedAt = NaN;
   readonly handler: Handler;
   readonly logger: Logger;
-  #running = 0;
   #events = 0;
   #failure: unknown;
 
@@ -133,9 +155,7 @@ class Witness {
       this.happen();
       this.heard.push(message);
       const reply = handler(message, caller);
-      if (typeof reply === 'string') return reply;
-      this.#running += 1;
-      return reply.finally(() => (this.#running -= 1));
+      return typeof reply === 'string' ? reply : reply.finally(() => this.happen());
     };
     const log = ({ reason }: { reason?: CloseReason }) => (this.reason = reason ?? this.reason);
     this.logger = { isLevelEnabled: () => false, debug: log, info: log, warn: log, error: log } as never;
@@ -160,88 +180,8 @@ class Witness {
     for (let turns = 0, seen = this.#events; turns < QUIET_TURNS; turns += 1) {
       await new Promise(setImmediate);
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#running > 0 || seen !== this.#events) turns = -1;
+      if (seen !== this.#events) turns = -1;
       seen = this.#events;
-    }
-  }
-}
-
-/** The server's end of a connection: as much of a socket as the server and Node's HTTP look at. */
-class MemorySocket extends Duplex {
-  readonly remoteAddress = '127.0.0.1';
-  bytesRead = 0;
-  bytesWritten = 0;
-  readonly #witness: Witness;
-  readonly #coming: (Buffer | Ending)[] = [];
-  readonly #said: Buffer[] = [];
-  #asked = false;
-  #timeout: NodeJS.Timeout | undefined;
-
-  constructor(witness: Witness) {
-    // As the server's own listener makes its sockets.
-    super({ allowHalfOpen: true, highWaterMark: 1 });
-    this.#witness = witness;
-  }
-
-  get said(): Buffer {
-    return Buffer.concat(this.#said);
-  }
-
-  /** What the caller does, when the server gets to read it. */
-  send(what: Buffer | Ending): void {
-    this.#coming.push(what);
-    if (this.#asked) this.#ask();
-  }
-
-  setTimeout(ms: number): this {
-    clearTimeout(this.#timeout);
-    this.#timeout = ms > 0 ? setTimeout(() => this.emit('timeout'), ms) : undefined;
-    return this;
-  }
-
-  /** One piece in a turn, and only when it is asked for, as from a kernel. */
-  override _read(): void {
-    this.#ask();
-  }
-
-  #ask(): void {
-    this.#asked = this.#coming.length === 0;
-    if (!this.#asked) setImmediate(() => this.#arrive(this.#coming.shift()!));
-  }
-
-  override _write(bytes: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.#witness.happen();
-    // As a kernel does: the memory is the server's, and is used again.
-    this.#said.push(Buffer.from(bytes));
-    this.bytesWritten += bytes.length;
-    done();
-  }
-
-  override _final(done: () => void): void {
-    this.#witness.happen();
-    done();
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#witness.happen();
-    this.setTimeout(0);
-    done(error);
-  }
-
-  #arrive(what: Buffer | Ending): void {
-    this.#witness.happen();
-    if (this.destroyed || what === 'stays') return;
-    try {
-      if (Buffer.isBuffer(what)) {
-        this.bytesRead += what.length;
-        this.push(what);
-      } else if (what === 'closes') {
-        this.push(null);
-      } else {
-        this.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
-      }
-    } catch (error) {
-      this.#witness.fail(error);
     }
   }
 }
