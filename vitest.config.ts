@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests of the whole that need no container. */
-const IN_PROCESS = ['tests/errors.test.ts', 'tests/papers.test.ts', 'tests/pins.test.ts', 'tests/tls.test.ts'];
+const IN_PROCESS = [
+  'tests/errors.test.ts',
+  'tests/papers.test.ts',
+  'tests/pins.test.ts',
+  'tests/tls.test.ts',
+  'tests/transcripts/*.test.ts',
+];
 
 export default defineConfig({
   test: {

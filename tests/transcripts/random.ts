@@ -1,0 +1,27 @@
+/** Choices that look random and are the same each time: xorshift (Marsaglia 2003) is good enough to choose from lists. */
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    // Zero would stay zero; and neighbouring seeds are to begin differently.
+    this.#state = Math.imul(seed + 1, 0x9e3779b1) | 1;
+    for (let skipped = 0; skipped < 8; skipped += 1) this.below(2);
+  }
+
+  /** A whole number from 0 to `limit` - 1. */
+  below(limit: number): number {
+    this.#state ^= this.#state << 13;
+    this.#state ^= this.#state >>> 17;
+    this.#state ^= this.#state << 5;
+    return (this.#state >>> 0) % limit;
+  }
+
+  oneOf<Value>(values: readonly Value[]): Value {
+    return values[this.below(values.length)]!;
+  }
+
+  /** Of `most` at most. */
+  list<Value>(most: number, make: () => Value): Value[] {
+    return Array.from({ length: this.below(most + 1) }, make);
+  }
+}

@@ -1,0 +1,122 @@
+/** Plays a case against the real server in memory, and writes down what the server did. */
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+
+import type { Logger } from '@knock/shared/log';
+
+import { InMemoryServer } from '../hazards/in-memory.ts';
+import { type Case, DRAIN } from './case.ts';
+import { handler } from './handler.ts';
+import { beginsWithResponse, type HttpResponse, responsesIn } from './responses.ts';
+
+export interface Transcript {
+  /** What the handler heard. */
+  heard?: string[];
+  /** All that the server sent: as text where it is text in a protocol of lines, else in hexadecimal. */
+  sent?: string;
+  /** All that the server sent, where it spoke HTTP. */
+  responses?: HttpResponse[];
+  protocol?: string;
+  reason?: string;
+  messages?: number;
+  /** How often each code was sent. */
+  errorReplies?: Record<string, number>;
+  bytesIn?: number;
+  /** Not of HTTP, where it depends on fields of the head that say nothing. */
+  bytesOut?: number;
+  /** How long the connection was open, by the server's clocks. */
+  ms?: number;
+  /** The server threw, or never closed the connection: nothing else is known then. */
+  failure?: string;
+}
+
+/** What the server logs at the end of a connection. */
+interface LogLine {
+  language?: string;
+  reason: string;
+  messages: number;
+  refusals?: Record<string, number>;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** By the id of the case. Deterministic: a case decides everything, and time passes only for the server's timers. */
+export async function transcriptsOf(cases: readonly Case[]): Promise<Record<string, Transcript>> {
+  const transcripts = new Map<Case, Transcript>();
+  for (const group of groupsOf(cases)) {
+    const log = new EndLog();
+    await using server = await InMemoryServer.start({ ...group[0]!.settings, handler, logger: log.logger });
+    for (const one of group) transcripts.set(one, await transcriptOf(one, server, log));
+  }
+  return Object.fromEntries(cases.map((one) => [one.id, transcripts.get(one)!]));
+}
+
+/** Cases of the same settings share a server, since to start one takes longer than most cases; but not one that drains. */
+function groupsOf(cases: readonly Case[]): Case[][] {
+  const [apart, together] = [cases.filter(endsServer), cases.filter((one) => !endsServer(one))];
+  return [...apart.map((one) => [one]), ...Map.groupBy(together, ({ settings }) => settings).values()];
+}
+
+function endsServer({ steps, settings, duringDrain }: Case): boolean {
+  return duringDrain === true || settings?.ACCEPT === 'once' || steps.includes(DRAIN);
+}
+
+async function transcriptOf(one: Case, server: InMemoryServer, log: EndLog): Promise<Transcript> {
+  log.lines = [];
+  try {
+    if (one.duringDrain) await server.drain();
+    const { heard, said, ms } = await server.converse([...one.steps], one.ending);
+    const { lines } = log;
+    return { heard: heard.map((message) => shortened(message)), ...sent(said, lines[0]!), ...ended(lines), ms };
+  } catch (error) {
+    return { failure: String(error) };
+  }
+}
+
+/** Keeps what the server logs at the end of connections. */
+class EndLog {
+  lines: LogLine[] = [];
+  readonly logger: Logger;
+
+  constructor() {
+    const log = (fields: object) => void ('reason' in fields && this.lines.push(fields as LogLine));
+    this.logger = { isLevelEnabled: () => false, debug: log, info: log, warn: log, error: log } as unknown as Logger;
+  }
+}
+
+function sent(bytes: Buffer, { language, bytesOut }: LogLine): Pick<Transcript, 'sent' | 'responses' | 'bytesOut'> {
+  if (!beginsWithResponse(bytes)) {
+    const isText = language === 'text' && isUtf8(bytes);
+    return { sent: shortened(bytes.toString(isText ? 'utf8' : 'hex')), bytesOut };
+  }
+  const { responses, rest } = responsesIn(bytes);
+  return {
+    responses: responses.map(withShortBody),
+    ...(rest.length > 0 ? { sent: shortened(rest.toString('hex')) } : {}),
+  };
+}
+
+function withShortBody({ body, ...response }: HttpResponse): HttpResponse {
+  return body === undefined ? response : { ...response, body: shortened(body) };
+}
+
+/** A connection that ends twice is to be seen. */
+function ended(lines: LogLine[]): Partial<Transcript> {
+  const [{ language, reason, messages, refusals, bytesIn }] = lines as [LogLine];
+  return {
+    ...(language === undefined ? {} : { protocol: language }),
+    reason: [reason, ...lines.slice(1).map((line) => line.reason)].join(', then '),
+    messages,
+    ...(refusals === undefined ? {} : { errorReplies: refusals }),
+    bytesIn,
+  };
+}
+
+const LONGEST = 300;
+
+/** Long texts by their beginning, their length and a digest. */
+function shortened(text: string): string {
+  if (text.length <= LONGEST) return text;
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return `${text.slice(0, 40)}… (${text.length} characters, SHA-256 ${digest}…)`;
+}
