@@ -1,61 +1,104 @@
-/** `npx -y pnpm@12 run doctor`: whether this machine can run the demo and the tests; one line for each thing, and what mends it. */
+/**
+ * `npx -y pnpm@12 run doctor`: can this machine run the demo and the tests? Prints one line for each thing, and a fix for
+ * each that is missing. `doctor.ts tests`, with which the test command begins, prints only what the tests lack.
+ */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 interface Finding {
-  well: boolean;
+  ok: boolean;
   what: string;
-  /** What to do where it is not well. */
-  mend: string;
+  /** What to do where it is not ok. */
+  fix: string;
 }
 
 const OLDEST_COMPOSE = [2, 25];
+/** For the base image, the images of the project and of the tests, and the build cache. */
+const NEEDED_DISK_GIB = 3;
+/** An engine that hangs must not hang the doctor. */
+const COMMAND_TIMEOUT_MS = 10_000;
 const port = Number(process.env['KNOCK_PORT'] ?? 12000);
+const isForTests = process.argv[2] === 'tests';
 
-const findings = [engine(), compose(), await portIsFree(), tool('python3'), tool('nc', 'netcat-openbsd'), tool('curl')];
-for (const { well, what, mend } of findings) console.log(well ? `well   ${what}` : `ill    ${what}\n       ${mend}`);
-process.exitCode = findings.every(({ well }) => well) ? 0 : 1;
+const findings = [engine(), compose(), tool('python3'), tool('nc', 'netcat-openbsd'), tool('curl'), disk()];
+// The tests choose free ports.
+if (!isForTests) findings.push(await portIsFree());
+for (const { ok, what, fix } of findings) {
+  if (!ok) console.log(`FAIL  ${what}\n      fix: ${fix}`);
+  else if (!isForTests) console.log(`ok    ${what}`);
+}
+process.exitCode = findings.every(({ ok }) => ok) ? 0 : 1;
 
-/** What a command prints; undefined where it fails or is not there. */
+/** What a command prints; undefined where it fails, hangs or does not exist. */
 function output(command: string, ...args: string[]): string | undefined {
-  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8' });
+  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8', timeout: COMMAND_TIMEOUT_MS });
   return status === 0 ? stdout.trim() : undefined;
 }
 
 function engine(): Finding {
-  const mend = 'install Docker and start it: https://docs.docker.com/engine/install/';
-  if (output('docker', '--version') === undefined)
-    return { well: false, what: 'there is no `docker` command here', mend };
+  const fix = 'install Docker and start it: https://docs.docker.com/engine/install/';
+  if (output('docker', '--version') === undefined) return { ok: false, what: 'there is no `docker` command here', fix };
   const version = output('docker', 'version', '--format', '{{.Server.Version}}');
-  if (version !== undefined) return { well: true, what: `Docker's engine answers, version ${version}`, mend };
+  if (version !== undefined) return { ok: true, what: `Docker's engine answers, version ${version}`, fix };
   return {
-    well: false,
+    ok: false,
     what: "Docker's engine does not answer",
-    mend: 'start it (`sudo systemctl start docker`, or Docker Desktop), and see that you may use it (group `docker`)',
+    fix: 'start it (`sudo systemctl start docker`, or Docker Desktop), and check that you may use it (group `docker`)',
   };
 }
 
 function compose(): Finding {
   const version = output('docker', 'compose', 'version', '--short');
   const oldest = OLDEST_COMPOSE.join('.');
-  const mend = `install Compose ${oldest} or newer: https://docs.docker.com/compose/install/`;
-  if (version === undefined) return { well: false, what: 'there is no `docker compose` here', mend };
+  const fix = `install Compose ${oldest} or newer: https://docs.docker.com/compose/install/`;
+  if (version === undefined) return { ok: false, what: 'there is no `docker compose` here', fix };
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_COMPOSE as [number, number];
-  const well = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
-  return { well, what: `Compose is version ${version}`, mend };
+  const ok = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
+  return { ok, what: `Compose is version ${version}`, fix };
+}
+
+/** A program that the docs and the tests call, and the package that brings it on Debian and Ubuntu. */
+function tool(name: string, inPackage = name): Finding {
+  const ok = output('sh', '-c', `command -v ${name}`) !== undefined;
+  const fix = `install it (apt install ${inPackage}): the tour and the tests call it; the demo does not`;
+  return { ok, what: ok ? `\`${name}\` is here` : `there is no \`${name}\` here`, fix };
+}
+
+/** Looks where the engine keeps its data; where this machine cannot see that (Docker Desktop), in the current directory. */
+function disk(): Finding {
+  const engineDirectory = output('docker', 'info', '--format', '{{.DockerRootDir}}') ?? '';
+  const { directory, gib } = freeDisk(engineDirectory) ?? freeDisk(process.cwd())!;
+  // Rounded down: what is shown as enough is enough.
+  const free = (Math.floor(gib * 10) / 10).toFixed(1);
+  return {
+    ok: gib >= NEEDED_DISK_GIB,
+    what: `${free} GiB of disk are free at ${directory}`,
+    fix: `free ${NEEDED_DISK_GIB} GiB for the images (\`docker system df\` shows what the engine keeps)`,
+  };
+}
+
+/** Undefined where the directory does not exist, or is closed to this user. */
+function freeDisk(directory: string): { directory: string; gib: number } | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return { directory, gib: (bavail * bsize) / 2 ** 30 };
+  } catch {
+    return undefined;
+  }
 }
 
 async function portIsFree(): Promise<Finding> {
   const server = createServer().listen(port, '127.0.0.1');
-  const well = await once(server, 'listening').then(
+  const ok = await once(server, 'listening').then(
     () => true,
     () => false,
   );
   server.close();
-  const mend = 'end it, or choose another port: KNOCK_PORT=12345 docker compose up';
-  return { well, what: well ? `port ${port} is free` : `port ${port} is taken by ${holder()}`, mend };
+  const fix = 'end it, or choose another port: KNOCK_PORT=12345 docker compose up';
+  return { ok, what: ok ? `port ${port} is free` : `port ${port} is taken by ${holder()}`, fix };
 }
 
 /** Who listens at the port: a container, or a program whose name ss(8) tells to its owner. */
@@ -64,11 +107,4 @@ function holder(): string {
   if (container) return `the container ${container.split('\n')[0]}`;
   const [, name, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(output('ss', '-ltnpH', `sport = :${port}`) ?? '') ?? [];
   return name === undefined ? 'another program' : `the program ${name} (process ${pid})`;
-}
-
-/** A program that readers of the papers type with, and the package that brings it on Debian and its like. */
-function tool(name: string, inPackage = name): Finding {
-  const well = output('sh', '-c', `command -v ${name}`) !== undefined;
-  const mend = `install it (apt install ${inPackage}): the tour needs it, and the tests; the demo does not`;
-  return { well, what: well ? `\`${name}\` is here` : `there is no \`${name}\` here`, mend };
 }
