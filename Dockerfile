@@ -12,8 +12,10 @@ COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY packages/shared/package.json packages/shared/
 COPY services/server/package.json services/server/
 COPY services/client/package.json services/client/
-RUN --mount=type=cache,id=pnpm,target=/pnpm/store \
-    pnpm install --frozen-lockfile --store-dir /pnpm/store --filter './packages/**' --filter './services/**'
+# Store and cache outlive a build: pnpm asks the registry about a lockfile only once, which takes 20 s.
+RUN --mount=type=cache,target=/pnpm \
+    pnpm install --frozen-lockfile --store-dir /pnpm/store --cache-dir /pnpm/cache \
+    --filter './packages/**' --filter './services/**'
 
 # One file for each program: the images need neither node_modules nor a package manager.
 FROM dependencies AS build
