@@ -42,8 +42,8 @@ export class Program implements AsyncDisposable {
   }
 
   /** Resolves with the first match in what the program prints. */
-  async printed(pattern: RegExp): Promise<RegExpExecArray> {
-    return this.#until(`print ${pattern}`, PATIENCE_MS, () => pattern.exec(this.#stdout));
+  async printed(pattern: RegExp, { withinMs = PATIENCE_MS } = {}): Promise<RegExpExecArray> {
+    return this.#until(`print ${pattern}`, withinMs, () => pattern.exec(this.#stdout));
   }
 
   /** Resolves when the program has ended and all that it printed was read. */
