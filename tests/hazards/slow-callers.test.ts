@@ -1,6 +1,7 @@
 /** Callers that drip what they say, say nothing, or do not read: each is borne for so long, and for so much memory. */
 import type { CloseReason } from '@knock/server/close-reason';
 import { Dialled, frame } from '@knock/server/test/dialled';
+import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer } from '../knock-server.ts';
@@ -103,7 +104,7 @@ test('a caller that drips its message is refused when the time for a message is 
   for (const [n, { ms, heard }] of ends.entries()) {
     const { what } = all[n]!;
     expect.soft({ what, heard }).toEqual({ what, heard: refusal });
-    expect.soft(ms, what).toBeGreaterThanOrEqual(MESSAGE_TIMEOUT_MS - 1);
+    expect.soft(ms, what).toBeGreaterThanOrEqual(MESSAGE_TIMEOUT_MS - CLOCK_ERROR_MS);
     expect.soft(ms, what).toBeLessThanOrEqual(MESSAGE_TIMEOUT_MS + GRACE_MS);
   }
   await server.expectClosed(before, { message_timeout: all.length });
@@ -122,7 +123,7 @@ test('a caller that says nothing is let go when its time is over', async (contex
     return performance.now() - began;
   });
   measured(context, { line: 2, what: `at a limit of ${FIRST_BYTE_TIMEOUT_MS} ms`, values, unit: 'ms' });
-  expect(Math.min(...values)).toBeGreaterThanOrEqual(FIRST_BYTE_TIMEOUT_MS - 1);
+  expect(Math.min(...values)).toBeGreaterThanOrEqual(FIRST_BYTE_TIMEOUT_MS - CLOCK_ERROR_MS);
   expect(Math.max(...values)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + 1000);
   await server.expectClosed(before, { first_byte_timeout: count });
   await server.expectWell(before);

@@ -1,3 +1,4 @@
+import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { expect, test } from 'vitest';
 
 import { frame } from './dialled.ts';
@@ -118,17 +119,18 @@ test('counts a connection once when it is accepted and once when it ends, so tha
 });
 
 test('shows how long handlers take, as a histogram', async () => {
+  // So slow that one that is not is on the other side of 100 ms, on a busy machine as well.
+  const SLOW_MS = 200;
   await using server = await start({
-    handler: (message) => (message === 'slow' ? new Promise((resolve) => setTimeout(resolve, 20, 'late')) : 'soon'),
+    handler: (message) => (message === 'slow' ? new Promise((resolve) => setTimeout(resolve, SLOW_MS, 'late')) : 'soon'),
   });
   await server.exchange(Buffer.concat([frame('fast'), frame('slow')]));
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\nslow');
   const shown = await server.scrape('');
   expect(shown).toMatchObject({
-    'knock_handling_seconds_bucket{le="0.01"}': 1,
-    'knock_handling_seconds_bucket{le="0.1"}': 3,
+    'knock_handling_seconds_bucket{le="0.1"}': 1,
     'knock_handling_seconds_bucket{le="+Inf"}': 3,
     knock_handling_seconds_count: 3,
   });
-  expect(shown['knock_handling_seconds_sum']).toBeGreaterThan(0.035);
+  expect(shown['knock_handling_seconds_sum']).toBeGreaterThanOrEqual((2 * (SLOW_MS - CLOCK_ERROR_MS)) / 1000);
 });
