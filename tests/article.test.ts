@@ -46,11 +46,12 @@ test.for(LANGUAGES)('the %s server serves one client after another', async (lang
   await server.printed(/^(?:Hello, server\n){3}/m);
 });
 
-test.for(LANGUAGES)("the article's %s client is answered by our server within two seconds", async (language) => {
+test.for(LANGUAGES)("the article's %s client is answered by our server", async (language) => {
   await using server = await new KnockServerContainer().start();
   await using client = startClient(language, { host: server.getHost(), port: String(server.port) });
 
-  expect(await client.ended({ withinMs: 2000 })).toEqual({ exitCode: 0, stdout: REPLY, stderr: '' });
+  // Long before the ten seconds after which it would be refused; the start of the client is in it.
+  expect(await client.ended({ withinMs: 8000 })).toEqual({ exitCode: 0, stdout: REPLY, stderr: '' });
   await expect
     .poll(() => server.logLines(), { timeout: 5000 })
     .toContainEqual(

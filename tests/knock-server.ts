@@ -90,7 +90,7 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
   }
 
   /** Waits until exactly these connections have ended since `before`, apart from those that were `done`. */
-  async expectClosed(before: Numbers, expected: Reasons, { withinMs = 5000 } = {}): Promise<void> {
+  async expectClosed(before: Numbers, expected: Reasons, { withinMs = 10_000 } = {}): Promise<void> {
     const since = async () => closed(before, await this.numbers());
     await expect.poll(since, { timeout: withinMs, interval: 100 }).toEqual(expected);
   }
@@ -100,17 +100,18 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
    * no socket, no timer.
    */
   async expectWell(before: Numbers): Promise<void> {
-    const began = performance.now();
     const caller = await this.dial();
+    const began = performance.now();
     caller.end(frame('well?'));
     const answer = await caller.closed();
     expect(answer.subarray(0, 1).toString('hex')).toBe('00');
     expect(answer.length).toBeGreaterThan(4);
-    expect(performance.now() - began).toBeLessThan(1000);
+    // On a busy machine, too; who waits for a clock of the server's waits for ten seconds.
+    expect(performance.now() - began).toBeLessThan(5000);
     const left = async () => remains(await this.numbers());
     const most = Math.max(1, remains(before).timers);
     await expect
-      .poll(left, { timeout: 5000, interval: 100 })
+      .poll(left, { timeout: 10_000, interval: 100 })
       .toEqual({ served: 1, turnedAway: 0, timers: expect.toSatisfy((timers: number) => timers <= most) });
   }
 

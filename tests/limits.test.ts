@@ -22,7 +22,8 @@ async function expectWell(server: StartedKnockServerContainer): Promise<void> {
   const began = performance.now();
   caller.end(HELLO);
   expect(await text(caller)).toContain('hello from the server!');
-  expect(performance.now() - began).toBeLessThan(1000);
+  // On a busy machine, too; who waits for a clock of the server's waits for ten seconds.
+  expect(performance.now() - began).toBeLessThan(5000);
 }
 
 test('200 callers that hold back the last byte of the largest message cost bounded memory, and everybody else is served', async () => {

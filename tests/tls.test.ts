@@ -143,7 +143,8 @@ test('gives the whole of a handshake the time of one message', async () => {
   stalled.send(Buffer.from('1603010200010001fc0303', 'hex'));
   await stalled.closed();
   expect(performance.now() - began).toBeGreaterThanOrEqual(200 - CLOCK_ERROR_MS);
-  expect(performance.now() - began).toBeLessThan(800);
+  // As it is shipped it would have ten seconds.
+  expect(performance.now() - began).toBeLessThan(5000);
   await server.expectReasons('message_timeout');
   expect(await exchangeTls(server, 'Hello\n')).toBe('hello from the server!\n');
 });

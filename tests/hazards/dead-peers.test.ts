@@ -15,7 +15,8 @@ const COUNT = sized({ test: 3, scorecard: 10 });
 const HANDLER_MS = 3000;
 /** How long a server that has said its last words listens on. */
 const LINGER_MS = 1000;
-const GRACE_MS = 600;
+/** How much later it may act on a busy machine; at its own clock of a minute it would act much later. */
+const GRACE_MS = 5000;
 
 /** On so many connections each, hears the reply to one message, and waits for the reply to another one. */
 const CALLERS = `
@@ -91,7 +92,7 @@ test('callers whose network is cut are noticed, whether they were idle or their 
   const { network: networks } = await getContainerRuntimeClient();
   await networks.getById(network.getId()).disconnect({ Container: callers.getId() });
   const unacknowledged = async () => (await kernelSockets(server)).filter((socket) => socket.unacknowledged > 0).length;
-  await expect.poll(unacknowledged, { timeout: HANDLER_MS + 2000 }).toBeGreaterThanOrEqual(COUNT);
+  await expect.poll(unacknowledged, { timeout: HANDLER_MS + 5000 }).toBeGreaterThanOrEqual(COUNT);
 
   const reasons = sized({
     // Long before the kernel has asked.

@@ -52,7 +52,8 @@ test('every caller that closes its side before it is answered gets its reply', a
     expect(callers.map(({ heard }) => heard)).toEqual(names.map((name) => replies([name])));
     expect(callers.filter(({ error }) => error)).toEqual([]);
     // Whoever has closed its side is kept waiting for nothing but its reply.
-    expect(Math.max(...ends)).toBeLessThan(1000);
+    // On a busy machine, too; to wait for a clock would take ten seconds.
+    expect(Math.max(...ends)).toBeLessThan(sized({ test: 5000, scorecard: 1000 }));
     const heard = (await server.numbers())[`knock_messages_total{language="${language.toLowerCase()}"}`];
     expect(heard).toBe(CALLERS);
   }

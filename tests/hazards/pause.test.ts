@@ -177,7 +177,7 @@ test('nobody is thrown out who talked, or was about to, while the server was pau
   counted(context, { line: LINE, what, count: lost.length, of: interrupted.length });
   measured(context, { line: LINE, what: 'until all are answered again', values: waits, unit: 'ms' });
   expect(lost).toEqual([]);
-  expect(Math.max(...waits)).toBeLessThan(1000);
+  expect(Math.max(...waits)).toBeLessThan(sized({ test: LIMIT_MS, scorecard: 1000 }));
   await server.expectClosed(before, {});
   await server.expectWell(before);
 });

@@ -11,7 +11,8 @@ const LINE = 16;
 const CLIENTS = sized({ test: 10, scorecard: 100 });
 /** How long after its death the server is started; until it listens, that makes about 1.5 and 5 s. */
 const OUTAGES_MS = sized({ test: [1000], scorecard: [1000, 4300, 1000, 4300, 1000, 4300] });
-const BACK_WITHIN_MS = 2500;
+/** The scorecard's limit; a test run may share its machine with others, and waits that grew on would be longer still. */
+const BACK_WITHIN_MS = sized({ test: 5000, scorecard: 2500 });
 const MOST_TRIES = 20;
 const WINDOW_MS = 100;
 const MOST_IN_A_WINDOW = 45;
@@ -26,7 +27,7 @@ interface Life {
   accepts: number[];
 }
 
-test(`${CLIENTS} clients whose server is killed are served again within 2.5 s of its return, and not all at once`, async (context) => {
+test(`${CLIENTS} clients whose server is killed are served again within ${BACK_WITHIN_MS / 1000} s of its return, and not all at once`, async (context) => {
   await using demo = await startDemo({
     services: ['server'],
     files: RECORDED.files,

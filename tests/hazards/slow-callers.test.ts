@@ -13,8 +13,10 @@ import { answers, type Language, LANGUAGES, say } from './languages.ts';
 import { MEMORY_GIB, mostResidentMiB, residentMiB } from './memory.ts';
 import { paced } from './pacing.ts';
 
-/** How much later than its clock says a server may act. */
-const GRACE_MS = 600;
+/** How much later than its clock says a server may act: in a test run on a busy machine, and long before the clock that is shipped. */
+const GRACE_MS = sized({ test: 4000, scorecard: 600 });
+/** The same, of a caller that has said nothing, and of one that does not read. */
+const LONG_GRACE_MS = sized({ test: GRACE_MS, scorecard: 1000 });
 /** How long a server that has said its last words goes on listening to a caller that does not end. */
 const LINGER_MS = 1000;
 /** How much longer a test waits for what has to happen. */
@@ -124,7 +126,7 @@ test('a caller that says nothing is let go when its time is over', async (contex
   });
   measured(context, { line: 2, what: `at a limit of ${FIRST_BYTE_TIMEOUT_MS} ms`, values, unit: 'ms' });
   expect(Math.min(...values)).toBeGreaterThanOrEqual(FIRST_BYTE_TIMEOUT_MS - CLOCK_ERROR_MS);
-  expect(Math.max(...values)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + 1000);
+  expect(Math.max(...values)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + LONG_GRACE_MS);
   await server.expectClosed(before, { first_byte_timeout: count });
   await server.expectWell(before);
 });
@@ -149,7 +151,7 @@ test('a caller that heeds no end is gone all the same: a silent one in time, one
     values: said,
     unit: 'ms',
   });
-  expect(Math.max(...said)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + 1000);
+  expect(Math.max(...said)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + LONG_GRACE_MS);
   await server.expectWell(before);
 });
 
@@ -181,8 +183,7 @@ test('a caller that does not read is given up when it has taken nothing for the 
   for (const [n, { what }] of kinds.entries()) {
     const values = borne.slice(n * size, (n + 1) * size);
     measured(context, { line: 4, what: `${what}, at a limit of ${WRITE_TIMEOUT_MS} ms`, values, unit: 'ms' });
-    const most = WRITE_TIMEOUT_MS + sized({ test: GRACE_MS, scorecard: 1000 });
-    expect.soft(Math.max(...values), what).toBeLessThanOrEqual(most);
+    expect.soft(Math.max(...values), what).toBeLessThanOrEqual(WRITE_TIMEOUT_MS + LONG_GRACE_MS);
   }
   await server.expectWell(before);
 });

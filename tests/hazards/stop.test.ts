@@ -16,6 +16,8 @@ const LINE = 22;
 const RUNS = sized({ test: 1, scorecard: 10 });
 /** What Compose gives a server to stop, which is more than any needs. */
 const GRACE_SECONDS = 15;
+/** In a test run on a busy machine, and still long before the 8 s of a drain are over. */
+const AT_ONCE_MS = sized({ test: 4000, scorecard: 500 });
 
 interface Caller {
   caller: Dialled;
@@ -88,7 +90,7 @@ async function stop(server: StartedKnockServerContainer): Promise<Ended & { call
 }
 
 test.for([0, 9])(
-  'a server with %i idle callers and nobody to serve ends within half a second of docker stop',
+  'a server with %i idle callers and nobody to serve ends at once on docker stop',
   async (count, context) => {
     const [times, calls]: [number[], number[]] = [[], []];
     for (let run = 0; run < RUNS; run += 1) {
@@ -113,7 +115,7 @@ test.for([0, 9])(
     }
     measured(context, { line: LINE, what: `${count} idle callers: signal to end, code 0`, values: times, unit: 'ms' });
     measured(context, { line: LINE, what: `${count} idle callers: docker stop as a whole`, values: calls, unit: 'ms' });
-    expect(Math.max(...times)).toBeLessThanOrEqual(500);
+    expect(Math.max(...times)).toBeLessThanOrEqual(AT_ONCE_MS);
   },
 );
 
@@ -174,10 +176,10 @@ test('a server that is stopped cuts off whoever still waits for its handler when
   const what = `stuck, at a limit of ${limitMs} ms: signal to end, code 0`;
   measured(context, { line: LINE, what, values: times, unit: 'ms' });
   expect(Math.min(...times)).toBeGreaterThanOrEqual(limitMs - CLOCK_ERROR_MS);
-  expect(Math.max(...times)).toBeLessThanOrEqual(limitMs + 500);
+  expect(Math.max(...times)).toBeLessThanOrEqual(limitMs + AT_ONCE_MS);
 });
 
-test('a second signal ends a server within 200 ms, with code 1, whoever is being served', async (context) => {
+test('a second signal ends a server at once, with code 1, whoever is being served', async (context) => {
   const times: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     await using server = await recordingServer({ delayMs: 60_000 }).start();
@@ -197,5 +199,5 @@ test('a second signal ends a server within 200 ms, with code 1, whoever is being
     for (const { caller } of callers) expect((await caller.closed()).toString()).toBe('');
   }
   measured(context, { line: LINE, what: 'a second signal: signal to end, code 1', values: times, unit: 'ms' });
-  expect(Math.max(...times)).toBeLessThanOrEqual(200);
+  expect(Math.max(...times)).toBeLessThanOrEqual(sized({ test: AT_ONCE_MS, scorecard: 200 }));
 });

@@ -30,7 +30,7 @@ const DESCRIPTORS = { nofile: { soft: 4096, hard: 4096 } };
 const REPLY = '{message}'.repeat(16);
 const FOR_LARGE_REPLIES = MAX_MESSAGE_BYTES / 16;
 
-test('all that do not read, that drip and that are silent cost 72 MiB together, and a healthy caller waits 20 ms at most', async (context) => {
+test('all that do not read, that drip and that are silent cost 72 MiB together, and hold no healthy caller up', async (context) => {
   // In a test run a fifth of them, for as long as it takes to see what they do.
   const [share, clocks] = sized({
     test: [0.2, { MESSAGE_TIMEOUT_MS: '6000', WRITE_TIMEOUT_MS: '6000', FIRST_BYTE_TIMEOUT_MS: '6000' }],
@@ -67,8 +67,8 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
     const [base, p99] = [percentile(alone[way], 99), percentile(attacked[way], 99)];
     const beside = `of ${attacked[way].length} messages; without them ${base.toPrecision(3)} ms, so ${(p99 / base).toPrecision(2)} times`;
     measured(context, { line: 6, what: `${what} (${beside})`, values: [p99], unit: 'ms' });
-    // A test run may share its machine, and is no place to measure speed.
-    expect.soft(p99, what).toBeLessThanOrEqual(sized({ test: Math.max(20, 3 * base), scorecard: 20 }));
+    // A test run may share its machine, and is no place to measure speed: who is held up waits for seconds.
+    expect.soft(p99, what).toBeLessThanOrEqual(sized({ test: Math.max(500, 5 * base), scorecard: 20 }));
   }
   const reasons = {
     first_byte_timeout: 1000 * share,

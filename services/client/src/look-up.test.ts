@@ -22,6 +22,12 @@ vi.mock('node:dns/promises', () => ({
 
 afterEach(() => vi.resetAllMocks());
 
+/**
+ * How far apart the first and the last of fifty are at least that come at random times within half a second: nearly all of it,
+ * of which a busy machine may lose some at the one end or the other. Without chance they would come in the same millisecond.
+ */
+const APART_MS = 100;
+
 const never = () => new Promise<never>(() => undefined);
 const goOn = new AbortController().signal;
 
@@ -41,9 +47,9 @@ test('asks the name server where the system hangs, and does not ask the system a
   const lookUp = new LookUp('server');
   expect(await lookUp.addresses(goOn)).toEqual(['192.0.2.2']);
   const began = performance.now();
-  expect(await lookUp.addresses(goOn)).toEqual(['192.0.2.2']);
-  // It is known to hang by now.
-  expect(performance.now() - began).toBeLessThan(400);
+  for (let n = 0; n < 5; n += 1) expect(await lookUp.addresses(goOn)).toEqual(['192.0.2.2']);
+  // It is known to hang by now; to wait for it half a second each time would take two and a half.
+  expect(performance.now() - began).toBeLessThan(2400);
   expect(asked.system).toHaveBeenCalledTimes(1);
 });
 
@@ -66,8 +72,9 @@ test('lets a random time pass before it believes an answer that hung, so that cl
       return performance.now() - began;
     }),
   );
-  expect(Math.max(...arrivals) - Math.min(...arrivals)).toBeGreaterThan(250);
-  expect(Math.max(...arrivals)).toBeLessThan(1400);
+  expect(Math.max(...arrivals) - Math.min(...arrivals)).toBeGreaterThan(APART_MS);
+  // Half a second after the answer at most, and not when the system would have asked once more: after its 5 s.
+  expect(Math.max(...arrivals)).toBeLessThan(4000);
 });
 
 test('asks the name server at random times, so that clients whose look-ups hang together do not come together', async () => {
@@ -81,7 +88,7 @@ test('asks the name server at random times, so that clients whose look-ups hang 
   });
   await Promise.all(Array.from({ length: 50 }, () => new LookUp('server').addresses(goOn)));
   const second = times.slice(50);
-  expect(Math.max(...second) - Math.min(...second)).toBeGreaterThan(250);
+  expect(Math.max(...second) - Math.min(...second)).toBeGreaterThan(APART_MS);
 });
 
 test('leaves it to the system to say that there is no such name', async () => {

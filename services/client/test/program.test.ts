@@ -191,9 +191,9 @@ test('load keeps as many messages unanswered on each connection as it is told, a
   expect(unanswered.size).toBe(3);
   expect(most).toBe(4);
   expect(stdout).toMatch(
-    /^[\d,]+ replies a second \(\d+ in 1\.\d s, 3 connections × 4 unanswered\)\n\nlatency: p50 [\d.]+ ms/,
+    /^[\d,]+ replies a second \(\d+ in \d+\.\d s, 3 connections × 4 unanswered\)\n\nlatency: p50 [\d.]+ ms/,
   );
-  expect(stdout).toMatch(/^ *≤ 10 ms │█+ [\d.]+ %$/m);
+  expect(stdout).toMatch(/^ *≤ \d+ ms │█+ [\d.]+ %$/m);
 });
 
 test('load prints one line of JSON, if it is asked to', async () => {
@@ -219,7 +219,8 @@ test('load reports what there was when it is told to stop, and ends with 1', asy
     when: sleep(1500),
   });
   const { code, stdout } = await stopped;
-  expect((JSON.parse(stdout) as LoadReport).seconds).toBeLessThan(5);
+  // And not after the minute that it was given.
+  expect((JSON.parse(stdout) as LoadReport).seconds).toBeLessThan(30);
   expect(code).toBe(1);
 });
 
@@ -275,7 +276,8 @@ test('waits for a greeting that is on its way when the signal comes, but not for
     when: second.promise,
   });
   expect(code).toBe(0);
-  expect(performance.now() - stoppedAt).toBeLessThan(1000);
+  // Half a second, and not the five that a reply has, or the ten until its deadline.
+  expect(performance.now() - stoppedAt).toBeLessThan(4500);
   expect(JSON.parse(lines(stdout).at(-1)!).verdicts).toMatchObject({ replied: 1, unknown: 1 });
 });
 
@@ -359,6 +361,7 @@ test('ends on a signal though nobody reads its log', async () => {
   child.kill('SIGTERM');
   const [code] = await once(child, 'exit');
   expect(code).toBe(0);
-  expect(performance.now() - began).toBeLessThan(1500);
+  // Without an end to its patience it would wait for a reader for ever.
+  expect(performance.now() - began).toBeLessThan(10_000);
   child.stdout.destroy();
 });

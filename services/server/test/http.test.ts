@@ -193,20 +193,22 @@ test.each([
   const began = performance.now();
   caller.send(bytes);
   expect(parse((await caller.closed()).toString()).status).toBe(408);
-  expect(performance.now() - began).toBeLessThan(600);
+  // As it is shipped it would have ten seconds.
+  expect(performance.now() - began).toBeLessThan(5000);
   await server.expectReasons('message_timeout');
   await server.expectWell();
 });
 
 test('counts the time of the first request from its first byte, and not again from its first whole line', async () => {
-  await using server = await start({ MESSAGE_TIMEOUT_MS: 200 });
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 4000 });
   const caller = await server.dial();
   const began = performance.now();
   caller.send('GET / HT');
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  await new Promise((resolve) => setTimeout(resolve, 3000));
   caller.send('TP/1.1\r\nHost: a\r\n');
   expect(parse((await caller.closed()).toString()).status).toBe(408);
-  expect(performance.now() - began).toBeLessThan(300);
+  // Counted again it would be seven seconds.
+  expect(performance.now() - began).toBeLessThan(6900);
 });
 
 test('answers 408 to a second request that is not complete in time', async () => {

@@ -122,7 +122,8 @@ test('shows how long handlers take, as a histogram', async () => {
   // So slow that one that is not is on the other side of 100 ms, on a busy machine as well.
   const SLOW_MS = 200;
   await using server = await start({
-    handler: (message) => (message === 'slow' ? new Promise((resolve) => setTimeout(resolve, SLOW_MS, 'late')) : 'soon'),
+    handler: (message) =>
+      message === 'slow' ? new Promise((resolve) => setTimeout(resolve, SLOW_MS, 'late')) : 'soon',
   });
   await server.exchange(Buffer.concat([frame('fast'), frame('slow')]));
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\nslow');

@@ -149,7 +149,8 @@ test('ends the stream at once when the server leaves, and says so: an open page 
   const watcher = await Watcher.of(server);
   const began = performance.now();
   await server.server.close();
-  expect(performance.now() - began).toBeLessThan(1000);
+  // And not when the time of the drain is over, which is 8 s.
+  expect(performance.now() - began).toBeLessThan(4000);
   expect(await watcher.closed()).toMatch(/"leaving":true}\n\n\r\n0\r\n\r\n$/);
   await server.expectReasons('drained');
 });
