@@ -9,6 +9,9 @@ const IN_PROCESS = [
   'tests/transcripts/*.test.ts',
 ];
 
+/** How long `expect.poll` waits for what a machine has no time for at once; a test that waits for something to be soon says so itself. */
+const POLL_TIMEOUT_MS = 30_000;
+
 export default defineConfig({
   test: {
     // In CI the counts are read from a file, since the last line has to have a form of its own.
@@ -19,7 +22,9 @@ export default defineConfig({
           name: 'unit',
           // Most of them wait most of the time: for a clock that runs out, for a server that drains.
           maxWorkers: 4,
-          testTimeout: 20_000,
+          // Some read, encode or start a lot, which takes a busy machine ten times as long as another one.
+          testTimeout: 60_000,
+          expect: { poll: { timeout: POLL_TIMEOUT_MS } },
           include: ['{packages/*,bench}/src/**/*.test.ts', 'services/*/{src,test}/**/*.test.ts', ...IN_PROCESS],
         },
       },
@@ -31,6 +36,7 @@ export default defineConfig({
           globalSetup: ['tests/engine.ts', 'tests/images.ts'],
           // In series: on two cores, containers of one test would take the time of another.
           fileParallelism: false,
+          expect: { poll: { timeout: POLL_TIMEOUT_MS } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -53,7 +53,7 @@ test.for(LANGUAGES)("the article's %s client is answered by our server", async (
   // Long before the ten seconds after which it would be refused; the start of the client is in it.
   expect(await client.ended({ withinMs: 8000 })).toEqual({ exitCode: 0, stdout: REPLY, stderr: '' });
   await expect
-    .poll(() => server.logLines(), { timeout: 5000 })
+    .poll(() => server.logLines())
     .toContainEqual(
       expect.objectContaining({
         language: 'text',

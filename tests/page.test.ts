@@ -85,6 +85,13 @@ async function scale(demo: Demo, count: number): Promise<void> {
   await demo.compose('up', '--detach', '--no-recreate', '--scale', `client=${count}`, 'client');
 }
 
+/** The clients that were replied to more than once, in their order. */
+async function haveComeTwice(demo: Demo): Promise<string[]> {
+  const replied = (await demo.logs('client')).filter(({ verdict }) => verdict === 'replied');
+  const own = Map.groupBy(replied, ({ name }) => name);
+  return [...own.keys()].filter((name) => own.get(name)!.length > 1).toSorted();
+}
+
 /** A caller that is none of the clients. On the network its machine is known by the network's gateway. */
 async function stranger(demo: Demo): Promise<Dialled> {
   return demo.server.dial();
@@ -93,6 +100,15 @@ async function stranger(demo: Demo): Promise<Dialled> {
 /** The first of its houses: the gateway has the first address of its network. */
 const strangersHouse = (page: Page) =>
   page.locator('.house', { has: page.locator('.name', { hasText: /^\d+\.\d+\.\d+\.1$/ }) });
+
+/** A caller that is none of the clients, whom the page follows: the stream is opened once more for that. */
+async function followedStranger(demo: Demo, page: Page): Promise<Dialled> {
+  const stream = page.waitForResponse(/\/events\?follow=\d+\.\d+\.\d+\.1$/);
+  const caller = await stranger(demo);
+  await strangersHouse(page).click();
+  await stream;
+  return caller;
+}
 
 test('shows a house for each replica, and goes with the scaling without a reload', async ({
   peopled: { demo, browser },
@@ -103,14 +119,14 @@ test('shows a house for each replica, and goes with the scaling without a reload
   page.on('request', (request) => {
     if (!request.url().startsWith('http://server:12000/')) foreign.push(request.url());
   });
-  await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(3));
+  await expect.poll(() => names(page)).toEqual(clients(3));
   await page.evaluate(() => Object.assign(globalThis, { notReloaded: true }));
   await scale(demo, 6);
-  await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(6));
-  // Whoever has come twice is known to come each second, and is missed soon after it should have come.
-  await sleep(2000);
+  await expect.poll(() => names(page)).toEqual(clients(6));
+  // Whoever has come twice is known to come each second, and is missed soon after it should have come: else after ten.
+  await expect.poll(() => haveComeTwice(demo)).toEqual(clients(6));
   await scale(demo, 2);
-  await expect.poll(() => names(page), { timeout: 3000 }).toEqual(clients(2));
+  await expect.poll(() => names(page), { timeout: 9000 }).toEqual(clients(2));
   expect(await page.evaluate(() => 'notReloaded' in globalThis)).toBe(true);
   expect(foreign).toEqual([]);
 });
@@ -119,17 +135,14 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
   empty: { demo, browser },
 }) => {
   await using page = await browser.open();
-  const caller = await stranger(demo);
-  await strangersHouse(page).click();
-  // The stream is opened anew for the one who is followed.
-  await sleep(500);
+  const caller = await followedStranger(demo, page);
+  const steps = page.locator('#steps');
   const message = frame('Hello, server');
-  for (const piece of [message.subarray(0, 3), message.subarray(3, 9), message.subarray(9)]) {
+  for (const [n, piece] of [message.subarray(0, 3), message.subarray(3, 9), message.subarray(9)].entries()) {
     caller.send(piece);
-    await sleep(150);
+    await expect.poll(() => steps.locator('.read').count()).toBe(n + 1);
   }
   await caller.until('server-1 heard: Hello, server');
-  const steps = page.locator('#steps');
   await steps.getByText('3 reads → 1 message').waitFor();
   const hex = (await steps.locator('.read .hex').allTextContents()).join(' ').replaceAll(' ', '');
   expect(hex).toBe(message.toString('hex'));
@@ -162,7 +175,7 @@ test('says what is typed into its box through the same handler, and shows the re
 test('survives a restart of the server, and says that it is gone and back', async ({ peopled: { demo, browser } }) => {
   await scale(demo, 3);
   await using page = await browser.open();
-  await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(3));
+  await expect.poll(() => names(page)).toEqual(clients(3));
   const said = page.evaluate(
     () =>
       new Promise<string[]>((resolve) => {
@@ -178,7 +191,7 @@ test('survives a restart of the server, and says that it is gone and back', asyn
   const seen = await said;
   expect(seen[0]).toMatch(/is leaving|is gone/);
   expect(seen.at(-1)).toBe('live from server-1');
-  await expect.poll(() => names(page), { timeout: 8000 }).toEqual(clients(3));
+  await expect.poll(() => names(page)).toEqual(clients(3));
 });
 
 test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywhere else`, async ({
@@ -190,9 +203,7 @@ test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywher
   page.on('request', (request) => asked.push(request.url()));
   const kinds = () =>
     page.evaluate(() => [...new Set(Array.from(document.querySelectorAll('*'), ({ tagName }) => tagName))].toSorted());
-  const first = await stranger(demo);
-  await strangersHouse(page).click();
-  await sleep(500);
+  const first = await followedStranger(demo, page);
   first.send(frame('harmless'));
   await page.locator('#steps').getByText('“harmless”').first().waitFor();
   // The graph is drawn each second, so it may not be there yet.
@@ -226,7 +237,7 @@ test('passes axe in light, in dark and at the width of a phone, and nothing is w
     ['light', 360],
   ] as const) {
     await using page = await browser.open({ colorScheme, viewport: { width, height: 800 }, reducedMotion: 'reduce' });
-    await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(3));
+    await expect.poll(() => names(page)).toEqual(clients(3));
     await house(page, 'client-2').click();
     await page.locator('#steps .close').first().waitFor();
     await page.evaluate(axe.source);
@@ -239,13 +250,13 @@ test('passes axe in light, in dark and at the width of a phone, and nothing is w
 test('is used by keyboard alone', async ({ peopled: { demo, browser } }) => {
   await scale(demo, 2);
   await using page = await browser.open();
-  await expect.poll(() => names(page), { timeout: 5000 }).toEqual(clients(2));
+  await expect.poll(() => names(page)).toEqual(clients(2));
   // The browser's own sockets in reserve may have houses before it.
   const focusedHouse = () => page.evaluate(() => document.activeElement?.querySelector('.name')?.textContent);
   for (let tabs = 0; tabs < 9 && (await focusedHouse()) !== 'client-2'; tabs += 1) await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   // Until then it shows the one that it has chosen by itself.
-  await expect.poll(() => page.locator('#caller-name').textContent(), { timeout: 5000 }).toMatch(/^client-2 : \d+$/);
+  await expect.poll(() => page.locator('#caller-name').textContent()).toMatch(/^client-2 : \d+$/);
   expect(await house(page, 'client-2').getAttribute('aria-pressed')).toBe('true');
   const focused = () => page.evaluate(() => document.activeElement?.id);
   for (let tabs = 0; tabs < 9 && (await focused()) !== 'hold'; tabs += 1) await page.keyboard.press('Tab');
@@ -271,7 +282,7 @@ test('stays legible with 1, 10 and 90 callers in a house each, and with 110 in h
     before = callers;
     for (const [colorScheme, page] of pages) {
       // The browser's own sockets in reserve may stand beside them: with a hundred nobody knows whether all have a house.
-      await expect.poll(() => shownCallers(page), { timeout: 8000 }).toBeGreaterThanOrEqual(callers);
+      await expect.poll(() => shownCallers(page)).toBeGreaterThanOrEqual(callers);
       expect(await page.locator('#grouped').isVisible()).toBe(callers > 100);
       await screenshot(page, `${callers}-${colorScheme}`);
       expect(await page.locator('.house .name').evaluateAll(cutOff)).toEqual([]);

@@ -6,7 +6,8 @@ import type { Readable } from 'node:stream';
 import { vi } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
-const PATIENCE_MS = 10_000;
+/** The start of a program alone takes a busy machine ten seconds. */
+const PATIENCE_MS = 30_000;
 
 /** What a program has left behind. */
 interface Ended {

@@ -13,7 +13,7 @@ test('a restart of the server under twenty clients loses no greeting: each has o
     environment: { MESSAGE: '{client} #{n}', INTERVAL_MS: '50', COUNT: String(GREETINGS), REPLY: '1' },
     files: ['tests/recording/compose.yml'],
   });
-  await expect.poll(async () => (await timesHandled(demo)).size, { timeout: 10_000 }).toBeGreaterThan(200);
+  await expect.poll(async () => (await timesHandled(demo)).size).toBeGreaterThan(200);
   await demo.compose('restart', 'server');
   await expect
     .poll(async () => (await demo.logs('client')).filter(({ msg }) => msg.includes(' is done: ')).length, {
@@ -57,7 +57,7 @@ test('of messages that must not be handled twice none is, and none that was not 
   const sending = clients.map((ids) => sendAll(demo, ids));
   // All talk by then: who only comes while the server closes its port is reset, and cannot know (docs/decisions.md).
   const heard = async () => new Set([...(await timesHandled(demo)).keys()].map((id) => id.replace(/ id .*/, ''))).size;
-  await expect.poll(heard, { timeout: 20_000 }).toBe(clients.length);
+  await expect.poll(heard).toBe(clients.length);
   await demo.compose('restart', 'server');
   const said = await Promise.all(sending);
   const verdicts = new Map(said.flatMap(({ verdicts: own }) => [...own]));

@@ -65,7 +65,7 @@ test('the kernel asks after every caller that has been silent for 15 s', async (
   callers[1]!.send('GET / HTTP/1.1\r\nHost: knock\r\n\r\n');
   await Promise.all(callers.slice(0, 2).map((caller) => caller.until('hello')));
   const soon = { unacknowledged: 0, keepAliveIn: expect.toSatisfy((seconds: number) => seconds > 5 && seconds <= 15) };
-  await expect.poll(() => kernelSockets(server), { timeout: 5000 }).toEqual([soon, soon, soon]);
+  await expect.poll(() => kernelSockets(server)).toEqual([soon, soon, soon]);
   for (const caller of callers) caller.end();
   await server.expectClosed(before, { caller_left: 1 });
   await server.expectWell(before);

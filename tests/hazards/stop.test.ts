@@ -42,7 +42,7 @@ async function expectHandling(server: StartedKnockServerContainer, messages: num
     const numbers = Object.entries(await server.numbers());
     return numbers.reduce((sum, [name, number]) => sum + (name.startsWith('knock_messages_total') ? number : 0), 0);
   };
-  await expect.poll(heard, { interval: 20, timeout: 5000 }).toBe(messages);
+  await expect.poll(heard, { interval: 20 }).toBe(messages);
 }
 
 /** What a caller hears of a server that leaves, when it has been answered: in frames there is a word for it. */

@@ -7,6 +7,7 @@ export default defineConfig({
     reporters: ['default', 'tests/scorecard/reporter.ts'],
     env: { SCORECARD: '1' },
     fileParallelism: false,
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 900_000,
     hookTimeout: 60_000,
   },

@@ -188,16 +188,18 @@ test('says failed when the reply holds half a surrogate pair', async () => {
 });
 
 test('tells the handler when its caller is gone', async () => {
+  const entered = Promise.withResolvers<void>();
   const aborted = Promise.withResolvers<void>();
   await using server = await start({
     handler: (_message, { signal }) => {
+      entered.resolve();
       signal.addEventListener('abort', () => aborted.resolve());
       return aborted.promise.then(() => 'too late');
     },
   });
   const caller = await server.dial();
   caller.send(HELLO);
-  await expect.poll(() => server.lines.length).toBe(0);
+  await entered.promise;
   caller.socket.resetAndDestroy();
   await aborted.promise;
   await server.expectReasons('caller_left');

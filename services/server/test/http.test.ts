@@ -263,6 +263,7 @@ test('a fault in our own code costs that connection, gets a 500 and is logged wi
 test('handles no body of which only a part came', async () => {
   let handled = 0;
   await using server = await start({
+    LOG_LEVEL: 'trace',
     handler: () => {
       handled += 1;
       return '';
@@ -271,7 +272,7 @@ test('handles no body of which only a part came', async () => {
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc');
   const left = await server.dial();
   left.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc');
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await server.expectReadFrom(2);
   left.socket.resetAndDestroy();
   await server.expectReasons('cut_short', 'caller_left');
   expect(handled).toBe(0);

@@ -15,6 +15,9 @@ interface TestOptions extends Partial<ServerSettings> {
   handler?: Handler;
 }
 
+/** What has ended by then was not ended by a clock that no test has set: the first of them runs for 10 s. */
+const BEFORE_CLOCKS_MS = 8000;
+
 const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'debug' });
 
 export async function start({ handler, ...overrides }: TestOptions = {}): Promise<TestServer> {
@@ -51,7 +54,14 @@ export class TestServer implements AsyncDisposable {
   /** Waits until exactly these connections have ended, for these reasons in this order. */
   async expectReasons(...reasons: CloseReason[]): Promise<void> {
     const seen = () => this.lines.filter((line) => 'reason' in line).map((line) => line['reason']);
-    await expect.poll(seen, { timeout: 4000, interval: 5 }).toEqual(reasons);
+    await expect.poll(seen, { timeout: BEFORE_CLOCKS_MS, interval: 5 }).toEqual(reasons);
+  }
+
+  /** Waits until it has read something from so many connections, as its log tells: at `LOG_LEVEL: 'trace'`. */
+  async expectReadFrom(connections: number): Promise<void> {
+    const read = () =>
+      new Set(this.lines.filter(({ msg }) => / sent \d+ bytes?: /.test(msg)).map((line) => line['connection']));
+    await expect.poll(() => read().size, { interval: 5 }).toBe(connections);
   }
 
   /** The numbers whose names begin so (a regular expression), as a scraper gets them. */

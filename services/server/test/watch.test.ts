@@ -87,9 +87,10 @@ test('shows the bytes of those who are followed', async () => {
   await using follower = await Watcher.of(server, '?follow=127.0.0.1');
   const caller = await server.dial();
   const message = frame('Hello, server');
-  for (const piece of [message.subarray(0, 2), message.subarray(2, 9), message.subarray(9)]) {
+  const reads = () => follower.news.flatMap((news) => news.steps ?? []).filter(({ kind }) => kind === 'read');
+  for (const [n, piece] of [message.subarray(0, 2), message.subarray(2, 9), message.subarray(9)].entries()) {
     caller.send(piece);
-    await sleep(30);
+    await expect.poll(() => reads().length).toBe(n + 1);
   }
   await caller.until('hello');
   caller.end();
@@ -138,10 +139,13 @@ test('hides whoever only looks: health checks, the page, and those who watch', a
 test('says nothing while nothing happens', async () => {
   await using server = await start();
   await using watcher = await Watcher.of(server);
-  await sleep(400);
-  const before = watcher.updates.length;
-  await sleep(400);
-  expect(watcher.updates).toHaveLength(before);
+  const saidInFourUpdates = async () => {
+    const before = watcher.updates.length;
+    await sleep(400);
+    return watcher.updates.length - before;
+  };
+  // Not at once: first it tells of the watcher itself.
+  await expect.poll(saidInFourUpdates).toBe(0);
 });
 
 test('ends the stream at once when the server leaves, and says so: an open page never delays a drain', async () => {
