@@ -215,7 +215,8 @@ test('ends a caller inside TLS that does not read, and nobody else is held up', 
 
 test('lets a caller inside TLS that reads slowly have its whole reply', async () => {
   const reply = 'x'.repeat(8 * 2 ** 20);
-  await using server = await serve(SERVER, { WRITE_TIMEOUT_MS: 500, handler: () => reply });
+  // The whole of it takes longer.
+  await using server = await serve(SERVER, { WRITE_TIMEOUT_MS: 2000, handler: () => reply });
   const caller = await dialTls(server);
   caller.socket.pause();
   const reading = setInterval(() => {
@@ -319,7 +320,7 @@ test('is met by https, which finds the certificate good', async () => {
 });
 
 async function ask(server: TestServer, env: Record<string, string>, message = 'Hello') {
-  const settings = readConfig(clientSettings, { SERVER_PORT: String(server.port), DEADLINE_MS: '3000', ...env });
+  const settings = readConfig(clientSettings, { SERVER_PORT: String(server.port), ...env });
   const client = new Client(settings, pino({ level: 'silent' }));
   const { verdict } = await client.send(message);
   client.hangUp();
@@ -352,7 +353,7 @@ test('the client sends nothing to a server whose certificate is not good, and sa
   await using renamed = await serve(pair('renamed', await authority.vouchFor('elsewhere')), count);
   await using old = await serve(pair('old', await authority.vouchFor('localhost', { days: -2 })), count);
   await using plain = await start(count);
-  const why = async (server: TestServer) => ask(server, { TLS_CA_FILE: CA, DEADLINE_MS: '500' });
+  const why = async (server: TestServer) => ask(server, { TLS_CA_FILE: CA, DEADLINE_MS: '2000' });
   expect(await why(foreign)).toMatchObject({ kind: 'not_sent', why: expect.stringContaining('does not vouch') });
   expect(await why(renamed)).toMatchObject({ kind: 'not_sent', why: expect.stringContaining('for another name') });
   expect(await why(old)).toMatchObject({ kind: 'not_sent', why: expect.stringContaining('out of date') });

@@ -23,7 +23,7 @@ import { paced } from './pacing.ts';
 import { slowServer } from './slow-server.ts';
 
 /** Longer than the longest clock. */
-const PATIENCE_MS = sized({ test: 15_000, scorecard: 45_000 });
+const PATIENCE_MS = sized({ test: 25_000, scorecard: 45_000 });
 const MANY = { MAX_CONNECTIONS: '2500' };
 const DESCRIPTORS = { nofile: { soft: 4096, hard: 4096 } };
 /** Sixteen times what was said: the replies to non-readers are as large as the largest message, those to the others short. */
@@ -33,7 +33,7 @@ const FOR_LARGE_REPLIES = MAX_MESSAGE_BYTES / 16;
 test('all that do not read, that drip and that are silent cost 72 MiB together, and hold no healthy caller up', async (context) => {
   // In a test run a fifth of them, for as long as it takes to see what they do.
   const [share, clocks] = sized({
-    test: [0.2, { MESSAGE_TIMEOUT_MS: '6000', WRITE_TIMEOUT_MS: '6000', FIRST_BYTE_TIMEOUT_MS: '6000' }],
+    test: [0.2, { MESSAGE_TIMEOUT_MS: '9000', WRITE_TIMEOUT_MS: '9000', FIRST_BYTE_TIMEOUT_MS: '9000' }],
     scorecard: [1, {}],
   });
   await using server = await new KnockServerContainer()
@@ -113,9 +113,9 @@ test('no attack exhausts a memory of 256 MiB, and a second round of all leaves n
   const share = sized({ test: 0.2, scorecard: 1 });
   const clocks = sized({
     test: {
-      MESSAGE_TIMEOUT_MS: '500',
-      FIRST_BYTE_TIMEOUT_MS: '500',
-      HANDLER_TIMEOUT_MS: '500',
+      MESSAGE_TIMEOUT_MS: '1000',
+      FIRST_BYTE_TIMEOUT_MS: '1000',
+      HANDLER_TIMEOUT_MS: '1000',
       WRITE_TIMEOUT_MS: '2000',
     },
     scorecard: {},

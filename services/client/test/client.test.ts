@@ -8,7 +8,7 @@ import { frame, GOAWAY, onMessage, refusal, scripted } from './scripted-server.t
 
 function clientOf({ port }: { port: number }, overrides: Partial<ClientSettings> = {}): Client {
   const defaults = clientSettings.parse({ SERVER_HOST: '127.0.0.1' });
-  const settings = { ...defaults, SERVER_PORT: port, DEADLINE_MS: 2000, REPLY_TIMEOUT_MS: 500, ...overrides };
+  const settings = { ...defaults, SERVER_PORT: port, ...overrides };
   return new Client(settings, pino({ level: 'silent' }));
 }
 
@@ -95,7 +95,7 @@ test('tries again after busy, but less soon', async () => {
     if (nth > 3) echo(socket);
     else socket.end(refusal('busy: come back later'));
   });
-  const { verdict } = await clientOf(server, { DEADLINE_MS: 10_000 }).send('Hello');
+  const { verdict } = await clientOf(server).send('Hello');
   expect(verdict.kind).toBe('replied');
   expect(times).toHaveLength(4);
 });
@@ -142,7 +142,7 @@ test('tries no more than three times to have an answer, and does not count what 
     else if (nth < 4) onMessage(socket, () => socket.destroy());
     else echo(socket);
   });
-  const { verdict } = await clientOf(server, { DEADLINE_MS: 5000 }).send('again', { repeatable: true });
+  const { verdict } = await clientOf(server).send('again', { repeatable: true });
   expect(verdict).toEqual({ kind: 'replied', reply: 'again' });
 });
 
@@ -196,9 +196,10 @@ test('says why nothing is sent, where it is stopped while it waits for its next 
   // It waits for a second.
   using _random = vi.spyOn(Math, 'random').mockReturnValue(1);
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
-  await using server = await scripted((socket) =>
-    socket.end(refusal('busy: come back later')).once('close', () => close()),
-  );
+  await using server = await scripted((socket) => {
+    socket.once('close', () => close()).resume();
+    socket.end(refusal('busy: come back later'));
+  });
   const client = clientOf(server);
   const sending = client.send('Hello');
   // By then it has read why.
@@ -216,9 +217,10 @@ test('survives a queue of two hundred thousand messages that nobody answers', as
 
 test('counts the time for a reply from the writing of a message, not from its waiting', async () => {
   await using server = await scripted((socket) =>
-    socket.on('data', () => setTimeout(() => socket.write('heard\n'), 60)),
+    socket.on('data', () => setTimeout(() => socket.write('heard\n'), 150)),
   );
-  const client = clientOf(server, { PROTOCOL: 'text', REPLY_TIMEOUT_MS: 1000, DEADLINE_MS: 10_000 });
+  // All replies together take longer.
+  const client = clientOf(server, { PROTOCOL: 'text', REPLY_TIMEOUT_MS: 2500, DEADLINE_MS: 30_000 });
   const deliveries = await Promise.all(Array.from({ length: 20 }, () => client.send('x')));
   expect(deliveries.map(({ verdict }) => verdict.kind)).toEqual(deliveries.map(() => 'replied'));
 });
@@ -249,7 +251,7 @@ test('holds back what a server does not read', async () => {
 
 test('says not sent, with the reason of the server, where it is busy until the deadline', async () => {
   await using server = await scripted((socket) => socket.end(refusal('busy: full house')));
-  const { verdict } = await clientOf(server, { DEADLINE_MS: 300 }).send('Hello');
+  const { verdict } = await clientOf(server, { DEADLINE_MS: 2000 }).send('Hello');
   expect(verdict).toEqual({ kind: 'not_sent', why: 'busy: full house' });
 });
 
@@ -300,16 +302,16 @@ test('never says not sent of a message that an earlier attempt may have brought'
       void server[Symbol.asyncDispose]();
     });
   });
-  const { verdict } = await clientOf(server, { DEADLINE_MS: 300 }).send('again', { repeatable: true });
+  const { verdict } = await clientOf(server, { DEADLINE_MS: 2000 }).send('again', { repeatable: true });
   expect(verdict.kind).toBe('unknown');
 });
 
 test('gives up an attempt after its reply timeout, and never uses that connection again', async () => {
   await using server = await scripted((socket, nth) => {
     if (nth > 1) echo(socket);
-    else onMessage(socket, () => setTimeout(() => socket.write(frame('too late')), 150));
+    else onMessage(socket, () => setTimeout(() => socket.write(frame('too late')), 2500));
   });
-  const client = clientOf(server, { REPLY_TIMEOUT_MS: 100 });
+  const client = clientOf(server, { REPLY_TIMEOUT_MS: 2000 });
   expect((await client.send('first')).verdict).toMatchObject({
     kind: 'unknown',
     why: expect.stringMatching(/^no answer in time: /),
@@ -321,7 +323,7 @@ test('gives up an attempt after its reply timeout, and never uses that connectio
 test('gives its verdict by the deadline where nobody listens, and says what to do', async () => {
   const port = await unusedPort();
   const began = performance.now();
-  const { verdict, attempts } = await clientOf({ port }, { DEADLINE_MS: 300 }).send('Hello');
+  const { verdict, attempts } = await clientOf({ port }, { DEADLINE_MS: 1500 }).send('Hello');
   expect(verdict).toMatchObject({
     kind: 'not_sent',
     why: expect.stringContaining(`nobody listens at 127.0.0.1:${port}`),
@@ -366,9 +368,9 @@ test('finds the server behind a name of several addresses, of which not all have
 
 test('keeps a connection for longer than it may take to make one', async () => {
   await using server = await scripted((socket) => {
-    onMessage(socket, (message) => setTimeout(() => socket.write(frame(message)), 150));
+    onMessage(socket, (message) => setTimeout(() => socket.write(frame(message)), 2200));
   });
-  const client = clientOf(server, { CONNECT_TIMEOUT_MS: 100 });
+  const client = clientOf(server, { CONNECT_TIMEOUT_MS: 2000 });
   for (const message of ['one', 'two']) {
     expect((await client.send(message)).verdict).toEqual({ kind: 'replied', reply: message });
   }
@@ -388,8 +390,8 @@ test('connects again after it has hung up', async () => {
 /** A client whose message has met its deadline while it tried to connect, and which has hung up then, as `greet` does. */
 async function hungUpWhileConnecting(): Promise<{ client: Client; port: number }> {
   const port = await unusedPort();
-  // Longer than it waits between two tries, so that the next message is in time.
-  const client = clientOf({ port }, { DEADLINE_MS: 2500 });
+  // Longer than it waits between two tries, which is 1.5 s at most, so that the next message is in time.
+  const client = clientOf({ port }, { DEADLINE_MS: 4000 });
   expect((await client.send('too early')).verdict.kind).toBe('not_sent');
   client.hangUp();
   return { client, port };

@@ -77,7 +77,7 @@ test('tells a caller whose HTTP request is not complete that it leaves', async (
 });
 
 test('answers a text caller that is inside its quiet pause', async () => {
-  await using server = await start({ QUIET_MS: 60_000, LOG_LEVEL: 'trace' });
+  await using server = await start({ QUIET_MS: 3000, LOG_LEVEL: 'trace' });
   const [hello, get] = await Promise.all([server.dial(), server.dial()]);
   hello.send('Hello, server');
   get.send('GET');
@@ -196,6 +196,8 @@ test('does not wait for a newcomer that stays after it was told', async () => {
 
 test('resets none of the callers that come while it is busy leaving', async () => {
   await using server = await start({
+    // On a busy machine the work takes longer than the 8 s after which a drain is over for everybody.
+    DRAIN_TIMEOUT_MS: 50_000,
     handler: async (message) => {
       await new Promise(setImmediate);
       const end = performance.now() + 1;
@@ -225,9 +227,7 @@ test('resets none of the callers that come while it is busy leaving', async () =
   clearInterval(coming);
   const errors = await Promise.all(newcomers);
   expect(newcomers.length).toBeGreaterThan(50);
-  const errorsOfKnown = errors.filter((error) => error?.code !== 'ECONNREFUSED');
-  // Who comes in the very moment of the close may be reset, and on a busy machine that may be the last three to come.
-  expect(errorsOfKnown.slice(0, -3).filter(Boolean)).toEqual([]);
+  expect(errors.filter((error) => error !== undefined && error.code !== 'ECONNREFUSED')).toEqual([]);
 });
 
 /** New connections without a pause, one in each turn of the loop at least, for 4 s at most. */

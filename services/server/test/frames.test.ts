@@ -120,9 +120,9 @@ test('refuses a message that is not complete in time, however steadily its bytes
 
 test('does not count the time in which it is the server that does not read against a message', async () => {
   await using server = await start({
-    MESSAGE_TIMEOUT_MS: 100,
+    MESSAGE_TIMEOUT_MS: 2000,
     handler: async (message) => {
-      await new Promise((resolve) => setTimeout(resolve, 250));
+      await new Promise((resolve) => setTimeout(resolve, 2500));
       return message;
     },
   });
@@ -227,7 +227,8 @@ test('stops reading from a caller that does not read, and ends it when its time 
 
 test('serves a slow reader all its replies as long as it reads at all', async () => {
   const reply = 'x'.repeat(64 * 1024);
-  await using server = await start({ WRITE_TIMEOUT_MS: 200, handler: () => reply });
+  // All together take longer, of which each takes a moment.
+  await using server = await start({ WRITE_TIMEOUT_MS: 2000, handler: () => reply });
   const caller = await server.dial();
   caller.socket.pause();
   const count = 200;
@@ -235,7 +236,7 @@ test('serves a slow reader all its replies as long as it reads at all', async ()
   const reading = setInterval(() => {
     caller.socket.resume();
     caller.socket.once('data', () => caller.socket.pause());
-  }, 2);
+  }, 20);
   const answer = await caller.closed();
   clearInterval(reading);
   expect(answer.length).toBe(count * (4 + reply.length));

@@ -234,7 +234,7 @@ test.each([
   ['a half body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab'],
   ['a half chunk', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab'],
 ])('gives %s the time of a message, though it came in one piece with a whole request', async (_what, half) => {
-  await using server = await start({ MESSAGE_TIMEOUT_MS: 200 });
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 2000 });
   const slow = await server.dial();
   slow.send(post('one') + half);
   expect((await slow.closed()).toString()).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 408 /);

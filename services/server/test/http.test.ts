@@ -71,7 +71,7 @@ test('answers pipelined requests one after another, in their order', async () =>
 });
 
 test('keeps the connection for further requests, and ends it when it is idle for too long', async () => {
-  await using server = await start({ IDLE_TIMEOUT_MS: 100 });
+  await using server = await start({ IDLE_TIMEOUT_MS: 2000 });
   const caller = await server.dial();
   caller.send(post('one'));
   await caller.until('hello from the server!');

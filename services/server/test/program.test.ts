@@ -134,7 +134,7 @@ test('fills its name and the message into the reply that it is set to', async ()
 });
 
 test('closes no healthy caller when it goes on after a pause longer than its clocks', async () => {
-  await using program = new Program({ IDLE_TIMEOUT_MS: '500', MESSAGE_TIMEOUT_MS: '500', LOG_LEVEL: 'debug' });
+  await using program = new Program({ IDLE_TIMEOUT_MS: '4000', MESSAGE_TIMEOUT_MS: '4000', LOG_LEVEL: 'debug' });
   const port = await program.port();
   const [frames, text, http, half] = await Promise.all([1, 2, 3, 4].map(() => Dialled.to(port)));
   const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -150,7 +150,7 @@ test('closes no healthy caller when it goes on after a pause longer than its clo
   text!.send('two\n');
   http!.send(get);
   half!.send('cd');
-  await new Promise((resolve) => setTimeout(resolve, 800));
+  await new Promise((resolve) => setTimeout(resolve, 5000));
   program.child.kill('SIGCONT');
   for (const caller of [frames, text, http]) {
     await expect.poll(() => caller!.received.toString().match(/hello from the server!/g)?.length).toBe(2);

@@ -22,10 +22,10 @@ test('answers the client of the article, which sends no line end and waits, and 
 });
 
 test('waits for the whole pause before it takes what came for a message', async () => {
-  await using server = await start({ QUIET_MS: 150, REPLY: '{message}' });
+  await using server = await start({ QUIET_MS: 3000, REPLY: '{message}' });
   const caller = await server.dial();
   caller.send('Hello, ');
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
   caller.send('server');
   expect((await caller.closed()).toString()).toBe('Hello, server');
 });
