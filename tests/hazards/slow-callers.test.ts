@@ -44,6 +44,8 @@ const CLOCKS = sized<Record<string, string>>({
     MESSAGE_TIMEOUT_MS: `${MESSAGE_TIMEOUT_MS}`,
     FIRST_BYTE_TIMEOUT_MS: `${FIRST_BYTE_TIMEOUT_MS}`,
     WRITE_TIMEOUT_MS: `${WRITE_TIMEOUT_MS}`,
+    // No pause of this machine is to end a message of text while it drips.
+    QUIET_MS: '60000',
   },
   scorecard: {},
 });
