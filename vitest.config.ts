@@ -37,8 +37,8 @@ export default defineConfig({
           // In series: on two cores, containers of one test would take the time of another.
           fileParallelism: false,
           expect: { poll: { timeout: POLL_TIMEOUT_MS } },
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

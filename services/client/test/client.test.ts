@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
@@ -307,15 +309,17 @@ test('never says not sent of a message that an earlier attempt may have brought'
 });
 
 test('gives up an attempt after its reply timeout, and never uses that connection again', async () => {
+  let late: Socket | undefined;
   await using server = await scripted((socket, nth) => {
     if (nth > 1) echo(socket);
-    else onMessage(socket, () => setTimeout(() => socket.write(frame('too late')), 2500));
+    else onMessage(socket, () => (late = socket));
   });
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 2000 });
   expect((await client.send('first')).verdict).toMatchObject({
     kind: 'unknown',
     why: expect.stringMatching(/^no answer in time: /),
   });
+  late!.write(frame('too late'));
   expect((await client.send('second')).verdict).toEqual({ kind: 'replied', reply: 'second' });
   expect(server.accepted).toBe(2);
 });
