@@ -26,7 +26,7 @@ afterEach(() => vi.resetAllMocks());
  * How far apart the first and the last of fifty are at least that come at random times within half a second: nearly all of it,
  * of which a busy machine may lose some at the one end or the other. Without chance they would come in the same millisecond.
  */
-const APART_MS = 100;
+const APART_MS = 200;
 
 const never = () => new Promise<never>(() => undefined);
 const goOn = new AbortController().signal;
