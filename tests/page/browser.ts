@@ -27,7 +27,7 @@ export class Browser implements AsyncDisposable {
   /** Opens the server's page as somebody who has never been there (its context ends with it), and waits until it is live. */
   async open(options: BrowserContextOptions = {}): Promise<Page> {
     const page = await this.#chromium.newPage({ viewport: { width: 1280, height: 900 }, ...options });
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(30_000);
     await page.goto('http://server:12000/');
     await page.getByText('live from server-1').waitFor();
     return page;
