@@ -3,7 +3,7 @@ import { PassThrough, pipeline, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Between two writes: the other end has read the one before by then. */
-const PAUSE_MS = 10;
+const PAUSE_MS = 25;
 
 /** What is written here goes to the socket, `size` bytes at a time; with its end the socket's side is ended. */
 export function inChunks(socket: Writable, size: number): Writable {
