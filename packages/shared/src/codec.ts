@@ -1,6 +1,6 @@
 /**
- * What frames and lines have in common, so that a conversation need not know which of them it speaks:
- * what comes out of a decoder, what goes wrong in one, and what can be encoded.
+ * What all codecs have in common, so that a session need not know which protocol it speaks: what comes out of a decoder,
+ * what goes wrong in one, and what can be encoded.
  */
 
 import type { Unsent } from './unsent.ts';
@@ -11,19 +11,27 @@ export type RefusalCode = 'bad_frame' | 'bad_utf8' | 'busy' | 'failed' | 'timeou
 /** The server says no. A client may hear a code that it does not know, so a code is any text. */
 export class Refusal {
   readonly code: string;
-  readonly sentence: string;
+  readonly detail: string;
 
-  constructor(code: string, sentence: string) {
+  constructor(code: string, detail: string) {
     this.code = code;
-    this.sentence = sentence;
+    this.detail = detail;
   }
 }
 
+/** It says nothing but that it came. */
+class Goaway {
+  readonly detail = '';
+}
+
 /** The server leaves: nothing that is unanswered when this comes was handled, and nothing follows it. */
-export const GOAWAY = Symbol('goaway');
+export const GOAWAY = new Goaway();
+
+/** What the server says in frames and lines beside replies. */
+export type Notice = Refusal | Goaway;
 
 /** What one end says to the other: a message (or its reply), a refusal, or a goaway. */
-export type Said = string | Refusal | typeof GOAWAY;
+export type Said = string | Notice;
 
 /** What came is not what the language allows. The decoder that threw it has moved past the fault if `fatal` is false. */
 export class CodecError extends Error {
@@ -44,20 +52,26 @@ export function tooLarge(what: string, maxBytes: number): CodecError {
   return new CodecError('too_large', sentence, { fatal: true });
 }
 
-/** One language, for one connection: bytes to what is heard, and what is said to bytes. */
-export interface Codec<Heard extends Said = Said> {
-  /** Takes bytes as they came, however they were cut. */
+/**
+ * One protocol's bytes, for one connection. `In` is what it decodes: a message, or a request. `Out` is what it encodes
+ * beside replies, which are strings.
+ */
+export interface Codec<In, Out> {
+  /** Takes bytes as they came, however they were cut. They must not change until they are decoded. */
   push(bytes: Buffer): void;
-  /** The next thing that was wholly said; undefined: more bytes are needed. Throws a {@link CodecError}. */
-  next(): Heard | undefined;
-  /** No more bytes will come: what that makes of the rest. Throws a {@link CodecError} where it is no whole message. */
-  end(): Heard | undefined;
-  /** Whether a pause of the other end means that its message is complete. */
-  readonly endsByPause: boolean;
-  /** Whether bytes of an unfinished message wait. */
-  readonly unfinished: boolean;
+  /** The next thing that has come; undefined: more bytes are needed. Throws a {@link CodecError}. */
+  next(): In | undefined;
+  /** No more bytes will come: what that makes of the rest. Throws a {@link CodecError} if it is no whole message. */
+  end(): In | undefined;
   /**
-   * Appends what is said. Throws a RangeError that says why where the language cannot carry it, and has appended nothing then.
+   * Appends a reply, or what else is said. Throws a RangeError that says why if the protocol cannot carry it, and has
+   * appended nothing then. `last`: the connection ends with it, which some protocols say.
    */
-  encode(said: Said, to: Unsent): void;
+  encode(reply: string | Out, out: Unsent, last?: boolean): void;
+  /** Whether bytes of an unfinished message are held. */
+  readonly hasPartial: boolean;
+  /** Whether a pause of the other end means that its message is complete. */
+  readonly idleEndsMessage: boolean;
+  /** Nothing is decoded any more: what was encoded last ends the connection. */
+  readonly over?: boolean;
 }

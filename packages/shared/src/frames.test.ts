@@ -20,7 +20,7 @@ type From = 'caller' | 'server';
 interface Fault {
   code: string;
   fatal: boolean;
-  sentence: string;
+  detail: string;
 }
 
 /** Bytes from hexadecimal digits, with or without spaces. */
@@ -28,8 +28,8 @@ const hex = (digits: string) => Buffer.from(digits.replaceAll(' ', ''), 'hex');
 const byteByByte = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
 const callers = (maxBytes = LIMIT) => new FrameCodec<string>({ maxBytes, from: 'caller' });
 const servers = (maxBytes = LIMIT) => new FrameCodec({ maxBytes, from: 'server' });
-const fatal = (code: string): Fault => ({ code, fatal: true, sentence: expect.any(String) });
-const passing = (code: string): Fault => ({ code, fatal: false, sentence: expect.any(String) });
+const fatal = (code: string): Fault => ({ code, fatal: true, detail: expect.any(String) });
+const passing = (code: string): Fault => ({ code, fatal: false, detail: expect.any(String) });
 
 /** What a step gives, or the fault that it throws. */
 function outcome(step: () => Said | undefined): Said | Fault | undefined {
@@ -37,11 +37,11 @@ function outcome(step: () => Said | undefined): Said | Fault | undefined {
     return step();
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
-    return { code: error.code, fatal: error.fatal, sentence: error.message };
+    return { code: error.code, fatal: error.fatal, detail: error.message };
   }
 }
 
-/** Decodes as a conversation does: after each piece all that was wholly said, and nothing after a fatal fault. */
+/** Decodes as a session does: after each piece all that has wholly come, and nothing after a fatal fault. */
 function decode(codec: FrameCodec, pieces: Buffer[]) {
   const heard: (Said | Fault)[] = [];
   for (const piece of pieces) {
@@ -52,7 +52,7 @@ function decode(codec: FrameCodec, pieces: Buffer[]) {
       if (heard.length > 1000) throw new Error('the decoder does not move on');
     }
   }
-  return { heard, unfinished: codec.unfinished, end: outcome(() => codec.end()) };
+  return { heard, hasPartial: codec.hasPartial, end: outcome(() => codec.end()) };
 }
 
 interface Circumstances {
@@ -65,7 +65,7 @@ interface Circumstances {
 function decodes(name: string, bytes: Buffer, heard: (Said | Fault)[], { from = 'caller', end }: Circumstances = {}) {
   const last = heard.at(-1);
   const stops = typeof last === 'object' && 'fatal' in last && last.fatal;
-  const expected = stops ? { heard } : { heard, unfinished: end !== undefined, end };
+  const expected = stops ? { heard } : { heard, hasPartial: end !== undefined, end };
   const cuts = { whole: (whole: Buffer) => [whole], 'byte by byte': byteByByte };
   for (const [how, cut] of Object.entries(cuts)) {
     test(`${name} (${how})`, () => {
@@ -99,10 +99,10 @@ decodes('refuses an unknown kind from a server by its first byte', hex('03'), [f
 
 decodes('hears a message from a server', hex('00 00 00 02 6f 6b'), ['ok'], fromServer);
 decodes('hears a refusal', hex('01 00 00 07 62 75 73 79 3a 20 78'), [new Refusal('busy', 'x')], fromServer);
-decodes('hears a refusal without a sentence', hex('01 00 00 04 62 75 73 79'), [new Refusal('busy', '')], fromServer);
+decodes('hears a refusal without a detail', hex('01 00 00 04 62 75 73 79'), [new Refusal('busy', '')], fromServer);
 decodes('hears an empty refusal', hex('01 00 00 00'), [new Refusal('', '')], fromServer);
 decodes(
-  'takes what is behind the first colon and space as the sentence',
+  'takes what is behind the first colon and space as the detail',
   hex('01 00 00 08 61 3a 20 62 3a 20 63 3a'),
   [new Refusal('a', 'b: c:')],
   fromServer,
@@ -151,7 +151,7 @@ test('takes the article’s message as the 17 bytes of the specification', () =>
   expect(encoded(callers(), 'Hello, server')).toEqual(hex(HELLO));
   expect(decode(callers(13), [hex(HELLO)])).toStrictEqual({
     heard: ['Hello, server'],
-    unfinished: false,
+    hasPartial: false,
     end: undefined,
   });
 });
@@ -179,7 +179,7 @@ test('does not encode half a surrogate pair', () => {
   expect(() => encoded(servers(), new Refusal('failed', '\uDE00'))).toThrow(RangeError);
 });
 
-test('encodes a refusal as its code, a colon, a space and its sentence', () => {
+test('encodes a refusal as its code, a colon, a space and its detail', () => {
   expect(encoded(servers(), new Refusal('busy', 'full'))).toEqual(hex('01 00 00 0a 62 75 73 79 3a 20 66 75 6c 6c'));
 });
 
@@ -193,38 +193,38 @@ test('measures the limit in bytes', () => {
 });
 
 test('says what is wrong in the words of a person', () => {
-  const sentence = (codec: FrameCodec, digits: string) => decode(codec, [hex(digits)]).heard.at(-1);
-  expect(sentence(callers(), '02')).toMatchObject({ sentence: 'a frame of kind 2 came: a caller sends only kind 0' });
-  expect(sentence(servers(), '48')).toMatchObject({ sentence: 'a frame of kind 72 came: the kinds are 0, 1 and 2' });
-  expect(sentence(callers(), '00 00 00 09')).toMatchObject({
-    sentence: 'a message of 9 bytes is above the limit of 8 bytes: send less, or raise MAX_MESSAGE_BYTES',
+  const detail = (codec: FrameCodec, digits: string) => decode(codec, [hex(digits)]).heard.at(-1);
+  expect(detail(callers(), '02')).toMatchObject({ detail: 'a frame of kind 2 came: a caller sends only kind 0' });
+  expect(detail(servers(), '48')).toMatchObject({ detail: 'a frame of kind 72 came: the kinds are 0, 1 and 2' });
+  expect(detail(callers(), '00 00 00 09')).toMatchObject({
+    detail: 'a message of 9 bytes is above the limit of 8 bytes: send less, or raise MAX_MESSAGE_BYTES',
   });
   expect(decode(callers(), [hex('00 00 00 01 61 00 00 00')]).end).toMatchObject({
-    sentence: 'the stream ended inside a frame, after 3 of its bytes',
+    detail: 'the stream ended inside a frame, after 3 of its bytes',
   });
 });
 
-test('is unfinished from the first byte of a frame to its last', () => {
+test('has a part of a frame from the first byte of a frame to its last', () => {
   const codec = callers();
-  const unfinished = byteByByte(hex('00 00 00 01 61')).map((byte) => {
+  const hasPartial = byteByByte(hex('00 00 00 01 61')).map((byte) => {
     codec.push(byte);
     codec.next();
-    return codec.unfinished;
+    return codec.hasPartial;
   });
-  expect(unfinished).toEqual([true, true, true, true, false]);
+  expect(hasPartial).toEqual([true, true, true, true, false]);
 });
 
 test('never takes a pause for the end of a message', () => {
   const codec = callers();
-  expect(codec.endsByPause).toBe(false);
+  expect(codec.idleEndsMessage).toBe(false);
   codec.push(hex('00 00 00 01'));
-  expect(codec.endsByPause).toBe(false);
+  expect(codec.idleEndsMessage).toBe(false);
 });
 
 test.each([
   ['all', '00 00 00 01 61', false],
   ['all but a few bytes', '00 00 00 08 61 61 61 61 61 61 61 61  00', true],
-])('lets go of a chunk of which it has read %s', async (_, digits, unfinished) => {
+])('lets go of a chunk of which it has read %s', async (_, digits, hasPartial) => {
   const codec = callers();
   const chunk = new WeakRef(hex(digits));
   codec.push(chunk.deref()!);
@@ -234,7 +234,7 @@ test.each([
   collectGarbage();
   expect(chunk.deref()).toBeUndefined();
   // The codec is still in use, so it is not gone together with the chunk.
-  expect(codec.unfinished).toBe(unfinished);
+  expect(codec.hasPartial).toBe(hasPartial);
 });
 
 /** Any code point that UTF-8 carries. (The unit `binary` is the same, and takes a second to be made.) */
@@ -260,7 +260,7 @@ test('gives back any well-formed text that it encoded', () => {
 test('hears any messages, however their frames are cut', () => {
   const alike = fc.property(fc.array(anyText), anyCut, (texts, positions) => {
     const stream = Buffer.concat(texts.map((text) => encoded(callers(), text)));
-    const expected = { heard: texts, unfinished: false, end: undefined };
+    const expected = { heard: texts, hasPartial: false, end: undefined };
     expect(decode(callers(1000), cutAt(stream, positions))).toStrictEqual(expected);
     expect(decode(callers(1000), byteByByte(stream))).toStrictEqual(expected);
   });

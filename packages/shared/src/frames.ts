@@ -6,7 +6,7 @@
  *     |  kind  |  length, big-endian u24  |  payload, `length` B |
  *     +--------+--------------------------+----------------------+
  */
-import { type Codec, CodecError, GOAWAY, Refusal, type Said, tooLarge } from './codec.ts';
+import { type Codec, CodecError, GOAWAY, type Notice, Refusal, type Said, tooLarge } from './codec.ts';
 import { TextWindow } from './text-window.ts';
 import { Unread } from './unread.ts';
 import type { Unsent } from './unsent.ts';
@@ -29,8 +29,8 @@ interface FrameCodecOptions {
 }
 
 /** `Heard` is `string` for frames from a caller. */
-export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
-  readonly endsByPause = false;
+export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notice> {
+  readonly idleEndsMessage = false;
   readonly #maxBytes: number;
   readonly #highestKind: number;
   readonly #unread: Unread;
@@ -42,7 +42,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
     this.#unread = new Unread(HEADER_BYTES + maxBytes, { reuses: true });
   }
 
-  get unfinished(): boolean {
+  get hasPartial(): boolean {
     return this.#unread.length > 0;
   }
 
@@ -73,17 +73,17 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard> {
   }
 
   end(): undefined {
-    if (!this.unfinished) return undefined;
+    if (!this.hasPartial) return undefined;
     throw new CodecError('bad_frame', `the stream ended inside a frame, after ${this.#unread.length} of its bytes`, {
       fatal: true,
     });
   }
 
   /** Throws a RangeError for a text that is not well-formed or longer than {@link MAX_PAYLOAD_BYTES} bytes. */
-  encode(said: Said, to: Unsent): void {
-    if (typeof said === 'string') encodeFrame(MESSAGE, said, to);
-    else if (said === GOAWAY) encodeFrame(GOAWAY_KIND, '', to);
-    else encodeFrame(REFUSAL, `${said.code}: ${said.sentence}`, to);
+  encode(reply: Said, out: Unsent): void {
+    if (typeof reply === 'string') encodeFrame(MESSAGE, reply, out);
+    else if (reply instanceof Refusal) encodeFrame(REFUSAL, `${reply.code}: ${reply.detail}`, out);
+    else encodeFrame(GOAWAY_KIND, '', out);
   }
 
   #needMore(expected = 0): undefined {

@@ -17,7 +17,7 @@ const LIMIT = 4;
 interface Fault {
   code: string;
   fatal: boolean;
-  sentence: string;
+  detail: string;
 }
 
 const byteByByte = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
@@ -26,12 +26,12 @@ const client = (maxBytes = LIMIT) => new LineCodec({ maxBytes, side: 'client' })
 const tooLarge: Fault = {
   code: 'too_large',
   fatal: true,
-  sentence: 'this line is above the limit of 4 bytes: send less, or raise MAX_MESSAGE_BYTES',
+  detail: 'this line is above the limit of 4 bytes: send less, or raise MAX_MESSAGE_BYTES',
 };
 const badUtf8: Fault = {
   code: 'bad_utf8',
   fatal: false,
-  sentence: 'the message is not valid UTF-8: encode text so, and other bytes as text (Base64)',
+  detail: 'the message is not valid UTF-8: encode text so, and other bytes as text (Base64)',
 };
 
 /** What a step gives, or the fault that it throws. */
@@ -40,11 +40,11 @@ function outcome(step: () => string | undefined): string | Fault | undefined {
     return step();
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
-    return { code: error.code, fatal: error.fatal, sentence: error.message };
+    return { code: error.code, fatal: error.fatal, detail: error.message };
   }
 }
 
-/** Decodes as a conversation does: after each piece all that was wholly said, and nothing after a fatal fault. */
+/** Decodes as a session does: after each piece all that has wholly come, and nothing after a fatal fault. */
 function decode(codec: LineCodec, pieces: Buffer[]) {
   const heard: (string | Fault)[] = [];
   for (const piece of pieces) {
@@ -55,16 +55,16 @@ function decode(codec: LineCodec, pieces: Buffer[]) {
       if (heard.length > 1000) throw new Error('the decoder does not move on');
     }
   }
-  const { unfinished, endsByPause } = codec;
-  return { heard, unfinished, endsByPause, end: outcome(() => codec.end()) };
+  const { hasPartial, idleEndsMessage } = codec;
+  return { heard, hasPartial, idleEndsMessage, end: outcome(() => codec.end()) };
 }
 
 /** Two tests: the bytes in one piece, and each byte on its own. The bytes are a text of Latin-1; `end` is the rest. */
 function decodes(name: string, bytes: string, heard: (string | Fault)[], end?: string | Fault) {
   const last = heard.at(-1);
-  const unfinished = end !== undefined;
+  const hasPartial = end !== undefined;
   const stops = typeof last === 'object' && last.fatal;
-  const expected = stops ? { heard } : { heard, unfinished, endsByPause: unfinished && !bytes.includes('\n'), end };
+  const expected = stops ? { heard } : { heard, hasPartial, idleEndsMessage: hasPartial && !bytes.includes('\n'), end };
   const cuts = { whole: (whole: Buffer) => [whole], 'byte by byte': byteByByte };
   for (const [how, cut] of Object.entries(cuts)) {
     test(`${name} (${how})`, () => {
@@ -117,9 +117,9 @@ test('hears the article’s message, which has no line end, when a pause ends it
   const codec = server(100);
   codec.push(Buffer.from('Hello, server'));
   expect(codec.next()).toBeUndefined();
-  expect(codec.endsByPause).toBe(true);
+  expect(codec.idleEndsMessage).toBe(true);
   expect(codec.end()).toBe('Hello, server');
-  expect([codec.unfinished, codec.endsByPause]).toEqual([false, false]);
+  expect([codec.hasPartial, codec.idleEndsMessage]).toEqual([false, false]);
 });
 
 test('goes on with a next message after a pause ended one', () => {
@@ -133,27 +133,30 @@ test('goes on with a next message after a pause ended one', () => {
 
 test('lets a pause end a message until the first LF, and never afterwards', () => {
   const codec = server();
-  const endsByPause = byteByByte(Buffer.from('ab\nc\nd')).map((byte) => {
+  const idleEndsMessage = byteByByte(Buffer.from('ab\nc\nd')).map((byte) => {
     codec.push(byte);
     codec.next();
-    return codec.endsByPause;
+    return codec.idleEndsMessage;
   });
-  expect(endsByPause).toEqual([true, true, false, false, false, false]);
+  expect(idleEndsMessage).toEqual([true, true, false, false, false, false]);
 });
 
 test('lets no pause end a message after a first line that is not UTF-8', () => {
-  expect(decode(server(), [Buffer.from('\xff\nb', 'latin1')])).toMatchObject({ unfinished: true, endsByPause: false });
+  expect(decode(server(), [Buffer.from('\xff\nb', 'latin1')])).toMatchObject({
+    hasPartial: true,
+    idleEndsMessage: false,
+  });
 });
 
-test('is unfinished while bytes of a line wait', () => {
+test('has a part of a line while bytes of a line wait', () => {
   const codec = server();
-  expect(codec.unfinished).toBe(false);
+  expect(codec.hasPartial).toBe(false);
   codec.push(Buffer.from('a'));
   codec.next();
-  expect(codec.unfinished).toBe(true);
+  expect(codec.hasPartial).toBe(true);
   codec.push(Buffer.from('\n'));
   codec.next();
-  expect(codec.unfinished).toBe(false);
+  expect(codec.hasPartial).toBe(false);
 });
 
 test('gives nothing at an end behind a whole line', () => {
@@ -216,7 +219,7 @@ test('encodes a goaway as no bytes', () => {
 test.each([
   ['all', 'a\n', false],
   ['all but a few bytes', 'abcd\nabcd\nab', true],
-])('lets go of a chunk of which it has read %s', async (_, bytes, unfinished) => {
+])('lets go of a chunk of which it has read %s', async (_, bytes, hasPartial) => {
   const codec = server();
   const chunk = new WeakRef(Buffer.from(bytes));
   codec.push(chunk.deref()!);
@@ -226,7 +229,7 @@ test.each([
   collectGarbage();
   expect(chunk.deref()).toBeUndefined();
   // The codec is still in use, so it is not gone together with the chunk.
-  expect(codec.unfinished).toBe(unfinished);
+  expect(codec.hasPartial).toBe(hasPartial);
 });
 
 /** Any code point that UTF-8 carries, line ends more often than others. (The unit `binary` is the same, and takes a second to be made.) */

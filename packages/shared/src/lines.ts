@@ -2,7 +2,7 @@
  * Lines: what a person types, and what the article's client sends. A line ended by LF is a message (a CR before the
  * LF is dropped); until the first LF, a pause ends a message as well, and half-close always ends the last one.
  */
-import { type Codec, GOAWAY, type Said, tooLarge } from './codec.ts';
+import { type Codec, type Notice, Refusal, type Said, tooLarge } from './codec.ts';
 import { TextWindow } from './text-window.ts';
 import { Unread } from './unread.ts';
 import type { Unsent } from './unsent.ts';
@@ -19,7 +19,7 @@ interface LineCodecOptions {
   side: 'server' | 'client';
 }
 
-export class LineCodec implements Codec<string> {
+export class LineCodec implements Codec<string, Notice> {
   readonly #maxBytes: number;
   readonly #side: 'server' | 'client';
   readonly #unread: Unread;
@@ -34,12 +34,12 @@ export class LineCodec implements Codec<string> {
     this.#unread = new Unread(maxBytes + LINE_END_BYTES, { reuses: true });
   }
 
-  get unfinished(): boolean {
+  get hasPartial(): boolean {
     return this.#unread.length > 0;
   }
 
-  get endsByPause(): boolean {
-    return this.unfinished && !this.#heardLineEnd;
+  get idleEndsMessage(): boolean {
+    return this.hasPartial && !this.#heardLineEnd;
   }
 
   push(bytes: Buffer): void {
@@ -66,16 +66,16 @@ export class LineCodec implements Codec<string> {
   }
 
   end(): string | undefined {
-    return this.unfinished ? this.#take(this.#unread.end, this.#unread.end) : undefined;
+    return this.hasPartial ? this.#take(this.#unread.end, this.#unread.end) : undefined;
   }
 
   /**
    * Throws a RangeError for a text that holds an LF, that ends in a CR which would be lost, or that is not well-formed. Text has
    * no word for leaving: the end of the stream says it.
    */
-  encode(said: Said, to: Unsent): void {
-    if (typeof said === 'string') this.#encodeText(said, to);
-    else if (said !== GOAWAY) to.appendText(`error: ${said.code}: ${said.sentence}\n`);
+  encode(reply: Said, out: Unsent): void {
+    if (typeof reply === 'string') this.#encodeText(reply, out);
+    else if (reply instanceof Refusal) out.appendText(`error: ${reply.code}: ${reply.detail}\n`);
   }
 
   #encodeText(text: string, to: Unsent): void {

@@ -18,7 +18,7 @@ const vectors = JSON.parse(readFileSync(new URL('../../../docs/vectors.json', im
 
 function inWords(said: Said): unknown {
   if (said === GOAWAY) return { goaway: true };
-  return said instanceof Refusal ? { refusal: { code: said.code, sentence: said.sentence } } : { message: said };
+  return said instanceof Refusal ? { refusal: { code: said.code, sentence: said.detail } } : { message: said };
 }
 
 /** What is heard in a stream, up to its end or to the fault that ends it. */

@@ -1,7 +1,7 @@
 /** One connection to the server: messages go out without waiting for one another, answers come back in their order. */
 import type { Socket } from 'node:net';
 
-import { CodecError, GOAWAY, Refusal, type Said } from '@knock/shared/codec';
+import { CodecError, Refusal, type Said } from '@knock/shared/codec';
 import { hexBytes, sizeOf } from '@knock/shared/text-sample';
 
 import { Queue } from './queue.ts';
@@ -157,9 +157,9 @@ export class Connection {
   }
 
   #hear(said: Said): void {
-    if (said === GOAWAY) this.#hearGoaway();
+    if (typeof said === 'string') this.#answer({ kind: 'replied', reply: said });
     else if (said instanceof Refusal) this.#hearRefusal(said);
-    else this.#answer({ kind: 'replied', reply: said });
+    else this.#hearGoaway();
   }
 
   /**
@@ -171,7 +171,7 @@ export class Connection {
     this.#serverLeaves({ why, next: this.#wasAnswered ? 'soon' : 'later' });
   }
 
-  #hearRefusal({ code, sentence }: Refusal): void {
+  #hearRefusal({ code, detail: sentence }: Refusal): void {
     if (code === 'busy') {
       this.#serverLeaves({ why: `busy: ${sentence}`, next: 'later' });
       return;

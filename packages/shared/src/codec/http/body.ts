@@ -1,0 +1,71 @@
+/** A chunked body, decoded as it comes (RFC 9112 section 7.1). */
+import { Unread } from '../../unread.ts';
+import type { HeadDecoder } from './head.ts';
+import { badRequest } from './http-error.ts';
+import { takeLine } from './line.ts';
+import { bodyTooLarge } from './request.ts';
+
+/** The line with the size of a chunk, in bytes, without CR LF. */
+const MAX_CHUNK_LINE_BYTES = 256;
+
+/** RFC 9112 section 7.1.1, without white space around `;` and `=`: few senders use it, and readers do not agree on it. */
+const CHUNK_LINE =
+  /^(?<size>[\da-f]+)(?<extensions>(?:;[!#$%&'*+.^`|~\w-]+(?:=(?:[!#$%&'*+.^`|~\w-]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*)$/i;
+
+const lineTooLong = () => badRequest(`the line with the size of a chunk exceeds ${MAX_CHUNK_LINE_BYTES} bytes`);
+const chunkTooLong = () => badRequest('a chunk is longer than its size says');
+
+export class ChunkedBody {
+  /** What has come of the content. */
+  readonly #content: Unread;
+  readonly #maxBytes: number;
+  readonly #head: HeadDecoder;
+  #expects: 'size' | 'data' | 'data-end' | 'trailers' = 'size';
+  /** What is missing of the chunk, in bytes. */
+  #missing = 0;
+
+  constructor(maxBytes: number, head: HeadDecoder) {
+    this.#maxBytes = maxBytes;
+    this.#head = head;
+    this.#content = new Unread(maxBytes);
+  }
+
+  /** Takes what has come from `input`. The content, once the body has ended; throws an {@link HttpError}. */
+  decode(input: Unread): Buffer | undefined {
+    while (this.#expects !== 'trailers') {
+      if (!this.#takePart(input)) return undefined;
+    }
+    if (!this.#head.decodeTrailers(input)) return undefined;
+    return this.#content.bytes.subarray(this.#content.start, this.#content.end);
+  }
+
+  /** False: the part has not come as a whole. */
+  #takePart(input: Unread): boolean {
+    if (this.#expects === 'data') return this.#takeData(input);
+    const isSize = this.#expects === 'size';
+    const line = isSize ? takeLine(input, MAX_CHUNK_LINE_BYTES, lineTooLong) : takeLine(input, 0, chunkTooLong);
+    if (line !== undefined) this.#expects = isSize ? this.#startChunk(line) : 'size';
+    return line !== undefined;
+  }
+
+  #startChunk(line: string): 'data' | 'trailers' {
+    const { size, extensions } = CHUNK_LINE.exec(line)?.groups ?? {};
+    if (size === undefined) throw badRequest('a chunk has no hexadecimal size, or extensions that are not valid');
+    this.#head.spend(extensions!.length);
+    // Not exact beyond 2^53, and far above any limit there.
+    this.#missing = Number.parseInt(size, 16);
+    if (this.#content.length + this.#missing > this.#maxBytes) throw bodyTooLarge(this.#maxBytes);
+    return this.#missing === 0 ? 'trailers' : 'data';
+  }
+
+  #takeData(input: Unread): boolean {
+    const { bytes, start } = input;
+    const data = bytes.subarray(start, start + Math.min(this.#missing, input.length));
+    // The first piece is copied here, since it would be kept as it is, in memory that is not ours.
+    if (data.length > 0) this.#content.push(this.#content.length === 0 ? Buffer.from(data) : data);
+    input.start += data.length;
+    this.#missing -= data.length;
+    if (this.#missing === 0) this.#expects = 'data-end';
+    return this.#missing === 0;
+  }
+}

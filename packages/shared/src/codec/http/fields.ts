@@ -1,0 +1,49 @@
+/** Fields: the lines of a head behind the first, and trailers (RFC 9110 section 5, RFC 9112 section 5). */
+import { badRequest } from './http-error.ts';
+import { TOKEN } from './line.ts';
+
+/** RFC 9110 section 5.5. */
+const CONTROL = /[^\t\x20-\x7e\x80-\xff]/;
+const isWhiteSpace = (character: string | undefined) => character === ' ' || character === '\t';
+
+/** The fields of one head, in the order in which they came. */
+export class Fields {
+  /** In lower case, since names have no case (RFC 9110 section 5.1). */
+  readonly names: string[] = [];
+  readonly values: string[] = [];
+
+  /** Adds the field in the line from `at` to `end` in `text`; returns its name. Throws an {@link HttpError}. */
+  addLine(text: string, at: number, end: number): string {
+    const colon = text.indexOf(':', at);
+    const token = text.slice(at, colon);
+    // RFC 9112 sections 5.1 (no white space before the colon) and 5.2 (no folding).
+    if (colon < 0 || !TOKEN.test(token)) throw badRequest('a field is not a name and, at once, a colon');
+    let start = colon + 1;
+    let stop = end;
+    while (isWhiteSpace(text[start])) start += 1;
+    while (stop > start && isWhiteSpace(text[stop - 1])) stop -= 1;
+    const name = token.toLowerCase();
+    const value = text.slice(start, stop);
+    if (CONTROL.test(value)) throw badRequest('the value of a field holds a control character');
+    // RFC 9112 section 6.1: to some this is another coding, and the body ends elsewhere.
+    if (stop < end && name === 'transfer-encoding') throw badRequest('white space follows the Transfer-Encoding');
+    this.names.push(name);
+    this.values.push(value);
+    return name;
+  }
+
+  /** The value; of several fields with that name, their values in one list (RFC 9110 section 5.2). */
+  get(name: string): string | undefined {
+    const first = this.names.indexOf(name);
+    if (first < 0) return undefined;
+    if (!this.names.includes(name, first + 1)) return this.values[first];
+    return this.values.filter((_, place) => this.names[place] === name).join(', ');
+  }
+
+  /** The value of a field that may come once (RFC 9110 section 5.3). Throws an {@link HttpError} if it came twice. */
+  single(name: string): string | undefined {
+    const first = this.names.indexOf(name);
+    if (first >= 0 && this.names.includes(name, first + 1)) throw badRequest(`the request has more than one ${name}`);
+    return first < 0 ? undefined : this.values[first];
+  }
+}

@@ -1,0 +1,100 @@
+/** The head of one request, decoded line by line as it comes, or at once where all of it has come; and its trailers. */
+import type { Unread } from '../../unread.ts';
+import { Fields } from './fields.ts';
+import { badRequest, HttpError } from './http-error.ts';
+import { CR, findLineEnd, LF, LINE_END_BYTES, textOf } from './line.ts';
+import { parseRequestLine, type RequestLine } from './request-line.ts';
+import { createRequest, type HttpRequest } from './request.ts';
+
+/** Without CR LF: what RFC 9112 section 3 asks every server to take. */
+const MAX_REQUEST_LINE_BYTES = 8000;
+/** With the empty lines before it, the chunk extensions and the trailers (RFC 6585 section 5). */
+const MAX_HEAD_BYTES = 16_384;
+const MAX_FIELDS = 100;
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+/** What they say was decided at the head (RFC 9110 section 6.5.1). */
+const FORBIDDEN_TRAILERS =
+  /^(?:authorization|connection|content-length|content-type|expect|host|proxy-connection|transfer-encoding)$/;
+
+const lineTooLong = () =>
+  new HttpError(414, `the request line exceeds ${MAX_REQUEST_LINE_BYTES} bytes: send a shorter target`);
+const headTooLarge = () =>
+  new HttpError(431, `the head of the request exceeds ${MAX_HEAD_BYTES} bytes: send fewer or shorter fields`);
+
+export class HeadDecoder {
+  /** The first line, once it has come. */
+  line: RequestLine | undefined;
+  readonly #fields = new Fields();
+  /** Few requests have any. */
+  #trailers: Fields | undefined;
+  #bytesLeft = MAX_HEAD_BYTES;
+
+  /** Takes whole lines from `input`. The request, once its head has come; throws an {@link HttpError}. */
+  decode(input: Unread, maxBodyBytes: number): HttpRequest | undefined {
+    if (this.line === undefined) this.#skipEmptyLines(input);
+    const text = textOf(input, Math.min(this.#headLength(input), MAX_HEAD_BYTES));
+    let at = 0;
+    if (this.line === undefined) {
+      const end = findLineEnd(text, at, MAX_REQUEST_LINE_BYTES, lineTooLong);
+      if (end < 0) return undefined;
+      this.line = parseRequestLine(text.slice(at, end));
+      at = end + LINE_END_BYTES;
+    }
+    if (!this.#takeFields(input, text, at, this.#fields)) return undefined;
+    return createRequest(this.line, this.#fields, maxBodyBytes);
+  }
+
+  /** Takes whole lines from `input`; true: the trailers have come. They are dropped (RFC 9112 section 7.1.2). */
+  decodeTrailers(input: Unread): boolean {
+    return this.#takeFields(input, textOf(input, MAX_HEAD_BYTES), 0, (this.#trailers ??= new Fields()));
+  }
+
+  /** Counts bytes as part of the head. */
+  spend(bytes: number): void {
+    this.#bytesLeft -= bytes;
+    if (this.#bytesLeft < 0) throw headTooLarge();
+  }
+
+  /** RFC 9112 section 2.2. A CR alone is held until more has come. */
+  #skipEmptyLines(input: Unread): void {
+    const { bytes, end } = input;
+    let { start } = input;
+    while (start + 1 < end && bytes[start] === CR && bytes[start + 1] === LF) start += LINE_END_BYTES;
+    this.spend(start - input.start);
+    input.start = start;
+  }
+
+  /** How many bytes of `input` may belong to the head; if all of it has come, one search finds its end. */
+  #headLength({ bytes, start, end, length }: Unread): number {
+    const found = this.line === undefined ? bytes.indexOf(HEAD_END, start) : -1;
+    // Beyond `end` there may be old bytes.
+    return found >= 0 && found + HEAD_END.length <= end ? found + HEAD_END.length - start : length;
+  }
+
+  /** Takes what is before `at` and the lines behind it from `input`, which begins with `text`. True: an empty one came. */
+  #takeFields(input: Unread, text: string, at: number, fields: Fields): boolean {
+    let start = at;
+    for (;;) {
+      const end = findLineEnd(text, start, this.#bytesLeft - start - LINE_END_BYTES, headTooLarge);
+      const next = end < 0 ? start : end + LINE_END_BYTES;
+      if (end <= start) {
+        this.spend(next);
+        input.start += next;
+        return end === start;
+      }
+      this.#addField(text, start, end, fields);
+      start = next;
+    }
+  }
+
+  #addField(text: string, start: number, end: number, fields: Fields): void {
+    const name = fields.addLine(text, start, end);
+    if (this.#fields.names.length + (this.#trailers?.names.length ?? 0) > MAX_FIELDS) {
+      throw new HttpError(431, `the request has more than ${MAX_FIELDS} fields: send fewer`);
+    }
+    if (fields === this.#trailers && FORBIDDEN_TRAILERS.test(name)) {
+      throw badRequest('a trailer has a name that only the head may have');
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/** Responses: head and body in one piece (RFC 9112 section 4), and the chunks of a streamed body (section 7.1). */
+import { STATUS_CODES } from 'node:http';
+
+import type { Unsent } from '../../unsent.ts';
+import { assertWellFormed } from '../../utf8.ts';
+import { TOKEN } from './line.ts';
+
+export interface HttpResponse {
+  /** Below 200: interim, so that the request still waits for its response (RFC 9110 section 15.2). */
+  status: number;
+  /** Left out with status 204 and 304 (RFC 9110 sections 15.3.5 and 15.4.5). */
+  body?: string | Buffer;
+  /** ASCII. Content-Type and Cache-Control replace the usual ones. */
+  headers?: Record<string, string>;
+  /** Only the head is encoded: the body follows, in chunks if the client speaks HTTP/1.1, and ends the connection. */
+  stream?: boolean;
+}
+
+/** `headOnly`: the request is a HEAD. */
+type ResponseContext = { headOnly: boolean; version: '1.0' | '1.1'; closes: boolean };
+
+/** The end of a streamed body. Without it a client takes the body for incomplete (RFC 9112 section 8). */
+export const LAST_CHUNK = '0\r\n\r\n';
+
+const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
+/** Two of a kind could be read in two ways. */
+const OWN_HEADERS = ['connection', 'content-length', 'date', 'transfer-encoding'];
+/** Replies are new each time, and hold what clients said: a browser must neither keep them nor guess at a type. */
+const NO_STORE = 'Cache-Control: no-store\r\n';
+const NO_SNIFF = 'X-Content-Type-Options: nosniff\r\n';
+const TEXT = 'Content-Type: text/plain; charset=utf-8\r\n';
+
+let date = '';
+let dateSecond = Number.NaN;
+
+/** Appends a response. Throws a RangeError where a header or the text cannot be sent, and has appended nothing then. */
+export function encodeResponse(response: HttpResponse, context: ResponseContext, out: Unsent): void {
+  const { status, body = '', headers, stream = false } = response;
+  const statusLine = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+  if (status < 200) {
+    out.appendText(`${statusLine}\r\n`);
+    return;
+  }
+  if (typeof body === 'string') assertWellFormed(body);
+  const bodiless = status === 204 || status === 304;
+  const usual = headers || bodiless ? headerLines(headers, bodiless ? '' : TEXT) : TEXT + NO_STORE;
+  const framing = bodiless ? '' : framingLine(stream, body, context.version);
+  const head = `${statusLine}${usual}${NO_SNIFF}Date: ${httpDate(Date.now())}\r\n${framing}${connectionLine(context)}\r\n`;
+  const sent = bodiless || context.headOnly || stream ? '' : body;
+  // A text in one call into V8 with the head.
+  out.appendText(typeof sent === 'string' ? head + sent : head);
+  if (typeof sent === 'string') return;
+  out.reserve(sent.length);
+  out.length += sent.copy(out.bytes, out.length);
+}
+
+/** A piece of a streamed body; nothing for an empty text, since an empty chunk is the last. */
+export function chunkOf(text: string): string {
+  return text === '' ? '' : `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+}
+
+/** The value of the header Date (RFC 9110 section 6.6.1) at a time in milliseconds; made once a second. */
+export function httpDate(now: number): string {
+  const second = Math.floor(now / 1000);
+  if (second !== dateSecond) date = new Date(now).toUTCString();
+  dateSecond = second;
+  return date;
+}
+
+/** The headers given, and the usual ones that are not among them. */
+function headerLines(headers: Record<string, string> = {}, usualType: string): string {
+  let [type, caching, lines] = [usualType, NO_STORE, ''];
+  for (const [name, value] of Object.entries(headers)) {
+    const lowerName = name.toLowerCase();
+    if (!TOKEN.test(name) || OWN_HEADERS.includes(lowerName)) throw new RangeError(`no header may be named "${name}"`);
+    // A line end would end the head or the response (RFC 9110 section 5.5).
+    if (!HEADER_VALUE.test(value)) throw new RangeError(`the value of ${name} is not printable ASCII`);
+    if (lowerName === 'content-type') type = '';
+    if (lowerName === 'cache-control') caching = '';
+    lines += `${name}: ${value}\r\n`;
+  }
+  return type + caching + lines;
+}
+
+/** RFC 9110 section 8.6. A streamed body ends with its last chunk, in HTTP/1.0 with the connection (RFC 9112 section 6.3). */
+function framingLine(stream: boolean, body: string | Buffer, version: '1.0' | '1.1'): string {
+  if (!stream) return `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+  return version === '1.1' ? 'Transfer-Encoding: chunked\r\n' : '';
+}
+
+/** RFC 9112 section 9.3: HTTP/1.1 stays open and HTTP/1.0 closes, unless it is said. */
+function connectionLine({ version, closes }: ResponseContext): string {
+  if (closes) return 'Connection: close\r\n';
+  return version === '1.0' ? 'Connection: keep-alive\r\n' : '';
+}

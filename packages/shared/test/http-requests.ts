@@ -1,0 +1,90 @@
+/** Drives an HttpCodec as a session does: pushes pieces, answers each request, and notes what was decoded. */
+import { HttpError } from '../src/codec/http/http-error.ts';
+import { HttpCodec } from '../src/codec/http/request-codec.ts';
+import type { HttpRequest } from '../src/codec/http/request.ts';
+import { Unsent } from '../src/unsent.ts';
+
+export const MAX_BODY_BYTES = 1000;
+
+/** A request, without what depends on the cut: whether a byte of the body had come with the head. */
+export interface Decoded {
+  line: string;
+  path: string;
+  query: string;
+  host: string | undefined;
+  names: string[];
+  values: string[];
+  keepAlive: boolean;
+  /** Undefined: only the head was decoded. */
+  body: string | undefined;
+}
+
+export interface Outcome {
+  decoded: Decoded[];
+  failure?: { status: number; detail: string; code: string };
+  over: boolean;
+  hasPartial: boolean;
+}
+
+/** Bytes from a text in which each character is a byte. */
+export const bytesOf = (text: string) => Buffer.from(text, 'latin1');
+export const oneByOne = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
+
+/** `answersHeads`: a request with a body is answered before that is complete. */
+export function decodeAll(pieces: Buffer[], { answersHeads = false } = {}): Outcome {
+  const codec = new HttpCodec({ maxBodyBytes: MAX_BODY_BYTES });
+  const decoded: Decoded[] = [];
+  const decodeNext = () => {
+    const request = codec.next();
+    if (request === undefined) return false;
+    decoded.push(describe(request));
+    if (request.complete || answersHeads) codec.encode('ok', new Unsent());
+    return true;
+  };
+  try {
+    for (const piece of pieces) {
+      codec.push(piece);
+      while (decodeNext());
+    }
+    const { over, hasPartial } = codec;
+    codec.end();
+    return { decoded, over, hasPartial };
+  } catch (error) {
+    if (!(error instanceof HttpError)) throw error;
+    const { status, message: detail, code } = error;
+    return { decoded, failure: { status, detail, code }, over: codec.over, hasPartial: codec.hasPartial };
+  }
+}
+
+/** Of a long text, only so much comes byte by byte: limits are passed at its end. */
+const SLOW_BYTES = 1000;
+
+/** What comes of the bytes, which is the same in one piece and byte by byte. */
+export function decodeText(text: string): Outcome {
+  const whole = decodeAll([bytesOf(text)]);
+  const slow = decodeAll([bytesOf(text.slice(0, -SLOW_BYTES)), ...oneByOne(bytesOf(text.slice(-SLOW_BYTES)))]);
+  if (JSON.stringify(whole) !== JSON.stringify(slow)) {
+    throw new Error(`the cut matters: ${JSON.stringify(whole)} and ${JSON.stringify(slow)}`);
+  }
+  return whole;
+}
+
+/** The status and detail of the error that the bytes end in; undefined: there is none. */
+export function failureOf(text: string): string | undefined {
+  const { failure } = decodeText(text);
+  return failure && `${failure.status} ${failure.detail}`;
+}
+
+function describe(request: HttpRequest): Decoded {
+  const { method, target, version, path, query, host, fields, keepAlive, complete, body } = request;
+  return {
+    line: `${method} ${target} ${version}`,
+    path,
+    query,
+    host,
+    names: [...fields.names],
+    values: [...fields.values],
+    keepAlive,
+    body: complete ? body.toString('latin1') : undefined,
+  };
+}
