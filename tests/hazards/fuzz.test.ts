@@ -25,12 +25,14 @@ const END_WITHIN_MS = 8000;
 const ENDS: CloseReason[] = ['caller_left', 'cut_short', 'too_large', 'bad_frame', 'unknown_language', 'tls'];
 
 /** The replies that were said, in brackets: so no message can look like a refusal, or lose its end. */
-function repliesIn(said: Buffer, { language }: Held, { whole }: { whole: boolean }): string[] {
-  if (language === undefined) return [];
-  return answers(language, said).flatMap(({ kind, text }) => {
+function repliesIn(said: Buffer, { protocol, methods }: Held, { whole }: { whole: boolean }): string[] {
+  if (protocol === undefined) return [];
+  return answers(protocol, said, methods).flatMap(({ kind, text }) => {
     if (kind === 'reply') return [text];
+    // HEAD is the empty message, and its reply is not sent.
+    if (kind === 'head' && text === '200 2') return ['[]'];
     // A caller that never sends a line feed gets none.
-    return kind === 'part' && language === 'text' && whole ? [Buffer.from(text, 'latin1').toString()] : [];
+    return kind === 'part' && protocol === 'text' && whole ? [Buffer.from(text, 'latin1').toString()] : [];
   });
 }
 

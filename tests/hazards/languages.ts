@@ -5,9 +5,9 @@ export type Language = 'frames' | 'text' | 'HTTP';
 
 export const LANGUAGES: readonly Language[] = ['frames', 'text', 'HTTP'];
 
-/** What the server said: a whole answer, or what came of one before the stream ended. */
+/** What the server said: a whole answer, or what came of one before the stream ended; of a response to HEAD there is no more than its head. */
 export interface Answer {
-  kind: 'reply' | 'refusal' | 'goaway' | 'part';
+  kind: 'reply' | 'refusal' | 'goaway' | 'head' | 'part';
   text: string;
 }
 
@@ -24,11 +24,11 @@ export function replies(messages: readonly string[]): Answer[] {
   return messages.map((text) => ({ kind: 'reply', text }));
 }
 
-/** All that the server has said in these bytes. */
-export function answers(language: Language, bytes: Buffer): Answer[] {
+/** All that the server has said in these bytes. In HTTP the methods are those of the requests, if any of them is HEAD. */
+export function answers(language: Language, bytes: Buffer, methods: readonly string[] = []): Answer[] {
   const all: Answer[] = [];
   for (let at = 0; at < bytes.length;) {
-    const { answer, length } = nextAnswer(language, bytes.subarray(at)) ?? {
+    const { answer, length } = nextAnswer(language, bytes.subarray(at), methods[all.length]) ?? {
       answer: { kind: 'part', text: bytes.toString('latin1', at) },
       length: bytes.length - at,
     };
@@ -44,9 +44,9 @@ interface Next {
   length: number;
 }
 
-function nextAnswer(language: Language, bytes: Buffer): Next | undefined {
+function nextAnswer(language: Language, bytes: Buffer, method: string | undefined): Next | undefined {
   if (language === 'frames') return nextFrame(bytes);
-  return language === 'text' ? nextLine(bytes) : nextResponse(bytes);
+  return language === 'text' ? nextLine(bytes) : nextResponse(bytes, method);
 }
 
 function nextFrame(bytes: Buffer): Next | undefined {
@@ -67,18 +67,23 @@ function nextLine(bytes: Buffer): Next | undefined {
   };
 }
 
-/** The text of a refusal has the status in front of it. */
-function nextResponse(bytes: Buffer): Next | undefined {
+/** The text of a refusal has the status in front of it; that of a head is the status and the length that the body would have. */
+function nextResponse(all: Buffer, method: string | undefined): Next | undefined {
+  const interim = /^(?:HTTP\/1\.1 100 Continue\r\n\r\n)*/.exec(all.toString('latin1'))![0].length;
+  const bytes = all.subarray(interim);
   const headEnd = bytes.indexOf('\r\n\r\n') + 4;
   if (headEnd < 4) return undefined;
   const head = bytes.toString('latin1', 0, headEnd);
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]);
-  const length = headEnd + Number(/^Content-Length: (\d+)\r$/im.exec(head)?.[1]);
+  const bodyLength = status === 204 ? 0 : Number(/^Content-Length: (\d+)\r$/im.exec(head)?.[1]);
+  if (method === 'HEAD')
+    return { answer: { kind: 'head', text: `${status} ${bodyLength}` }, length: interim + headEnd };
+  const length = headEnd + bodyLength;
   // Not a number where there is no such header: then nothing more can be told apart.
   if (!(bytes.length >= length)) return undefined;
   const body = bytes.toString('utf8', headEnd, length);
   return {
     answer: status === 200 ? { kind: 'reply', text: body } : { kind: 'refusal', text: `${status} ${body}` },
-    length,
+    length: interim + length,
   };
 }

@@ -155,7 +155,7 @@ const FOREIGN: { name: string; head: string }[] = [
     'evil.example',
     'evil.example:12000',
     'localhost.evil.example',
-    'localhost.',
+    'evil.example.',
     '127.0.0.1.evil.example',
     '127.0.0.1@evil.example',
     '',
@@ -195,6 +195,7 @@ const FOREIGN: { name: string; head: string }[] = [
 ];
 
 const OWN = [
+  'GET / HTTP/1.1\r\nHost: localhost.\r\n',
   'GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n',
   'POST / HTTP/1.1\r\nHost: localhost:12000\r\nOrigin: http://localhost:12000\r\nSec-Fetch-Site: same-origin\r\n',
   'GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n',

@@ -34,7 +34,7 @@ const afterOne = (name: string, behind: string): Form => ({
   heard: ['one'],
 });
 
-/** What does not begin with a request line is text, as docs/protocol.md says: each line a message, and none a request. */
+/** What is not even nearly a request line is text, as docs/protocol.md says: each line a message, and none a request. */
 const text = (name: string, bytes: string): Form => ({ name, bytes, heard: bytes.split(/\r?\n/) });
 
 const LENGTHS = [
@@ -154,8 +154,8 @@ const AUTHORITIES = [
 /** What is sent as the body of a request is a body, whatever the request asks for. */
 const BODIES: Form[] = [
   { name: 'a request as a body', bytes: request(SMUGGLED), heard: [SMUGGLED] },
-  { name: 'a request as the body of a GET', bytes: request(SMUGGLED, { line: 'GET / HTTP/1.1' }), heard: [SMUGGLED] },
-  { name: 'a request as the body of a HEAD', bytes: request(SMUGGLED, { line: 'HEAD / HTTP/1.1' }), heard: [SMUGGLED] },
+  { name: 'a request as the body of a GET', bytes: request(SMUGGLED, { line: 'GET / HTTP/1.1' }), heard: [''] },
+  { name: 'a request as the body of a HEAD', bytes: request(SMUGGLED, { line: 'HEAD / HTTP/1.1' }), heard: [''] },
   {
     name: 'a request in a chunk',
     bytes: framed('Transfer-Encoding: chunked', `37\r\n${SMUGGLED}\r\n${END}`),
@@ -215,7 +215,7 @@ const BEHIND_THE_LAST: Form[] = [
   refused('behind a tunnel', `CONNECT /x HTTP/1.1\r\nHost: a\r\n\r\n${SMUGGLED}`),
 ];
 
-/** What Node's parser or the door would take, if it came first. */
+/** What another parser, or protocol detection, would take if it came first. */
 const BEHIND_A_REQUEST = [
   afterOne('a tunnel', `CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n${SMUGGLED}`),
   afterOne('the preface of HTTP/2', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${SMUGGLED}`),
@@ -236,11 +236,11 @@ const BEHIND_A_REQUEST = [
 /** The first bytes decide for the whole of a connection. */
 const NO_REQUESTS: Form[] = [
   text('a request behind text', `Hello, server\r\n${SMUGGLED}`),
-  text('a request behind an empty line', `\r\n${SMUGGLED}`),
-  text('a request behind a space', ` ${SMUGGLED}`),
+  { name: 'a request behind an empty line', bytes: `\r\n${SMUGGLED}`, heard: ['smuggled'] },
+  refused('a request behind a space', ` ${SMUGGLED}`),
   text('a request behind HTTP/0.9', `GET /\r\n${SMUGGLED}`),
-  text('a request behind the preface of HTTP/2', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${SMUGGLED}`),
-  text('a request behind a tunnel to elsewhere', `CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n${SMUGGLED}`),
+  refused('a request behind the preface of HTTP/2', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${SMUGGLED}`),
+  refused('a request behind a tunnel to elsewhere', `CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n${SMUGGLED}`),
   { name: 'a request behind a frame', bytes: `\0\0\0\x05Hello${SMUGGLED}`, heard: ['Hello'] },
   { name: 'a request in a frame', bytes: `\0\0\0\x37${SMUGGLED}`, heard: [SMUGGLED] },
   refused('a request behind a frame of another kind', `\x01\0\0\x05Hello${SMUGGLED}`),

@@ -18,31 +18,38 @@ interface Replay {
   steps: Step[];
 }
 
+/** From where on a pause no longer makes it text, nor messages of empty lines: behind the beginning of a target, or, where no valid request begins, behind the line. */
+function decidedAt(bytes: Buffer): number {
+  const text = bytes.toString('latin1');
+  const [beginning] = /^(?:\r?\n)*(?:POST|GET|HEAD|DELETE) [/*h]/.exec(text) ?? /^\s*.*\n/.exec(text) ?? [text];
+  return beginning.length;
+}
+
 /** The form cut at every place; and, where it is HTTP, with a pause there, as soon as a pause no longer makes it text. */
 function* replays(bytes: Buffer, isHttp: boolean): Generator<Replay> {
-  const decidedAt = bytes.indexOf(' ') + 2;
+  const decided = decidedAt(bytes);
   for (let cut = 1; cut < bytes.length; cut += 1) {
     const [before, behind] = [bytes.subarray(0, cut), bytes.subarray(cut)];
     yield { cut, paused: false, steps: [before, behind] };
-    if (isHttp && cut >= decidedAt) yield { cut, paused: true, steps: [before, PAUSE, behind] };
+    if (isHttp && cut >= decided) yield { cut, paused: true, steps: [before, PAUSE, behind] };
   }
 }
 
-/** What was decided, apart from the words and the date. */
-function decided({ heard, said, reason }: Outcome) {
-  return { heard, statuses: said.toString('latin1').match(/HTTP\/1\.1 \d+/g), reason };
+/** What was decided, apart from the words, the date, and whether a client was told to continue, which depends on the cut. */
+function verdict({ heard, said, reason }: Outcome) {
+  return { heard, statuses: said.toString('latin1').match(/HTTP\/1\.1 [2-5]\d+/g), reason };
 }
 
 /** Plays a form in one piece and in all replays: how many, and where something else was decided than the form says. */
 async function play(server: InMemoryServer, { bytes, heard }: Form) {
   const stream = Buffer.from(bytes, 'latin1');
-  const whole = decided(await server.converse([stream], 'closes'));
+  const whole = verdict(await server.converse([stream], 'closes'));
   const expected = { ...whole, heard };
   const wrong: unknown[] = isDeepStrictEqual(whole, expected) ? [] : [whole];
   let played = 1;
   for (const { cut, paused, steps } of replays(stream, whole.statuses !== null)) {
     played += 1;
-    const outcome = decided(await server.converse(steps, 'closes'));
+    const outcome = verdict(await server.converse(steps, 'closes'));
     if (!isDeepStrictEqual(outcome, expected)) wrong.push({ cut, paused, ...outcome });
   }
   return { played, wrong };

@@ -2,11 +2,11 @@
 import type { Connection } from './connection.ts';
 
 /** Why a caller is not served. */
-export interface TurnedAway {
+export interface Denial {
   reason: 'busy' | 'drained' | 'tls';
   /** The code of its refusal, where it is not told goaway. */
   code: 'busy' | 'tls';
-  sentence: string;
+  detail: string;
 }
 
 /** How many callers above the limit are told so at once. */
@@ -16,17 +16,17 @@ const MAX_LOCAL_ABOVE_LIMIT = 16;
 /** How long a caller is looked at, to tell it in its own language. */
 const LOOK_MS = 1500;
 
-const LEAVING: TurnedAway = {
+export const LEAVING: Denial = {
   reason: 'drained',
   code: 'busy',
-  sentence: 'the server is leaving: try again, another one may answer',
+  detail: 'the server is leaving: try again, another one may answer',
 };
 
 export class Admission {
   readonly #maxConnections: number;
   readonly #inside = new Set<Connection>();
-  readonly #turnedAway = new Map<Connection, TurnedAway>();
-  /** Those of {@link #turnedAway} that are here only because they come from this machine. */
+  readonly #denied = new Map<Connection, Denial>();
+  /** Those of {@link #denied} that are here only because they come from this machine. */
   readonly #local = new Set<Connection>();
   #closed = false;
 
@@ -36,12 +36,12 @@ export class Admission {
 
   /** Every connection that is open, those that are turned away among them. */
   get connections(): Connection[] {
-    return [...this.#inside, ...this.#turnedAway.keys()];
+    return [...this.#inside, ...this.#denied.keys()];
   }
 
   /** How many connections are open. */
   get open(): number {
-    return this.#inside.size + this.#turnedAway.size;
+    return this.#inside.size + this.#denied.size;
   }
 
   /** How many are served. */
@@ -58,10 +58,10 @@ export class Admission {
   /** Takes a new caller in, or turns it away: then it may be ending already. */
   admit(connection: Connection): void {
     if (this.isReady()) this.#inside.add(connection);
-    else if (this.#closed) this.#turnAway(connection, LEAVING);
+    else if (this.#closed) this.#deny(connection, LEAVING);
     else {
-      const sentence = `the server serves ${this.#maxConnections} callers, its limit: try again soon`;
-      this.#turnAway(connection, { reason: 'busy', code: 'busy', sentence });
+      const detail = `the server serves ${this.#maxConnections} callers, its limit: try again soon`;
+      this.#deny(connection, { reason: 'busy', code: 'busy', detail });
     }
   }
 
@@ -76,30 +76,30 @@ export class Admission {
     const others = [...this.#inside].filter((connection) => connection !== chosen);
     for (const connection of others) {
       this.#inside.delete(connection);
-      this.#turnAway(connection, LEAVING);
+      this.#deny(connection, LEAVING);
     }
     return others;
   }
 
   /** Why this caller is not served; undefined: it is. */
-  whyNot(connection: Connection): TurnedAway | undefined {
-    return this.#turnedAway.get(connection);
+  denialFor(connection: Connection): Denial | undefined {
+    return this.#denied.get(connection);
   }
 
   forget(connection: Connection): void {
     this.#inside.delete(connection);
-    this.#turnedAway.delete(connection);
+    this.#denied.delete(connection);
     this.#local.delete(connection);
   }
 
-  #turnAway(connection: Connection, turnedAway: TurnedAway): void {
-    this.#turnedAway.set(connection, turnedAway);
+  #deny(connection: Connection, denial: Denial): void {
+    this.#denied.set(connection, denial);
     if (!this.#hasPlaceAboveLimit(connection)) {
-      connection.destroy(turnedAway.reason);
+      connection.destroy(denial.reason);
       return;
     }
-    const { reason, code, sentence } = turnedAway;
-    const timer = setTimeout(() => connection.owner?.leave(reason, `${code}: ${sentence}`), LOOK_MS);
+    const { reason, detail } = denial;
+    const timer = setTimeout(() => connection.owner?.leave(reason, detail), LOOK_MS);
     connection.socket.once('close', () => clearTimeout(timer));
   }
 

@@ -1,9 +1,8 @@
 /** What the log says of connections: one line for each at its end, and more of it for those who ask for more. */
 import type { Logger } from '@knock/shared/log';
-import { hexBytes, sampleText, sizeOf } from '@knock/shared/text-sample';
+import { escapeControls, hexBytes, sampleText, sizeOf } from '@knock/shared/text-sample';
 
 import type { Connection } from './connection.ts';
-import { describeFailure } from './reply.ts';
 
 /** The one line at its end. */
 export function logConnection(logger: Logger, connection: Connection): void {
@@ -78,16 +77,16 @@ export function logFailure(logger: Logger, connection: Connection, thrown: unkno
   logger[level]({ connection: connection.id, stack }, `the handler failed for ${connection.who}: ${failure}`);
 }
 
-/** How a handler ended after its connection had. */
-export interface LateEnd {
-  /** How long after its timeout, in milliseconds; means nothing if its connection ended for another reason. */
-  lateMs: number;
-  /** What it threw, if it did not reply. */
-  thrown?: { error: unknown };
-}
-
-/** A handler whose reply or failure nobody hears any more: it changes no count, and no line that was logged. */
-export function logLateHandler(logger: Logger, connection: Connection, { lateMs, thrown }: LateEnd): void {
+/**
+ * A handler whose reply or failure nobody hears any more: it changes no count, and no line that was logged. `lateMs`: after
+ * its timeout, if that ended its connection. `thrown`: what it threw, if it did not reply.
+ */
+export function logLateHandler(
+  logger: Logger,
+  connection: Connection,
+  lateMs: number,
+  thrown?: { error: unknown },
+): void {
   const timedOut = connection.closeReason === 'handler_timeout';
   const when = timedOut ? `${Math.round(lateMs)} ms after its timeout` : `after its connection had ended`;
   const { failure, stack } = thrown ? describeFailure(thrown.error) : {};
@@ -119,4 +118,13 @@ export function logStrangeBytes(logger: Logger, connection: Connection, head: Bu
   const meaning = `read as a frame, that is kind ${head[0]}, which no caller may send${length}`;
   const advice = 'send a frame (00, three bytes of length, the text), a line of text, or an HTTP request';
   logger.warn(fields, `${who} sent ${fields.bytes}, which is no language of ours: ${meaning}; ${advice}`);
+}
+
+/** What went wrong in a handler, for the log: whatever it threw, on one line; and where, if that is known. */
+function describeFailure(thrown: unknown): { failure: string; stack?: string } {
+  if (!(thrown instanceof Error)) return { failure: `it threw ${typeof thrown}` };
+  const [name, message, stack] = [thrown.name, thrown.message, thrown.stack].map(String) as [string, string, string];
+  // Only the lines that name a place, behind the message: it may hold what the caller sent, such lines among it.
+  const places = stack.slice(stack.indexOf(message) + message.length).match(/^ {4}at .*$/gm) ?? [];
+  return { failure: sampleText(`${name}: ${message}`), stack: places.map(escapeControls).join('\n') };
 }

@@ -1,6 +1,5 @@
 /** One caller's socket: what is known of it, its one clock, and how it ends. */
 import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
 
 import { isLoopback } from '@knock/shared/names';
 import { sampleText } from '@knock/shared/text-sample';
@@ -8,18 +7,18 @@ import type { Unsent } from '@knock/shared/unsent';
 
 import { Clock } from './clock.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
-import type { Language } from './detect.ts';
 import type { Caller } from './handler.ts';
+import type { ProtocolName } from './protocols/detect.ts';
 import type { ServerSettings } from './settings.ts';
 
-/** Whoever speaks with the caller now: the door first, then a conversation in the caller's language. */
+/** Who handles what a connection's client does: the detector first, then a session. */
 export interface Owner {
   /** Bytes have come. */
-  read(bytes: Buffer): void;
+  read?(bytes: Buffer): void;
   /** The caller has closed its side: no more bytes will come. */
-  readEnd(): void;
+  readEnd?(): void;
   /** The kernel has taken all that was written, after there was more than it took at once. */
-  taken(): void;
+  taken?(): void;
   /** The connection's clock ran out. */
   timeUp(reason: TimeoutReason): void;
   /** The server leaves: answer what was wholly heard, then end. */
@@ -60,7 +59,7 @@ export class Connection {
   /** One clock at a time, since a connection waits for one thing at a time. */
   readonly clock = new Clock<TimeoutReason>((reason) => this.owner?.timeUp(reason));
   owner: Owner | undefined;
-  language: Language | undefined;
+  language: ProtocolName | undefined;
   /** What the kernel knows: all bytes are counted here, as they are on the network. */
   readonly #wire: Socket;
   readonly #closed: (connection: Connection) => void;
@@ -118,19 +117,11 @@ export class Connection {
       if (socket === this.socket) this.#end();
     });
     socket.on('end', () => {
-      if (socket === this.socket) this.owner?.readEnd();
+      if (socket === this.socket) this.owner?.readEnd?.();
     });
-    this.listenToReads();
-  }
-
-  /**
-   * Listens once for its whole life, whoever owns it; what comes when nobody does is thrown away. (Anew where it goes on
-   * inside TLS, or in front of Node's HTTP.)
-   */
-  listenToReads(): void {
-    const { socket } = this;
+    // Once for its whole life, whoever owns it: what comes when nobody does is thrown away.
     socket.on('data', (bytes: Buffer) => {
-      if (socket === this.socket) this.owner?.read(bytes);
+      if (socket === this.socket) this.owner?.read?.(bytes);
     });
   }
 
@@ -139,7 +130,7 @@ export class Connection {
     if (this.#listensToWrites) return;
     this.#listensToWrites = true;
     this.socket.on('timeout', () => this.#sliceOver());
-    this.socket.on('drain', () => this.owner?.taken());
+    this.socket.on('drain', () => this.owner?.taken?.());
   }
 
   #end(): void {
@@ -155,13 +146,6 @@ export class Connection {
     this.inTls = true;
     this.language = undefined;
     this.socket = inside;
-    // As on every socket here, and there is no other way to say it: what is paused must not go on reading, and what was
-    // taken must be told, however little it was.
-    // oxlint-disable no-underscore-dangle
-    const { _readableState, _writableState } = inside as unknown as Record<'_readableState' | '_writableState', object>;
-    for (const state of [_readableState, _writableState]) Object.assign(state, { highWaterMark: 1 });
-    // oxlint-enable no-underscore-dangle
-    inside.allowHalfOpen = true;
     this.#paused = false;
     this.#listensToWrites = false;
     this.#listen(inside);
@@ -236,17 +220,17 @@ export class Connection {
     unsent.writeTo(this.socket);
   }
 
-  /** Reads on. (`socket.resume` is taken from Node's HTTP on the sockets that it was given.) */
+  /** Reads on. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    Readable.prototype.resume.call(this.socket);
+    this.socket.resume();
   }
 
   /** Stops reading: no more than one read's bytes still come, since the stream's own buffer takes no more. */
   pause(): void {
     this.#paused = true;
-    Readable.prototype.pause.call(this.socket);
+    this.socket.pause();
   }
 
   /** Gives the caller `WRITE_TIMEOUT_MS`, started again by each byte that its kernel takes, to read what was written. */

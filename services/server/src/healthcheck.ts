@@ -1,5 +1,5 @@
 /**
- * Asks the server in this container, through its own door, whether it is alive: exit code 0; or 1, and why, which
+ * Asks the server in this container, through its own port, whether it is alive: exit code 0; or 1, and why, which
  * `docker inspect` shows. Kept tiny: it runs every few seconds.
  */
 import { get } from 'node:http';

@@ -7,13 +7,18 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from '@prometheus-io/
 import type { Admission } from './admission.ts';
 import { CLOSE_REASONS } from './close-reason.ts';
 import type { Connection } from './connection.ts';
-import type { Language } from './detect.ts';
 import { HandlingTime } from './handling-time.ts';
+import type { ProtocolName } from './protocols/detect.ts';
 
 /** Numbers by label. */
 class Counts extends Map<string, number> {
   add(label: string, number = 1): void {
     this.set(label, (this.get(label) ?? 0) + number);
+  }
+
+  /** As the values of one label. */
+  by(label: string): [Record<string, string>, number][] {
+    return Array.from(this, ([value, number]) => [{ [label]: value }, number]);
   }
 
   get sum(): number {
@@ -24,7 +29,7 @@ class Counts extends Map<string, number> {
 const at0 = (label: string): [string, number] => [label, 0];
 
 /** `none`: the connection ended before its first bytes told. */
-const PROTOCOLS: readonly (Language | 'none')[] = ['none', 'frames', 'text', 'http', 'tls', 'unknown'];
+const PROTOCOLS: readonly (ProtocolName | 'none')[] = ['none', 'frames', 'text', 'http', 'tls', 'unknown'];
 
 /** What all connections of some kind come to. */
 class Totals {
@@ -74,10 +79,22 @@ export class Metrics {
   constructor(admission: Admission) {
     this.#admission = admission;
     this.contentType = this.#registry.contentType;
-    this.#showConnections();
-    this.#show('knock_messages_total', 'Messages that were heard', 'language', () => this.#totals().messages);
-    this.#show('knock_refusals_total', 'Refusals that were said', 'code', () => this.#totals().refusals);
-    this.#show('knock_bytes_total', 'Bytes that were read and written', 'direction', () => this.#totals().bytes);
+    // What a connection speaks is known before it ends, and not before: so only what has ended has that label, and nothing falls.
+    this.#show('knock_connections_accepted_total', 'Connections that were accepted', [], () => [[{}, this.#accepted]]);
+    this.#show('knock_connections_closed_total', 'Connections that have ended', ['protocol', 'reason'], () =>
+      [...this.#closed].flatMap(([protocol, reasons]) =>
+        reasons
+          .by('reason')
+          .map(([reason, number]): [Record<string, string>, number] => [{ protocol, ...reason }, number]),
+      ),
+    );
+    this.#show('knock_messages_total', 'Messages that were heard', ['language'], () =>
+      this.#totals().messages.by('language'),
+    );
+    this.#show('knock_refusals_total', 'Refusals that were said', ['code'], () => this.#totals().refusals.by('code'));
+    this.#show('knock_bytes_total', 'Bytes that were read and written', ['direction'], () =>
+      this.#totals().bytes.by('direction'),
+    );
     const place = new Gauge({
       name: 'knock_connections',
       help: 'Connections that are open',
@@ -139,41 +156,16 @@ export class Metrics {
     return totals;
   }
 
-  /** Both rise with each connection, and neither ever falls: what a connection speaks is known before it ends, and not before. */
-  #showConnections(): void {
-    const accepted = new Counter({
-      name: 'knock_connections_accepted_total',
-      help: 'Connections that were accepted',
-      registers: [this.#registry],
-      collect: () => {
-        accepted.reset();
-        accepted.inc(this.#accepted);
-      },
-    });
-    const closed = new Counter({
-      name: 'knock_connections_closed_total',
-      help: 'Connections that have ended',
-      labelNames: ['protocol', 'reason'],
-      registers: [this.#registry],
-      collect: () => {
-        closed.reset();
-        for (const [protocol, reasons] of this.#closed) {
-          for (const [reason, number] of reasons) closed.inc({ protocol, reason }, number);
-        }
-      },
-    });
-  }
-
-  /** A number for each label, asked for when somebody looks. */
-  #show(name: string, help: string, label: string, counts: () => Counts): void {
+  /** A counter whose values are asked for when somebody looks. */
+  #show(name: string, help: string, labelNames: string[], values: () => [Record<string, string>, number][]): void {
     const counter = new Counter({
       name,
       help,
-      labelNames: [label],
+      labelNames,
       registers: [this.#registry],
       collect: () => {
         counter.reset();
-        for (const [value, number] of counts()) counter.inc({ [label]: value }, number);
+        for (const [labels, number] of values()) counter.inc(labels, number);
       },
     });
   }

@@ -3,7 +3,7 @@ import { sampleText } from '@knock/shared/text-sample';
 
 import type { CloseReason } from './close-reason.ts';
 import type { Connection, Tap } from './connection.ts';
-import type { Language } from './detect.ts';
+import type { ProtocolName } from './protocols/detect.ts';
 
 /** What is known of one connection. */
 export interface CallerNews {
@@ -12,7 +12,7 @@ export interface CallerNews {
   /** The caller's port. */
   port: number | undefined;
   name: string | undefined;
-  language: Language | undefined;
+  language: ProtocolName | undefined;
   tls: boolean;
   /**
    * `opened`: its language is not known yet. `talking`: something has crossed since the last update. `draining`: its last

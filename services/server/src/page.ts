@@ -1,10 +1,13 @@
-/** The live page: its files, and the stream of what there is to see. */
+/** The live page: its files, and the stream of what there is to see, as routes. */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
 import { extname, join } from 'node:path';
 
+import type { HttpRequest } from '@knock/shared/codec/http/request';
+
+import { EventStream } from './http/event-stream.ts';
+import { errorReply, type HttpReply, type Route } from './http/routes.ts';
 import type { Watch } from './watch.ts';
-import type { Answer } from './web-conversation.ts';
 
 const FOLDER = join(import.meta.dirname, 'page');
 const TYPES: Record<string, string> = {
@@ -16,52 +19,57 @@ const TYPES: Record<string, string> = {
 
 /**
  * Nothing but the page's own files: no script or style inside the page, nothing from elsewhere, and nobody puts it into a
- * frame. So text that a caller sends can do nothing even where it was taken for more than text (W3C CSP Level 3).
+ * frame. So text that a client sends can do nothing even where it was taken for more than text (W3C CSP Level 3).
  */
 const HEADERS = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'Referrer-Policy': 'no-referrer',
+  // Kept by the browser, and asked for each time: a new server may have a new page.
+  'Cache-Control': 'no-cache',
 };
 
+/** A file of the page, as a request may want it. */
+type PageFile = (request: HttpRequest) => HttpReply;
+
 export class Page {
-  readonly #watch: Watch;
-  #files: ReadonlyMap<string, Answer> | undefined;
+  /** The page itself, for `GET /` by a browser. */
+  readonly index: PageFile;
+  readonly routes: readonly Route[];
 
+  /** Throws the system's error if the page's files are not next to the program. */
   constructor(watch: Watch) {
-    this.#watch = watch;
-  }
-
-  /** Undefined: the request is not for the page. */
-  answer({ method, headers }: IncomingMessage, { pathname, searchParams }: URL): Answer | undefined {
-    if (method !== 'GET' && method !== 'HEAD') return undefined;
-    if (pathname === '/events') return method === 'GET' ? this.#events(searchParams.get('follow')) : undefined;
-    // Everybody but a browser means the handler.
-    if (pathname === '/' && !headers.accept?.includes('text/html')) return undefined;
-    this.#files ??= readFiles();
-    return this.#files.get(pathname);
-  }
-
-  #events(follow: string | null): Answer {
-    if (this.#watch.isFull) {
-      const sentence = 'busy: as many look on as this server bears: try again later\n';
-      return { status: 503, body: Buffer.from(sentence), headers: { 'Retry-After': '5' } };
-    }
-    return {
-      status: 200,
-      body: Buffer.alloc(0),
-      headers: { 'Content-Type': 'text/event-stream' },
-      stream: (outlet) => this.#watch.join(outlet, follow ?? undefined),
-    };
+    this.index = readPageFile('index.html');
+    const names = readdirSync(FOLDER).filter((name) => name !== 'index.html');
+    const files = names.map((name): [string, PageFile] => [`/page/${name}`, readPageFile(name)]);
+    const all: [string, PageFile][] = [...files, ['/events', (request) => events(watch, request)]];
+    this.routes = all.map(([path, answer]) => ({ path, methods: ['GET'], looks: 'page', answer }));
   }
 }
 
-/** Read when one of them is first asked for, and kept. */
-function readFiles(): Map<string, Answer> {
-  const files = readdirSync(FOLDER).map((name): [string, Answer] => {
-    const path = name === 'index.html' ? '/' : `/page/${name}`;
-    const headers = { ...HEADERS, 'Content-Type': TYPES[extname(name)]! };
-    return [path, { status: 200, body: readFileSync(join(FOLDER, name)), headers }];
-  });
-  return new Map(files);
+function readPageFile(name: string): PageFile {
+  const body = readFileSync(join(FOLDER, name));
+  const tag = `"${createHash('sha256').update(body).digest('base64url')}"`;
+  const headers = { ...HEADERS, 'Content-Type': TYPES[extname(name)]!, ETag: tag };
+  return ({ fields }) =>
+    isMatch(fields.get('if-none-match'), tag) ? { status: 304, headers } : { status: 200, headers, body };
+}
+
+/** RFC 9110 section 13.1.2: a list of tags that are compared weakly, or an asterisk. */
+function isMatch(condition: string | undefined, tag: string): boolean {
+  if (condition === undefined) return false;
+  return condition.trim() === '*' || condition.split(',').some((one) => one.trim().replace(/^W\//, '') === tag);
+}
+
+function events(watch: Watch, { method, version, query }: HttpRequest): HttpReply {
+  if (watch.isFull) {
+    return errorReply(503, 'all live-page slots are in use: close another tab', { 'Retry-After': '5' });
+  }
+  const head = { status: 200, headers: { 'Content-Type': 'text/event-stream' }, stream: true };
+  if (method === 'HEAD') return head;
+  const follows = new URLSearchParams(query).get('follow') ?? undefined;
+  return {
+    ...head,
+    takeOver: (connection) => new EventStream(connection, version === '1.1', (outlet) => watch.join(outlet, follows)),
+  };
 }

@@ -10,7 +10,9 @@ export const serverSettings = z
     PORT: wholeNumber({ min: 0, max: 65535 }).default(12000).describe('0 takes any free port'),
     ACCEPT: oneOf('forever', 'once')
       .default('forever')
-      .describe('`once`: serve the first caller, then end, as the first server of the article does'),
+      .describe(
+        '`once`: serve the first caller that sends a message, then end, as the first server of the article does',
+      ),
     REPLY: z
       .string()
       .default('hello from the server!')

@@ -1,14 +1,20 @@
-/** TLS, taken off at the door: the same port, and inside it the same languages. */
+/**
+ * TLS, terminated at the same port: inside it the same protocols.
+ *
+ * The Node internals that we rely on are all here, since `node:tls` gives no other way: `_parent` of a TLSSocket, and the
+ * high-water marks of its two states. If they change, `tests/tls.test.ts` fails (all of it without `_parent`; the tests of
+ * clients that do not read without the marks).
+ */
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 
 import type { Logger } from '@knock/shared/log';
 
-import type { TurnedAway } from './admission.ts';
+import type { Denial } from './admission.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import type { Connection, Owner } from './connection.ts';
-import { LAST_CALL_MS } from './door.ts';
+import { MIN_DRAIN_MS } from './protocols/detector.ts';
 import type { ServerSettings } from './settings.ts';
 
 type TlsSettings = Pick<ServerSettings, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE' | 'TLS'>;
@@ -16,22 +22,22 @@ type TlsSettings = Pick<ServerSettings, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_
 /** A handshake is under the clock of its connection; Node's own has to be longer than any. */
 const NEVER_MS = 2 ** 31 - 1;
 
-const NEEDS_TLS: TurnedAway = {
+const NEEDS_TLS: Denial = {
   reason: 'tls',
   code: 'tls',
-  sentence: 'this server speaks TLS only: connect with TLS, or with https:// in a browser',
+  detail: 'this server speaks TLS only: connect with TLS, or with https:// in a browser',
 };
-const NEEDS_CERTIFICATE: TurnedAway = {
+const NEEDS_CERTIFICATE: Denial = {
   reason: 'tls',
   code: 'tls',
-  sentence:
+  detail:
     'this server serves only callers that show a certificate for which its CA vouches: show one that is valid now',
 };
 
 export class Tls {
   readonly #required: boolean;
   readonly #logger: Logger;
-  /** Never listens: it is handed the sockets that the door has looked at. */
+  /** Never listens: it is handed the sockets on which a TLS handshake was detected. */
   readonly #server: Server;
   readonly #handshakes = new WeakMap<Socket, Handshake>();
   readonly #asksForCertificate: boolean;
@@ -74,16 +80,30 @@ export class Tls {
   }
 
   /** Why this caller, whose language is known, is not served; undefined: it is. */
-  whyNot(connection: Connection): TurnedAway | undefined {
+  denialFor(connection: Connection): Denial | undefined {
     if (this.#strangers.has(connection)) return NEEDS_CERTIFICATE;
     return this.#required && !connection.inTls ? NEEDS_TLS : undefined;
   }
 
-  /** Node keeps the socket inside which a TLSSocket was made under this name, and tells it in no other way. */
   #handshakeOf(inside: TLSSocket): Handshake | undefined {
     // oxlint-disable-next-line no-underscore-dangle
-    return this.#handshakes.get((inside as unknown as { _parent: Socket })._parent);
+    return this.#handshakes.get((inside as unknown as Internals)._parent);
   }
+}
+
+interface Internals {
+  /** The socket inside which a TLSSocket was made. */
+  _parent: Socket;
+  _readableState: { highWaterMark: number };
+  _writableState: { highWaterMark: number };
+}
+
+/** As the listener makes its sockets: what is paused must stop reading, and 'drain' must follow every write that had to wait. */
+function likeOurSockets(inside: TLSSocket): TLSSocket {
+  const { _readableState, _writableState } = inside as unknown as Internals;
+  for (const state of [_readableState, _writableState]) state.highWaterMark = 1;
+  inside.allowHalfOpen = true;
+  return inside;
 }
 
 /** Owns a connection while hands are shaken; the clock of its first message runs on meanwhile. */
@@ -108,7 +128,7 @@ class Handshake implements Owner {
   succeed(inside: TLSSocket): void {
     if (this.#connection.ending) return;
     this.release();
-    this.#connection.goInside(inside);
+    this.#connection.goInside(likeOurSockets(inside));
     this.#secured(inside);
   }
 
@@ -120,20 +140,13 @@ class Handshake implements Owner {
     this.#logger.warn({ connection: id, address, code }, `${who} failed to shake hands for TLS: ${code}${advice}`);
   }
 
-  /** What comes now is TLS's own, and so is what the door has put back. */
-  read(): void {}
-
-  readEnd(): void {}
-
-  taken(): void {}
-
   timeUp(reason: TimeoutReason): void {
     this.#connection.destroy(reason === 'drain_timeout' ? 'drained' : reason);
   }
 
   /** There are no words for it before hands were shaken; a caller that has just come may be about to end it. */
   drain(): void {
-    this.#connection.clock.start('drain_timeout', LAST_CALL_MS);
+    this.#connection.clock.start('drain_timeout', MIN_DRAIN_MS);
   }
 
   leave(reason: CloseReason): void {

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 
+import { Metrics } from '../src/metrics.ts';
 import { type Dialled, frame } from './dialled.ts';
 import { start, type TestServer } from './test-server.ts';
 
@@ -110,4 +111,45 @@ test('with ACCEPT=once lets callers that came at the same time go', async () => 
   expect((await two.closed()).includes('hello')).toBe(false);
   one.end();
   await server.server.ended;
+});
+
+test('with ACCEPT=once does not handle a message that waited behind a probe while another caller was chosen', async () => {
+  const heard: string[] = [];
+  await using server = await start({ ACCEPT: 'once', handler: (message) => (heard.push(message), message) });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const metrics = vi.spyOn(Metrics.prototype, 'text').mockReturnValue(promise);
+  const other = await server.dial();
+  other.send(GET('/metrics') + GET('/'));
+  await expect.poll(() => metrics.mock.calls.length, { interval: 5 }).toBe(1);
+  const chosen = await server.dial();
+  chosen.send(frame('me'));
+  await chosen.until(frame('me'));
+  resolve('none');
+  expect((await other.closed()).toString()).toMatch(/ 200 OK[^]* 503 /);
+  chosen.end();
+  await server.server.ended;
+  expect(heard).toEqual(['me']);
+  metrics.mockRestore();
+});
+
+test('with ACCEPT=once does not handle a long line that ends by a pause after another caller was chosen', async () => {
+  const heard: string[] = [];
+  // The other's second turn of waiting is over long before the limit of those who are not served.
+  await using server = await start({
+    ACCEPT: 'once',
+    QUIET_MS: 500,
+    LOG_LEVEL: 'trace',
+    handler: (message) => (heard.push(message), 'done'),
+  });
+  const other = await server.dial();
+  // Longer than a first line may be, so that it is text before its end.
+  other.send('x'.repeat(9000));
+  await server.expectReadFrom(1);
+  const chosen = await server.dial();
+  chosen.send(frame('me'));
+  await chosen.until(frame('done'));
+  expect((await other.closed()).toString()).toContain('error: busy');
+  chosen.end();
+  await server.server.ended;
+  expect(heard).toEqual(['me']);
 });

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
+import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { expect, test, vi } from 'vitest';
 
 import { frame, GOAWAY } from './dialled.ts';
@@ -24,7 +25,7 @@ function gate() {
   };
 }
 
-test('ends idle callers at once: frames with goaway, text and HTTP by closing', async () => {
+test('ends idle callers at once, frames with goaway and text by closing, and HTTP after 200 ms', async () => {
   await using server = await start();
   const [frames, text, http] = await Promise.all([server.dial(), server.dial(), server.dial()]);
   frames.send(frame('Hello'));
@@ -34,8 +35,10 @@ test('ends idle callers at once: frames with goaway, text and HTTP by closing', 
   const began = performance.now();
   const closing = server.server.close();
   expect((await frames.closed()).subarray(-4)).toEqual(GOAWAY);
-  await Promise.all([text.closed(), http.closed()]);
+  await text.closed();
   expect(performance.now() - began).toBeLessThan(AT_ONCE_MS);
+  await http.closed();
+  expect(performance.now() - began).toBeGreaterThan(200 - CLOCK_ERROR_MS);
   await closing;
   await server.expectReasons('drained', 'drained', 'drained');
 });
@@ -64,6 +67,19 @@ test('answers the HTTP request that is being handled, and closes', async () => {
   expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*Connection: close[^]*answered$/);
   await closing;
   await server.expectReasons('drained');
+});
+
+test('answers 503 to a request that is on its way when it begins to drain, since HTTP has no goaway', async () => {
+  await using server = await start();
+  const caller = await server.dial();
+  const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+  caller.send(get);
+  await caller.until('hello from the server!');
+  const closing = server.server.close();
+  caller.send(get);
+  const [, second] = (await caller.closed()).toString().split('hello from the server!');
+  expect(second).toMatch(/^HTTP\/1\.1 503 [^]*Connection: close\r\n[^]*busy: the server is leaving/);
+  await closing;
 });
 
 test('tells a caller whose HTTP request is not complete that it leaves', async () => {

@@ -174,7 +174,7 @@ test('bears 32 watchers, and tells the next one that there are too many', async 
   await using watchers = new AsyncDisposableStack();
   for (let n = 0; n < 32; n += 1) watchers.use(await Watcher.of(server));
   expect(await server.exchange('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(
-    /^HTTP\/1\.1 503 [^]*as many look on/,
+    /^HTTP\/1\.1 503 [^]*all live-page slots are in use/,
   );
   await server.expectWell();
 });

@@ -1,0 +1,61 @@
+/**
+ * A connection that only streams from now on: Server-Sent Events, until the client goes or the server drains. What the client
+ * still sends is not looked at, and it may close its side.
+ */
+import { chunkOf, LAST_CHUNK } from '@knock/shared/codec/http/response';
+
+import type { CloseReason, TimeoutReason } from '../close-reason.ts';
+import type { Connection, Owner } from '../connection.ts';
+import type { Outlet } from '../watch.ts';
+
+export class EventStream implements Owner, Outlet {
+  readonly #connection: Connection;
+  /** HTTP/1.0 has no chunks: there the body ends with the connection (RFC 9112 section 6.3). */
+  readonly #chunked: boolean;
+  #onEnd: (() => void) | undefined;
+
+  /** `join` begins to write to this stream, and returns what to call when the stream ends. */
+  constructor(connection: Connection, chunked: boolean, join: (outlet: Outlet) => () => void) {
+    this.#connection = connection;
+    this.#chunked = chunked;
+    this.#onEnd = join(this);
+  }
+
+  write(text: string): void {
+    const { socket } = this.#connection;
+    const waits = socket.writableLength > 0;
+    socket.write(this.#chunked ? chunkOf(text) : text);
+    // Once: a client that does not read must not get new time with each event.
+    if (socket.writableLength > 0 && !waits) this.#connection.expectRead();
+  }
+
+  get unsent(): number {
+    return this.#connection.socket.writableLength;
+  }
+
+  cutOff(): void {
+    this.#connection.destroy('write_timeout');
+  }
+
+  taken(): void {
+    this.#connection.wasRead();
+  }
+
+  timeUp(reason: TimeoutReason): void {
+    this.leave(reason);
+  }
+
+  drain(): void {
+    this.leave('drained');
+  }
+
+  /** With the last chunk, so that the client does not take the stream for cut off. */
+  leave(reason: CloseReason): void {
+    this.#connection.finish(reason, this.#chunked ? LAST_CHUNK : '');
+  }
+
+  release(): void {
+    this.#onEnd?.();
+    this.#onEnd = undefined;
+  }
+}

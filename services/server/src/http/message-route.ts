@@ -1,0 +1,31 @@
+/** `/`: messages for the handler, and the live page for browsers. */
+import type { HttpRequest } from '@knock/shared/codec/http/request';
+import { decodeUtf8 } from '@knock/shared/utf8';
+
+import type { Page } from '../page.ts';
+import type { Route } from './routes.ts';
+
+/** `page`: undefined if there is none. */
+export function messageRoute(page: Page | undefined): Route {
+  return {
+    path: '/',
+    methods: ['GET', 'POST'],
+    /** Throws a `CodecError` for a body that is not UTF-8. */
+    answer(request, connection) {
+      if (request.method === 'POST') return decodeUtf8(request.body, 0, request.body.length);
+      if (page === undefined || !acceptsHtml(request)) return '';
+      connection.probes += 1;
+      return page.index(request);
+    },
+  };
+}
+
+/** A browser names HTML. Everybody else takes anything, and means the handler (RFC 9110 section 12.5.1). */
+function acceptsHtml({ fields }: HttpRequest): boolean {
+  const accept = fields.get('accept')?.toLowerCase();
+  if (accept === undefined || !accept.includes('text/html')) return false;
+  return accept.split(',').some((range) => {
+    const [type, ...parameters] = range.split(';').map((part) => part.trim());
+    return type === 'text/html' && !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
+  });
+}

@@ -1,0 +1,120 @@
+/** Looks at a client's first bytes until they tell its protocol, then hands the connection on. */
+import type { Logger } from '@knock/shared/log';
+
+import { LEAVING } from '../admission.ts';
+import { Clock } from '../clock.ts';
+import type { CloseReason, TimeoutReason } from '../close-reason.ts';
+import { logRead } from '../connection-log.ts';
+import type { Connection, Owner } from '../connection.ts';
+import type { ServerSettings } from '../settings.ts';
+import { detect, detectAtEnd, type ProtocolName, type Undecided } from './detect.ts';
+
+export interface Detection {
+  protocol: ProtocolName;
+  /** All bytes that were read. */
+  head: Buffer;
+  /** Whether the client's first message is complete with these bytes: it paused, or closed its side. */
+  messageComplete: boolean;
+}
+
+export interface DetectorOptions {
+  settings: Pick<ServerSettings, 'FIRST_BYTE_TIMEOUT_MS' | 'MESSAGE_TIMEOUT_MS' | 'QUIET_MS'>;
+  logger: Logger;
+  /** Called once. It gives the connection another owner, pauses it, or ends it. */
+  onDetected: (detection: Detection) => void;
+}
+
+/** In a drain, how long newcomers are still accepted at least, and how long each may take to speak. */
+export const MIN_DRAIN_MS = 200;
+
+const NOTHING = Buffer.alloc(0);
+
+export class ProtocolDetector implements Owner {
+  readonly #connection: Connection;
+  readonly #options: DetectorOptions;
+  #textIdle: Clock<'quiet'> | undefined;
+  #startedAt = 0;
+  #head: Buffer = NOTHING;
+  /** What the bytes so far may become; undefined: there are none. */
+  #undecided: Undecided | undefined;
+
+  constructor(connection: Connection, options: DetectorOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#connection.owner = this;
+    this.#startedAt = performance.now();
+    this.#connection.clock.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
+  }
+
+  read(bytes: Buffer): void {
+    this.#connection.countRead(bytes);
+    logRead(this.#options.logger, this.#connection, bytes);
+    this.#head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
+    const detected = detect(this.#head);
+    // Absolute, from the first byte: it runs on when the connection is handed on.
+    if (typeof detected !== 'string' || detected === 'tls') this.#startMessageTimeout();
+    if (typeof detected === 'string') this.#handOn(detected, { messageComplete: false });
+    else this.#awaitMore(detected);
+  }
+
+  readEnd(): void {
+    if (this.#undecided === undefined) this.#connection.finish('caller_left');
+    else this.#handOn(detectAtEnd(this.#head), { messageComplete: true });
+  }
+
+  /** The protocol that the bytes are likeliest to be speaks of it; where there are none, nobody does. */
+  timeUp(reason: TimeoutReason): void {
+    if (reason === 'drain_timeout') this.leave('drained', LEAVING.detail);
+    else if (this.#handOnLikely()) this.#connection.owner?.timeUp(reason);
+    else this.#connection.finish(reason);
+  }
+
+  /** A client that has just connected may be about to speak, and hears then that the server drains; a pause is waited for. */
+  drain(): void {
+    const { clock } = this.#connection;
+    const left =
+      this.#undecided?.likely === 'text'
+        ? this.#options.settings.QUIET_MS
+        : this.#startedAt + MIN_DRAIN_MS - performance.now();
+    clock.start('drain_timeout', Math.max(1, left));
+  }
+
+  leave(reason: CloseReason, detail: string): void {
+    if (this.#handOnLikely()) this.#connection.owner?.leave(reason, detail);
+    else this.#connection.finish(reason);
+  }
+
+  release(): void {
+    this.#textIdle?.stop();
+  }
+
+  #startMessageTimeout(): void {
+    const { clock } = this.#connection;
+    if (clock.reason === 'first_byte_timeout')
+      clock.start('message_timeout', this.#options.settings.MESSAGE_TIMEOUT_MS);
+  }
+
+  #awaitMore(undecided: Undecided): void {
+    this.#undecided = undecided;
+    this.release();
+    if (undecided.likely !== 'text') return;
+    this.#textIdle ??= new Clock(() => this.#handOn('text', { messageComplete: this.#undecided!.idleEndsMessage }));
+    this.#textIdle.start('quiet', this.#options.settings.QUIET_MS);
+  }
+
+  /** False: no byte has come. */
+  #handOnLikely(): boolean {
+    if (this.#undecided === undefined) return false;
+    this.#handOn(this.#undecided.likely, { messageComplete: false });
+    return true;
+  }
+
+  #handOn(protocol: ProtocolName, { messageComplete }: { messageComplete: boolean }): void {
+    this.release();
+    this.#connection.language = protocol;
+    this.#options.onDetected({ protocol, head: this.#head, messageComplete });
+  }
+}

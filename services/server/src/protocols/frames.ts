@@ -1,0 +1,16 @@
+/** Frames: four bytes in front of each message. `docs/protocol.md` is the specification. */
+import { GOAWAY, type Notice, Refusal } from '@knock/shared/codec';
+import { FrameCodec } from '@knock/shared/frames';
+
+import type { Protocol } from './protocol.ts';
+
+/** `maxBytes`: the largest message, in bytes. */
+export function framesProtocol(maxBytes: number): Protocol<string, Notice> {
+  return {
+    open: () => new FrameCodec<string>({ maxBytes, from: 'caller' }),
+    answer: (message) => message,
+    errorReply: (code, detail) => new Refusal(code, detail),
+    // It also says that whatever is unanswered was not handled.
+    farewell: () => GOAWAY,
+  };
+}

@@ -1,0 +1,66 @@
+/** HTTP/1.1: requests in, responses out. Which path answers what is in `http/routes.ts`. */
+import { HttpError } from '@knock/shared/codec/http/http-error';
+import type { HttpRequest } from '@knock/shared/codec/http/request';
+import { HttpCodec } from '@knock/shared/codec/http/request-codec';
+
+import { guard } from '../http/guards.ts';
+import { errorReply, type HttpReply, type Routes } from '../http/routes.ts';
+import { MIN_DRAIN_MS } from './detector.ts';
+import type { Protocol, SessionErrorCode } from './protocol.ts';
+
+export interface HttpOptions {
+  /** The largest body, in bytes. */
+  maxBodyBytes: number;
+  /** ALLOWED_HOSTS. */
+  allowedHosts: readonly string[];
+  routes: Routes;
+}
+
+const STATUS: Record<SessionErrorCode, number> = {
+  bad_frame: 400,
+  bad_utf8: 400,
+  busy: 503,
+  failed: 500,
+  timeout: 408,
+  tls: 400,
+  too_large: 413,
+};
+
+const CONTINUE: HttpReply = { status: 100, interim: true };
+
+export function httpProtocol({ maxBodyBytes, allowedHosts, routes }: HttpOptions): Protocol<HttpRequest, HttpReply> {
+  return {
+    open: () => new HttpCodec({ maxBodyBytes }),
+
+    /** A request with a body comes twice: what is wrong with its head is answered before the body is waited for. */
+    answer(request, connection) {
+      const forbidden = guard(request, allowedHosts);
+      if (forbidden !== undefined) return errorReply(403, forbidden);
+      const found = routes.find(request);
+      const isRoute = 'answer' in found;
+      if (isRoute && !request.complete) return request.expectsContinue ? CONTINUE : undefined;
+      if (routes.looks(request) !== undefined) connection.probes += 1;
+      return isRoute ? found.answer(request, connection) : found;
+    },
+
+    errorReply: sessionError,
+
+    /** HTTP has no goaway: only a request that has begun gets a response. */
+    farewell: (owesReply, detail) => (owesReply ? sessionError('busy', detail) : undefined),
+
+    /** A health check of this machine has no certificate, and tells nobody else anything. */
+    answersDenied: (request, connection, denial) =>
+      routes.looks(request) === 'probe' && (denial.code !== 'tls' || connection.isLocal),
+
+    // A request that is on its way when the server begins to drain would be lost without a word.
+    drainGraceMs: MIN_DRAIN_MS,
+  };
+}
+
+function sessionError(code: SessionErrorCode, detail: string, fault?: unknown): HttpReply {
+  if (fault instanceof HttpError) {
+    return errorReply(fault.status, fault.message, fault.allow === undefined ? {} : { Allow: fault.allow });
+  }
+  const status = STATUS[code];
+  return errorReply(status, `${code}: ${detail}`, status === 503 ? { 'Retry-After': '1' } : {});
+}

@@ -1,0 +1,146 @@
+/** What a session says in its protocol: replies, errors, and its last words. */
+import type { Codec, CodecError } from '@knock/shared/codec';
+import { Unsent } from '@knock/shared/unsent';
+
+import { type Denial, LEAVING } from '../admission.ts';
+import type { CloseReason, TimeoutReason } from '../close-reason.ts';
+import { logExchange, logFailure, logFault } from '../connection-log.ts';
+import type { Connection } from '../connection.ts';
+import type { OwnReply, Protocol } from './protocol.ts';
+import { HandlerFailure, type HandlerResult } from './run-handler.ts';
+import type { SessionOptions } from './session.ts';
+
+/** What a client hears of a handler that failed, or of a fault in our own code. */
+const NO_REPLY = 'the server could not answer this message: its log says why';
+
+type LastWords<Out extends OwnReply> = Pick<Protocol<unknown, Out>, 'errorReply' | 'farewell'>;
+
+export class SessionOutput<Out extends OwnReply> {
+  /** The server drains: the reply to the last message that has come ends the connection. */
+  draining: boolean;
+  /** A message was answered since this was last made false. */
+  answered = false;
+  readonly #connection: Connection;
+  readonly #protocol: LastWords<Out>;
+  readonly #codec: Codec<unknown, Out>;
+  readonly #options: SessionOptions;
+  /** Checked once: a check for each message costs as much as decoding one. */
+  readonly #logsExchanges: boolean;
+  readonly #unsent = new Unsent();
+
+  constructor(connection: Connection, protocol: LastWords<Out>, codec: Codec<unknown, Out>, options: SessionOptions) {
+    this.#connection = connection;
+    this.#protocol = protocol;
+    this.#codec = codec;
+    this.#options = options;
+    this.#logsExchanges = options.logger.isLevelEnabled('debug');
+    this.draining = options.draining;
+  }
+
+  /** So much was said that it is to be written now. */
+  get isFull(): boolean {
+    return this.#unsent.isFull;
+  }
+
+  /** One write for everything that was said. False: the kernel has not taken all of it, since the client does not read. */
+  flush(): boolean {
+    if (this.#unsent.length === 0) return true;
+    this.#connection.write(this.#unsent);
+    return this.#connection.socket.writableLength === 0;
+  }
+
+  /** What came of the handler. If it failed, or its reply cannot be encoded, the client hears `failed`, and the session goes on. */
+  reply(message: string, result: HandlerResult): void {
+    if (result instanceof HandlerFailure) return this.#fail(result.error);
+    const last = this.#isLast;
+    try {
+      this.#codec.encode(result, this.#unsent, last);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#connection.countReply(result);
+    if (this.#logsExchanges) logExchange(this.#options.logger, this.#connection, message, result);
+    return this.#onReplied(last);
+  }
+
+  /** What the protocol itself says. */
+  say(reply: Out): void {
+    if (reply.ends !== undefined) return this.end(reply.ends, reply);
+    const last = this.#isLast;
+    this.#encode(reply, last);
+    return reply.interim || reply.takeOver ? undefined : this.#onReplied(last);
+  }
+
+  /** What came is no valid message. `atEnd`: the client has closed its side inside of one. */
+  refuse(error: CodecError, atEnd: boolean): void {
+    const reply = this.#protocol.errorReply(error.code, error.message, error);
+    if (!error.fatal) this.say(reply);
+    else if (error.code === 'too_large') this.end('too_large', reply);
+    else this.end(atEnd ? 'cut_short' : 'bad_frame', reply);
+  }
+
+  /** The last words, if there are any, and the end. */
+  end(reason: CloseReason, reply?: Out): void {
+    if (reply !== undefined) this.#encode(reply, true);
+    this.#connection.finish(reason, this.#unsent.take());
+  }
+
+  /** Ends with the protocol's farewell: nothing that the client may have sent by now is handled. */
+  leave(reason: CloseReason, detail: string): void {
+    this.end(reason, this.#protocol.farewell(this.#codec.hasPartial, detail));
+  }
+
+  /** A server that drains says goaway where the protocol has a word for it, else that it is busy. */
+  deny({ reason, code, detail }: Denial): void {
+    const farewell = reason === 'drained' ? this.#protocol.farewell(true, detail) : undefined;
+    this.end(reason, farewell ?? this.#protocol.errorReply(code, detail));
+  }
+
+  timeOut(reason: TimeoutReason): void {
+    const { MESSAGE_TIMEOUT_MS, HANDLER_TIMEOUT_MS } = this.#options.settings;
+    if (reason === 'message_timeout') {
+      const advice = 'is its length right, or its line ended?';
+      const detail = `no whole message within ${MESSAGE_TIMEOUT_MS} ms of its first byte: ${advice}`;
+      this.end(reason, this.#protocol.errorReply('timeout', detail));
+    } else if (reason === 'handler_timeout') {
+      const detail = `the server had no reply within ${HANDLER_TIMEOUT_MS} ms: it may still have done what was asked`;
+      this.#encode(this.#protocol.errorReply('failed', detail), true);
+      // A goaway tells this error from one after which the session goes on.
+      this.end(reason, this.#protocol.farewell(false, ''));
+    } else {
+      this.leave(reason === 'drain_timeout' ? 'drained' : reason, LEAVING.detail);
+    }
+  }
+
+  /** For a fault in our own code. Never throws, though the fault may be in what encodes the error. */
+  endWithFault(fault: unknown): void {
+    logFault(this.#options.logger, this.#connection, fault);
+    if (this.#connection.ending) return;
+    try {
+      // Behind a last response, or inside one that is streamed, an error would be read as part of it.
+      this.end('error', this.#codec.over ? undefined : this.#protocol.errorReply('failed', NO_REPLY));
+    } catch {
+      this.#connection.destroy('error');
+    }
+  }
+
+  #fail(error: unknown): void {
+    logFailure(this.#options.logger, this.#connection, error);
+    this.say(this.#protocol.errorReply('failed', NO_REPLY));
+  }
+
+  #encode(reply: Out, last: boolean): void {
+    const { code, detail = '' } = reply;
+    this.#codec.encode(reply, this.#unsent, last);
+    if (code !== undefined) this.#connection.countRefusal(code, detail);
+  }
+
+  get #isLast(): boolean {
+    return this.draining && !this.#codec.hasPartial;
+  }
+
+  #onReplied(last: boolean): void {
+    this.answered = true;
+    if (this.#codec.over) this.end(last ? 'drained' : 'done');
+  }
+}

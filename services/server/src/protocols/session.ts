@@ -1,0 +1,229 @@
+/**
+ * A session in any protocol: bytes become messages, messages become replies, one at a time and in order.
+ *
+ * Its memory is bounded. While the handler has a message, or the client does not take its replies, nothing more is decoded
+ * and soon nothing more is read, so the client's own kernel holds it back.
+ */
+import { type Codec, CodecError } from '@knock/shared/codec';
+import type { Logger } from '@knock/shared/log';
+
+import { type Denial, LEAVING } from '../admission.ts';
+import type { CloseReason, TimeoutReason } from '../close-reason.ts';
+import { logRead } from '../connection-log.ts';
+import type { Connection, Owner } from '../connection.ts';
+import type { ServerSettings } from '../settings.ts';
+import type { OwnReply, Protocol } from './protocol.ts';
+import { type HandlerOptions, HandlerRunner } from './run-handler.ts';
+import { SessionDeadlines } from './session-deadlines.ts';
+import { SessionOutput } from './session-output.ts';
+
+export interface SessionOptions extends HandlerOptions {
+  settings: Pick<ServerSettings, 'MESSAGE_TIMEOUT_MS' | 'HANDLER_TIMEOUT_MS' | 'IDLE_TIMEOUT_MS' | 'QUIET_MS'>;
+  logger: Logger;
+  /** Why this client is not served; undefined: it is. */
+  denial: Denial | undefined;
+  /** Whether the server drains: what has come is answered, and nothing more. */
+  draining: boolean;
+  /** Called before the first message goes to the handler: why it must not, after all. */
+  serve: (connection: Connection) => Denial | undefined;
+}
+
+export class Session<In, Out extends OwnReply> implements Owner {
+  readonly #connection: Connection;
+  readonly #protocol: Protocol<In, Out>;
+  readonly #options: SessionOptions;
+  readonly #codec: Codec<In, Out>;
+  readonly #handler: HandlerRunner;
+  readonly #output: SessionOutput<Out>;
+  readonly #deadlines: SessionDeadlines;
+  readonly #logsReads: boolean;
+  #denial: Denial | undefined;
+  /** What keeps the next message from being decoded: this one's answer, or replies that the client has not taken. */
+  #blockedOn: 'answer' | 'write' | undefined;
+  /** No more bytes count: the client closed its side, or ended its message by a pause. */
+  #inputEnded = false;
+  /** The last message was decoded. */
+  #inputConsumed = false;
+
+  constructor(connection: Connection, protocol: Protocol<In, Out>, options: SessionOptions) {
+    this.#connection = connection;
+    this.#protocol = protocol;
+    this.#options = options;
+    this.#codec = protocol.open();
+    this.#handler = new HandlerRunner(connection, options);
+    this.#output = new SessionOutput(connection, protocol, this.#codec, options);
+    this.#deadlines = new SessionDeadlines(connection, options.settings, () => this.readEnd());
+    this.#logsReads = options.logger.isLevelEnabled('trace');
+    this.#denial = options.denial;
+  }
+
+  /** `head`: the bytes that were read. `messageComplete`: its client has paused, or closed its side. */
+  begin(head: Buffer, messageComplete: boolean): void {
+    this.#connection.owner = this;
+    this.#inputEnded = messageComplete;
+    // What follows a first message that ended by a pause is not taken for a second one.
+    if (messageComplete) this.#connection.pause();
+    this.#guard(() => {
+      this.#codec.push(head);
+      if (this.#denial && this.#protocol.answersDenied === undefined) this.#output.deny(this.#denial);
+      else this.#process();
+    });
+  }
+
+  read(bytes: Buffer): void {
+    if (this.#inputEnded) return;
+    this.#connection.countRead(bytes);
+    if (this.#logsReads) logRead(this.#options.logger, this.#connection, bytes);
+    this.#guard(() => this.#codec.push(bytes));
+    if (this.#blockedOn) this.#connection.pause();
+    else this.#process();
+  }
+
+  readEnd(): void {
+    this.#inputEnded = true;
+    if (!this.#blockedOn) this.#process();
+  }
+
+  taken(): void {
+    if (this.#blockedOn !== 'write') return;
+    this.#blockedOn = undefined;
+    this.#connection.wasRead();
+    this.#process();
+  }
+
+  drain(): void {
+    this.#output.draining = true;
+    if (!this.#blockedOn) this.#process();
+  }
+
+  leave(reason: CloseReason, detail: string): void {
+    this.#guard(() => this.#output.leave(reason, detail));
+  }
+
+  timeUp(reason: TimeoutReason): void {
+    this.#guard(() => this.#output.timeOut(reason));
+  }
+
+  release(): void {
+    this.#deadlines.stop();
+  }
+
+  /** Answers every message that has come, then waits for whatever has to happen next. */
+  #process(): void {
+    this.#handler.startBatch();
+    this.#output.answered = false;
+    try {
+      while (!this.#blockedOn && this.#connection.owner === this && this.#processNext()) {
+        if (this.#output.isFull) this.#flush();
+      }
+      this.#flush();
+      if (this.#connection.owner === this) this.#wait();
+    } catch (fault) {
+      this.#output.endWithFault(fault);
+    }
+  }
+
+  /** A fault in our own code costs this connection, and no other. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (fault) {
+      this.#output.endWithFault(fault);
+    }
+  }
+
+  /** False: more bytes are needed. */
+  #processNext(): boolean {
+    try {
+      const input = this.#decode();
+      if (input === undefined) return false;
+      this.#answer(input);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.#output.refuse(error, this.#inputConsumed);
+    }
+    return true;
+  }
+
+  #decode(): In | undefined {
+    const input = this.#codec.next();
+    if (input !== undefined || !this.#inputEnded || this.#inputConsumed) return input;
+    this.#inputConsumed = true;
+    return this.#codec.end();
+  }
+
+  #answer(input: In): void {
+    if (this.#denial && !this.#protocol.answersDenied?.(input, this.#connection, this.#denial)) {
+      this.#output.deny(this.#denial);
+      return;
+    }
+    const answer = this.#protocol.answer(input, this.#connection);
+    if (typeof answer === 'string') this.#handle(answer);
+    else if (answer instanceof Promise) this.#await(answer, (reply) => this.#say(reply));
+    else if (answer !== undefined) this.#say(answer);
+  }
+
+  #handle(message: string): void {
+    if (this.#connection.messages === 0) {
+      const denial = this.#options.serve(this.#connection);
+      if (denial) return this.#output.deny(denial);
+    }
+    this.#connection.countMessage(message);
+    const result = this.#handler.run(message);
+    if (!(result instanceof Promise)) return this.#output.reply(message, result);
+    return this.#await(result, (late) => this.#output.reply(message, late));
+  }
+
+  /** A promise of undefined: the connection has ended meanwhile. */
+  #await<Answer>(promise: Promise<Answer | undefined>, take: (answer: Answer) => void): void {
+    this.#blockedOn = 'answer';
+    promise
+      .then((answer) => {
+        if (answer === undefined || this.#connection.owner !== this) return;
+        this.#blockedOn = undefined;
+        take(answer);
+        this.#process();
+      })
+      .catch((fault: unknown) => this.#output.endWithFault(fault));
+  }
+
+  #say(reply: Out): void {
+    this.#output.say(reply);
+    if (reply.takeOver) this.#handOver(reply.takeOver);
+  }
+
+  #handOver(takeOver: (connection: Connection) => Owner): void {
+    this.#flush();
+    this.release();
+    this.#connection.clock.stop();
+    const owner = takeOver(this.#connection);
+    this.#connection.owner = owner;
+    this.#connection.resume();
+    if (this.#output.draining) owner.drain();
+  }
+
+  /** What the kernel does not take at once waits for the client to read. */
+  #flush(): void {
+    if (!this.#output.flush()) this.#blockedOn ??= 'write';
+  }
+
+  /** Decides what this connection waits for now: exactly one thing, under one deadline. */
+  #wait(): void {
+    if (this.#blockedOn === 'write') this.#deadlines.awaitWrite();
+    else if (this.#blockedOn === 'answer') this.#deadlines.awaitAnswer();
+    else if (this.#inputConsumed) this.#output.end('done');
+    else if (this.#output.draining && !this.#codec.idleEndsMessage) this.#waitInDrain();
+    else this.#deadlines.awaitBytes(this.#codec, this.#output.answered);
+  }
+
+  /** Everything that had come is answered. */
+  #waitInDrain(): void {
+    const { drainGraceMs } = this.#protocol;
+    if (drainGraceMs === undefined || this.#codec.hasPartial) {
+      this.#output.leave('drained', LEAVING.detail);
+    } else {
+      this.#denial ??= LEAVING;
+      this.#deadlines.awaitDrain(drainGraceMs);
+    }
+  }
+}

@@ -1,0 +1,16 @@
+/** Lines of text, as a person types them with nc. */
+import { type Notice, Refusal } from '@knock/shared/codec';
+import { LineCodec } from '@knock/shared/lines';
+
+import type { Protocol } from './protocol.ts';
+
+/** `maxBytes`: the longest line, in bytes. */
+export function textProtocol(maxBytes: number): Protocol<string, Notice> {
+  return {
+    open: () => new LineCodec({ maxBytes, side: 'server' }),
+    answer: (message) => message,
+    errorReply: (code, detail) => new Refusal(code, detail),
+    // The end of the stream says it: text has no word for it.
+    farewell: () => undefined,
+  };
+}

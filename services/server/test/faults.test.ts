@@ -1,0 +1,119 @@
+import { HttpCodec } from '@knock/shared/codec/http/request-codec';
+/** Faults in the server's own code: each costs one connection, is logged with its stack, and never ends the process. */
+import { FrameCodec } from '@knock/shared/frames';
+import { LineCodec } from '@knock/shared/lines';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { Metrics } from '../src/metrics.ts';
+import { Watch } from '../src/watch.ts';
+import { frame } from './dialled.ts';
+import { start, type TestServer } from './test-server.ts';
+
+const GET_NOTHING = 'GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n';
+const GET_METRICS = 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n';
+const GET_EVENTS = 'GET /events HTTP/1.1\r\nHost: a\r\n\r\n';
+
+const fault = () => {
+  throw new Error('a fault');
+};
+
+/** What would have ended the process. */
+const fatal: unknown[] = [];
+const keep = (error: unknown) => fatal.push(error);
+
+beforeEach(() => {
+  fatal.length = 0;
+  process.on('uncaughtException', keep);
+  process.on('unhandledRejection', keep);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.off('uncaughtException', keep);
+  process.off('unhandledRejection', keep);
+});
+
+async function expectOneFault(server: TestServer): Promise<void> {
+  await server.expectReasons('error');
+  expect(fatal).toEqual([]);
+  const faults = server.lines.filter(({ msg }) => msg.includes('a fault in the server ended the connection'));
+  expect(faults).toHaveLength(1);
+  expect(faults[0]!['stack']).toMatch(/^ {4}at /);
+  vi.restoreAllMocks();
+  await server.expectWell();
+}
+
+test.each([
+  ['frames', FrameCodec, frame('x')],
+  ['text', LineCodec, 'x\n'],
+  ['http', HttpCodec, GET_NOTHING],
+] as const)('a fault in the encoder of %s costs one connection', async (_protocol, codec, bytes) => {
+  await using server = await start();
+  vi.spyOn(codec.prototype, 'encode').mockImplementation(fault);
+  const client = await server.dial();
+  client.send(bytes);
+  // Not even the error can be encoded.
+  expect(await client.closed()).toHaveLength(0);
+  await expectOneFault(server);
+});
+
+test('a fault in the encoder behind a slow handler costs one connection', async () => {
+  await using server = await start({
+    handler: async (message) => {
+      await new Promise(setImmediate);
+      return message;
+    },
+  });
+  vi.spyOn(FrameCodec.prototype, 'encode').mockImplementation(fault);
+  const client = await server.dial();
+  client.send(frame('x'));
+  // Not even the error can be encoded.
+  expect(await client.closed()).toHaveLength(0);
+  await expectOneFault(server);
+});
+
+test('a fault in the encoder at a timeout costs one connection', async () => {
+  await using server = await start({ MESSAGE_TIMEOUT_MS: 50 });
+  vi.spyOn(FrameCodec.prototype, 'encode').mockImplementation(fault);
+  const client = await server.dial();
+  client.send(frame('xyz').subarray(0, 5));
+  // Not even the error can be encoded.
+  expect(await client.closed()).toHaveLength(0);
+  await expectOneFault(server);
+});
+
+test.each(['push', 'next'] as const)(
+  'a fault in `%s` of a decoder costs one connection, which hears of it',
+  async (method) => {
+    await using server = await start();
+    vi.spyOn(FrameCodec.prototype, method).mockImplementation(fault);
+    const client = await server.dial();
+    client.send(frame('x'));
+    expect((await client.closed()).toString()).toContain('failed: ');
+    await expectOneFault(server);
+  },
+);
+
+test('a fault in a route that takes its time is answered with 500', async () => {
+  await using server = await start();
+  vi.spyOn(Metrics.prototype, 'text').mockRejectedValue(new Error('a fault'));
+  expect(await server.exchange(GET_METRICS)).toMatch(/^HTTP\/1\.1 500 /);
+  await expectOneFault(server);
+});
+
+test('a fault behind the head of a streamed response adds no second response to it', async () => {
+  await using server = await start({ PAGE: 'on' });
+  vi.spyOn(Watch.prototype, 'join').mockImplementation(fault);
+  const client = await server.dial();
+  client.send(GET_EVENTS);
+  expect((await client.closed()).toString().match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
+  await expectOneFault(server);
+});
+
+test('an error that cannot be encoded is counted as the fault alone', async () => {
+  await using server = await start();
+  vi.spyOn(HttpCodec.prototype, 'encode').mockImplementationOnce(fault);
+  expect(await server.exchange(GET_NOTHING)).toMatch(/^HTTP\/1\.1 500 /);
+  await server.expectReasons('error');
+  expect(server.lines.find((line) => 'reason' in line)!['refusals']).toEqual({ 500: 1 });
+});
