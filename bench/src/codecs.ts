@@ -1,6 +1,7 @@
 /** The decoders alone, without a socket: how many texts a second each of them takes out of a stream. */
 import { type Decoder, decoders } from './codecs/decoders.ts';
 import type { Figure, Measure } from './figure.ts';
+import { inTurn } from './rounds.ts';
 
 const TEXT = 'Hello, server';
 
@@ -27,15 +28,16 @@ export async function measureCodecs({ rounds, ms, progress }: Measure): Promise<
   for (let round = 0; round <= rounds; round += 1) {
     for (const { cut, rates } of measured) {
       progress(`${cut.title}, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
-      rates.push(await measureRound(cut, ms));
+      rates.push(await measureRound(cut, ms, round));
     }
   }
   return measured.map(({ cut, rates: [_warmUp, ...rates] }) => figureOf(cut, rates));
 }
 
-async function measureRound(cut: Cut, ms: number): Promise<Rates> {
+async function measureRound(cut: Cut, ms: number, round: number): Promise<Rates> {
   const rates: Rates = {};
-  for (const [name, decoder] of Object.entries(decoders)) rates[name] = await measureDecoder(decoder, cut, ms);
+  for (const [name, decoder] of inTurn(Object.entries(decoders), round))
+    rates[name] = await measureDecoder(decoder, cut, ms);
   return rates;
 }
 

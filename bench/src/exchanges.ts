@@ -1,8 +1,10 @@
 /** One exchange for each connection, as the article's client does it: what the server's processor pays for each. */
 import type { Figure, Measure } from './figure.ts';
 import { answerOf, load } from './load.ts';
+import { inTurn } from './rounds.ts';
 import { ARTICLE_PYTHON, BARE_LOG, BARE_NET, KNOCK_FRAMES } from './servers.ts';
 
+const FIGURE = 'exchange-cpu';
 const SECTION = 'One exchange for each connection';
 const FIRST_PORT = 21_200;
 /** Exchanges a second: below 400, or the ports of the caller's side run out. */
@@ -11,9 +13,10 @@ const ROUND_MS = 1000;
 /** At this rate V8 takes its time until it has compiled what runs. */
 const WARM_UP_MS = 5000;
 
-export async function measureExchanges({ rounds, progress }: Measure): Promise<Figure[]> {
+export async function measureExchanges({ rounds, progress, wants }: Measure): Promise<Figure[]> {
   await using stack = new AsyncDisposableStack();
-  const servers = [BARE_NET, BARE_LOG, KNOCK_FRAMES, ARTICLE_PYTHON];
+  const all = [BARE_NET, BARE_LOG, KNOCK_FRAMES, ARTICLE_PYTHON];
+  const servers = all.filter(({ name }) => wants(FIGURE, name));
   const running = [];
   for (const [place, server] of servers.entries()) {
     const port = FIRST_PORT + place;
@@ -25,7 +28,7 @@ export async function measureExchanges({ rounds, progress }: Measure): Promise<F
   const values: Record<string, number[]> = {};
   for (let round = 0; round <= rounds; round += 1) {
     progress(`${SECTION}: ${RATE} a second, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
-    for (const { server, program, port, message, replyBytes } of running) {
+    for (const { server, program, port, message, replyBytes } of inTurn(running, round)) {
       const before = program.cpuSeconds();
       const { messages } = await load({
         port,
@@ -40,5 +43,5 @@ export async function measureExchanges({ rounds, progress }: Measure): Promise<F
     }
   }
   const title = `Processor for connect, one message, reply and close, ${RATE} a second`;
-  return [{ id: 'exchange-cpu', section: SECTION, title, unit: 'µs/exchange', values }];
+  return [{ id: FIGURE, section: SECTION, title, unit: 'µs/exchange', values }];
 }

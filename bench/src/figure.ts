@@ -18,6 +18,8 @@ export interface Measure {
   ms: number;
   /** Says what is running now. */
   progress: (what: string) => void;
+  /** Whether a figure is to be measured, by its id, and, with a name, whether this competitor is to be measured for it. */
+  wants: (figure: string, name?: string) => boolean;
 }
 
 /** Six digits that count: more are noise, and would fill the kept results. */

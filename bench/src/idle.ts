@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Figure, Measure } from './figure.ts';
+import { inTurn } from './rounds.ts';
 import { BARE_NET, knock, KNOCK_FRAMES } from './servers.ts';
 
 const SECTION = 'Idle connections';
@@ -31,7 +32,7 @@ export async function measureIdle({ progress }: Pick<Measure, 'progress'>): Prom
   const values: Record<string, number[]> = {};
   for (let step = 1; step <= STEPS; step += 1) {
     progress(`${SECTION}: ${step * (CONNECTIONS / STEPS)} of ${CONNECTIONS}`);
-    for (const { name, program, callers } of running) {
+    for (const { name, program, callers } of inTurn(running, step)) {
       const before = program.memory();
       callers.send(CONNECTIONS / STEPS);
       await once(callers, 'message');

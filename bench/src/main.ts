@@ -6,22 +6,16 @@ import { join } from 'node:path';
 
 import { Command } from 'commander';
 
-import { measureCodecs } from './codecs.ts';
-import { hasEngine, measureContainers } from './containers.ts';
-import { measureExchanges } from './exchanges.ts';
-import { type Figure, type Measure, rounded } from './figure.ts';
-import { measureIdle } from './idle.ts';
+import { hasEngine } from './containers.ts';
+import { type Figure, rounded } from './figure.ts';
 import { buildLoad } from './load.ts';
 import { pinSelf } from './pin.ts';
 import { writePlots } from './plots.ts';
 import { profile, type Profile } from './profile.ts';
 import { figureInWords, figuresInMarkdown, type Machine, type Results, targetTable } from './report.ts';
 import { KNOCK_FRAMES, KNOCK_HTTP, RAISED } from './servers.ts';
-import { measureStart } from './start.ts';
-import { disagreements, judgeAll } from './targets.ts';
-import { ALL_SHAPES, measureThroughput, TARGET_SHAPES } from './throughput.ts';
-import { measureTogether } from './together.ts';
-import { measureWatching } from './watching.ts';
+import { quickRun, wholeRun } from './steps.ts';
+import { disagreements, judgeAll, TARGETS, targetsNamed, wantedBy } from './targets.ts';
 
 const BENCH = join(import.meta.dirname, '..');
 const RESULTS = join(BENCH, 'results.json');
@@ -29,14 +23,18 @@ const PLOTS = join(BENCH, 'plots');
 const PAPER = join(BENCH, '../docs/performance.md');
 /** What is measured beside Knock and does not come from npm. */
 const PEERS = ['redis-server', 'python3'];
-const ROUNDS = 10;
 const EXIT_CUT_SHORT = 1;
 
-const { quick } = new Command('bench')
+const { quick, only } = new Command('bench')
   .description('Measures Knock and its peers side by side on this machine.')
   .option('--quick', 'what takes least time of it, with short rounds and without containers; keeps nothing', false)
+  .option(
+    '--only <text...>',
+    'only the targets with one of these texts in their titles, and only the servers that they compare (--only http "frames, 50"); keeps nothing',
+  )
   .parse()
-  .opts<{ quick: boolean }>();
+  .opts<{ quick: boolean; only?: string[] }>();
+const chosen = only === undefined ? TARGETS : targetsNamed(only);
 
 // What measures runs beside the load, and not beside what is measured.
 pinSelf(1);
@@ -45,8 +43,17 @@ assertInstalled();
 await buildLoad();
 execFileSync('pnpm', ['--filter', '@knock/server', 'build'], { cwd: BENCH, stdio: 'ignore' });
 const engine = await hasEngine();
-if (!quick && !engine) console.log('There is no Docker engine here: containers are not measured.');
-const steps = quick ? quickRun() : wholeRun();
+if (!quick && !only && !engine) console.log('There is no Docker engine here: containers are not measured.');
+const common = { progress, wants: only === undefined ? () => true : wantedBy(chosen) };
+const all = quick ? quickRun(common) : wholeRun(common, engine);
+const steps =
+  only === undefined ? all : all.filter(({ figures: ids }) => chosen.some(({ figure }) => ids.test(figure)));
+if (steps.length === 0) {
+  console.error(
+    `No target that can be measured here has such a title:\n${TARGETS.map(({ title }) => title).join('\n')}`,
+  );
+  process.exit(1);
+}
 const expected = steps.reduce((sum, { seconds }) => sum + seconds, 0);
 const start = performance.now();
 const figures: Figure[] = [];
@@ -58,42 +65,10 @@ for (const { measure } of steps) {
 }
 const targets = judgeAll(figures);
 console.log(`\nTargets\n\n${targetTable(targets)}\n\nIt took ${minutes(performance.now() - start)}.`);
-if (!quick) {
+if (!quick && !only) {
   console.log(comparison());
   const date = new Date().toISOString().slice(0, 10);
   await keep({ machine: machine(), date, targets, figures, profiles: await profiles() });
-}
-
-/** A part of the run, and about how long it takes. */
-interface Step {
-  seconds: number;
-  measure: () => Promise<Figure[]>;
-}
-
-function quickRun(): Step[] {
-  const how: Measure = { rounds: ROUNDS, ms: 100, progress };
-  return [
-    { seconds: 45, measure: () => measureThroughput(how, TARGET_SHAPES) },
-    { seconds: 35, measure: () => measureTogether(how, [1024]) },
-    { seconds: 5, measure: () => measureCodecs({ ...how, ms: 20 }) },
-    { seconds: 5, measure: () => measureWatching(how) },
-  ];
-}
-
-function wholeRun(): Step[] {
-  const how: Measure = { rounds: ROUNDS, ms: 250, progress };
-  const containers = { seconds: 220, measure: () => measureContainers(how) };
-  return [
-    { seconds: 270, measure: () => measureThroughput(how, ALL_SHAPES) },
-    { seconds: 240, measure: () => measureTogether({ ...how, ms: 700 }) },
-    { seconds: 20, measure: () => measureCodecs({ ...how, ms: 100 }) },
-    { seconds: 35, measure: () => measureExchanges(how) },
-    { seconds: 60, measure: () => measureIdle(how) },
-    // Three percent are less than the noise of ten rounds.
-    { seconds: 50, measure: () => measureWatching({ ...how, rounds: 3 * ROUNDS, ms: 700 }) },
-    { seconds: 15, measure: () => measureStart(how) },
-    ...(engine ? [containers] : []),
-  ];
 }
 
 /** Whether this run and the one that was kept before say the same. */
@@ -126,7 +101,9 @@ async function profiles(): Promise<Profile[]> {
 
 /** Ends with a sentence where a peer is missing. */
 function assertInstalled(): void {
-  const missing = PEERS.filter((peer) => spawnSync(peer, ['--version'], { stdio: 'ignore' }).error !== undefined);
+  const peers =
+    only === undefined ? PEERS : PEERS.filter((peer) => chosen.some(({ beside }) => beside?.includes(peer)));
+  const missing = peers.filter((peer) => spawnSync(peer, ['--version'], { stdio: 'ignore' }).error !== undefined);
   if (missing.length === 0) return;
   console.error(
     `The peers ${missing.join(' and ')} are not installed here; on Debian: apt-get install ${missing.join(' ')}`,
@@ -156,8 +133,9 @@ function machine(): Machine {
 
 /** One line that says what is running, and how much of the time is over. */
 function progress(what: string): void {
-  if (process.stderr.isTTY)
-    process.stderr.write(`\r\x1b[K${minutes(performance.now() - start)} of about ${minutes(expected * 1000)}  ${what}`);
+  if (!process.stderr.isTTY) return;
+  const about = only === undefined ? ` of about ${minutes(expected * 1000)}` : '';
+  process.stderr.write(`\r\x1b[K${minutes(performance.now() - start)}${about}  ${what}`);
 }
 
 function clearProgress(): void {

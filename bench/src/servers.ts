@@ -7,6 +7,8 @@ import { Program } from './program.ts';
 const KNOCK = join(import.meta.dirname, '../../services/server/dist/main.mjs');
 const ARTICLE = join(import.meta.dirname, '../../examples/server.py');
 const LARGEST_MESSAGE_BYTES = 2 ** 20;
+/** What a GET is answered with, as shipped. */
+export const GET_REPLY = 'hello from the server!';
 
 export interface Server {
   name: string;
@@ -42,10 +44,12 @@ export const BARE_LOG: Server = { name: 'bare node:net, log', program: ours('bar
 /** For large messages: it takes no more than one of each caller. */
 export const BARE_TEXTS: Server = { name: 'bare node:net, texts', program: ours('bare-texts.ts'), encode: frame };
 export const BARE_HTTP: Server = { name: 'bare node:http', program: ours('bare-http.ts'), encode: request };
-export const NO_DOOR: Server = { name: 'Knock, HTTP, no door', program: ours('no-door.ts'), encode: request };
 export const KNOCK_FRAMES: Server = { name: 'Knock, frames', program: knock(), encode: frame };
 export const KNOCK_TEXT: Server = { name: 'Knock, text', program: knock(), encode: line };
 export const KNOCK_HTTP: Server = { name: 'Knock, HTTP', program: knock(), encode: request };
+/** The same two, for a request without a body. */
+export const BARE_GET: Server = { ...BARE_HTTP, encode: get };
+export const KNOCK_GET: Server = { ...KNOCK_HTTP, program: knock({ REPLY: GET_REPLY }), encode: get };
 export const REDIS: Server = { name: 'redis-server', program: redis, encode: ping };
 export const ZEROMQ_ROUTER = ours('zeromq.ts');
 export const GRPC = ours('grpc.ts');
@@ -67,6 +71,10 @@ function line(text: string): Buffer {
 
 function request(text: string): Buffer {
   return Buffer.from(`POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+}
+
+function get(): Buffer {
+  return Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
 }
 
 /** Redis' `PING text`, which is answered with the text. (RESP, as its clients send it.) */

@@ -2,29 +2,36 @@
 import type { Figure, Measure } from './figure.ts';
 import { load, type LoadResult } from './load.ts';
 import type { Program } from './program.ts';
+import { inTurn } from './rounds.ts';
 import {
+  BARE_GET,
   BARE_HTTP,
   BARE_NET,
   BARE_TEXTS,
+  GET_REPLY,
   KNOCK_FRAMES,
+  KNOCK_GET,
   KNOCK_HTTP,
   KNOCK_TEXT,
-  NO_DOOR,
   raised,
   REDIS,
   type Server,
 } from './servers.ts';
-import { tell } from './tell.ts';
+import { tellAll, type Told } from './tell.ts';
 
 const SECTION = 'Server alone';
 const FIRST_PORT = 21_000;
+/** How much longer than a round the load is before the first one, while V8 compiles what runs. */
+const WARM_UP_FACTOR = 4;
 
 /** How a server is driven. */
 interface Shape {
   connections: number;
   depth: number;
-  /** Size of a message's text. */
+  /** Size of a message's text, which is its reply's as well. */
   bytes: number;
+  /** HTTP GET: the request has no text, and the reply has one of this size. */
+  get?: true;
 }
 
 /** A server that runs. */
@@ -34,6 +41,8 @@ interface Running {
   port: number;
 }
 
+const GET = { get: true, bytes: Buffer.byteLength(GET_REPLY) } as const;
+
 /** Those that the targets are about. */
 export const TARGET_SHAPES: readonly Shape[] = [
   { connections: 50, depth: 1, bytes: 13 },
@@ -42,6 +51,8 @@ export const TARGET_SHAPES: readonly Shape[] = [
   { connections: 1, depth: 256, bytes: 13 },
   { connections: 50, depth: 1, bytes: 65_536 },
   { connections: 4, depth: 1, bytes: 1_048_576 },
+  { connections: 50, depth: 1, ...GET },
+  { connections: 50, depth: 16, ...GET },
 ];
 
 export const ALL_SHAPES: readonly Shape[] = [
@@ -54,24 +65,31 @@ export const ALL_SHAPES: readonly Shape[] = [
   { connections: 50, depth: 16, bytes: 1024 },
 ];
 
+const GETS = { servers: [BARE_GET, KNOCK_GET] };
+
 /** Who is measured with messages of which size, in bytes. */
 const SIZES = [
-  { upTo: 4096, servers: [BARE_NET, KNOCK_FRAMES, KNOCK_TEXT, REDIS, BARE_HTTP, NO_DOOR, KNOCK_HTTP] },
+  { upTo: 4096, servers: [BARE_NET, KNOCK_FRAMES, KNOCK_TEXT, REDIS, BARE_HTTP, KNOCK_HTTP] },
   { upTo: 65_536, servers: [BARE_NET, BARE_TEXTS, KNOCK_FRAMES, KNOCK_TEXT, REDIS, BARE_HTTP, KNOCK_HTTP] },
   { upTo: 2 ** 20, servers: [BARE_NET, BARE_TEXTS, raised(KNOCK_FRAMES), raised(KNOCK_TEXT), REDIS] },
 ];
 
-function idOf({ connections, depth, bytes }: Shape): string {
-  return `throughput-${connections}x${depth}-${sizeOf(bytes).replace(' ', '')}`;
+function groupOf({ get, bytes }: Shape): { servers: Server[] } {
+  return get ? GETS : SIZES.find(({ upTo }) => bytes <= upTo)!;
+}
+
+function idOf({ connections, depth, bytes, get }: Shape): string {
+  return `throughput-${get ? 'get-' : ''}${connections}x${depth}-${sizeOf(bytes).replace(' ', '')}`;
 }
 
 export async function measureThroughput(measure: Measure, shapes: readonly Shape[]): Promise<Figure[]> {
   const figures: Figure[] = [];
-  const groups = Map.groupBy(shapes, ({ bytes }) => SIZES.find(({ upTo }) => bytes <= upTo)!);
-  for (const [{ servers }, chosen] of groups) {
+  const wanted = shapes.filter((shape) => measure.wants(idOf(shape)));
+  for (const [{ servers }, chosen] of Map.groupBy(wanted, groupOf)) {
     await using stack = new AsyncDisposableStack();
     const running: Running[] = [];
-    for (const [place, server] of servers.entries()) {
+    const needed = servers.filter(({ name }) => chosen.some((shape) => measure.wants(idOf(shape), name)));
+    for (const [place, server] of needed.entries()) {
       const port = FIRST_PORT + place;
       const program = stack.use(server.program(port));
       await program.listens(port);
@@ -101,17 +119,17 @@ const LOOKS: { suffix: string; words: string; unit: string; of: (round: Round) =
   { suffix: '-p999', words: ': 99.9th percentile', unit: 'µs', of: ({ p999 }) => p999 },
 ];
 
-async function measureShape({ rounds, ms, progress }: Measure, shape: Shape, all: Running[]): Promise<Figure[]> {
+async function measureShape(measure: Measure, shape: Shape, all: Running[]): Promise<Figure[]> {
+  const { rounds, ms, progress, wants } = measure;
   const title = titleOf(shape);
-  const text = textOf(shape.bytes);
-  const said = await Promise.all(all.map(({ server, port }) => tell(server, port, text)));
-  const measured = all.map(({ server }) => ({ name: server.name, rounds: [] as Round[] }));
+  const wanted = all.filter(({ server }) => wants(idOf(shape), server.name));
+  const told = await tellAll(wanted, shape.get ? GET_REPLY : textOf(shape.bytes));
+  const measured = told.map((one) => ({ ...one, name: one.server.name, rounds: [] as Round[] }));
   for (let round = 0; round <= rounds; round += 1) {
     progress(`${SECTION}: ${title}, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
-    for (const [place, { program, port }] of all.entries()) {
-      const before = program.cpuSeconds();
-      const result = await load({ port, ...said[place]!, ...shape, ms });
-      if (round > 0) measured[place]!.rounds.push({ ...result, cpuSeconds: program.cpuSeconds() - before });
+    for (const one of inTurn(measured, round)) {
+      const result = await measureRound(one, shape, round === 0 ? WARM_UP_FACTOR * ms : ms);
+      if (round > 0) one.rounds.push(result);
     }
   }
   return LOOKS.map(({ suffix, words, unit, of }) => ({
@@ -123,14 +141,21 @@ async function measureShape({ rounds, ms, progress }: Measure, shape: Shape, all
   }));
 }
 
+async function measureRound({ program, port, message, replyBytes }: Running & Told, shape: Shape, ms: number) {
+  const { connections, depth } = shape;
+  const before = program.cpuSeconds();
+  const result = await load({ port, message, replyBytes, connections, depth, ms });
+  return { ...result, cpuSeconds: program.cpuSeconds() - before };
+}
+
 /** A text of so many bytes. */
 export function textOf(bytes: number): string {
   return 'Hello, server'.padEnd(bytes, '.');
 }
 
-function titleOf({ connections, depth, bytes }: Shape): string {
+function titleOf({ connections, depth, bytes, get }: Shape): string {
   const callers = connections === 1 ? '1 connection' : `${connections} connections`;
-  return `${callers} × ${depth} unanswered, ${sizeOf(bytes)}`;
+  return `${callers} × ${depth} unanswered, ${sizeOf(bytes)}${get ? ', HTTP GET' : ''}`;
 }
 
 function sizeOf(bytes: number): string {

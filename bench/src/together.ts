@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 
 import type { Figure, Measure } from './figure.ts';
 import { pinned } from './pin.ts';
+import { inTurn } from './rounds.ts';
 import { BARE_HTTP, GRPC, KNOCK_FRAMES, REDIS, ZEROMQ_ROUTER } from './servers.ts';
 
 const SECTION = 'Client and server together';
@@ -22,19 +23,28 @@ const PAIRS = [
 
 export async function measureTogether(measure: Measure, outstanding = OUTSTANDING): Promise<Figure[]> {
   await using stack = new AsyncDisposableStack();
-  const pairs = PAIRS.map((pair, place) => ({ ...pair, port: FIRST_PORT + place }));
-  for (const { program, port } of pairs) await stack.use(program(port)).listens(port);
+  const counts = outstanding.filter((count) => measure.wants(idOf(count)));
+  const all = PAIRS.filter(({ name }) => counts.some((count) => measure.wants(idOf(count), name)));
+  const running = all.map((pair, place) => ({ ...pair, port: FIRST_PORT + place }));
+  for (const { program, port } of running) await stack.use(program(port)).listens(port);
   const figures: Figure[] = [];
-  for (const count of outstanding) {
+  for (const count of counts) {
+    const pairs = running.filter(({ name }) => measure.wants(idOf(count), name));
     const values: Record<string, number[]> = Object.fromEntries(pairs.map(({ name }) => [name, []]));
     for (let round = 1; round <= measure.rounds; round += 1) {
       measure.progress(`${SECTION}: ${count} outstanding, round ${round} of ${measure.rounds}`);
-      for (const { name, client, port } of pairs) values[name]!.push(await rate(client, port, count, measure.ms));
+      for (const { name, client, port } of inTurn(pairs, round)) {
+        values[name]!.push(await rate(client, port, count, measure.ms));
+      }
     }
     const title = `${count} ${count === 1 ? 'message' : 'messages'} outstanding, 13 B`;
-    figures.push({ id: `together-${count}`, section: SECTION, title, unit: 'messages/s', values });
+    figures.push({ id: idOf(count), section: SECTION, title, unit: 'messages/s', values });
   }
   return figures;
+}
+
+function idOf(outstanding: number): string {
+  return `together-${outstanding}`;
 }
 
 async function rate(client: string, port: number, outstanding: number, ms: number): Promise<number> {

@@ -1,8 +1,9 @@
 /** What somebody who watches the live page costs a server under full load: a plain reader of `/events`. */
-import { get } from 'node:http';
+import { type ClientRequest, get } from 'node:http';
 
 import type { Figure, Measure } from './figure.ts';
 import { load } from './load.ts';
+import { inTurn } from './rounds.ts';
 import { KNOCK_FRAMES } from './servers.ts';
 import { tell } from './tell.ts';
 
@@ -21,12 +22,17 @@ export async function measureWatching({ rounds, ms, progress }: Measure): Promis
   await rate();
   for (let round = 1; round <= rounds; round += 1) {
     progress(`${SECTION}: round ${round} of ${rounds}`);
-    values.unwatched.push(await rate());
-    const watching = get({ host: '127.0.0.1', port: PORT, path: '/events', agent: false }, (events) => events.resume());
-    watching.on('error', () => undefined);
-    values.watched.push(await rate());
-    watching.destroy();
+    for (const how of inTurn(['unwatched', 'watched'] as const, round)) {
+      const watching = how === 'watched' ? watch() : undefined;
+      values[how].push(await rate());
+      watching?.destroy();
+    }
   }
   const title = '50 connections × 16 unanswered, 13 B, with and without a reader of /events';
   return [{ id: 'watching', section: SECTION, title, unit: 'messages/s', values }];
+}
+
+function watch(): ClientRequest {
+  const options = { host: '127.0.0.1', port: PORT, path: '/events', agent: false };
+  return get(options, (events) => events.resume()).on('error', () => undefined);
 }
