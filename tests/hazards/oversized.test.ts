@@ -42,7 +42,7 @@ const ANNOUNCEMENTS: Announcement[] = [
   {
     what: 'a head that does not end',
     language: 'HTTP',
-    bytes: Buffer.from(`GET / HTTP/1.1\r\nX: ${'x'.repeat(8192)}`),
+    bytes: Buffer.from(`GET / HTTP/1.1\r\nX: ${'x'.repeat(16_384)}`),
   },
 ];
 

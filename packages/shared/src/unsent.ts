@@ -44,6 +44,11 @@ export class Unsent {
     return this.length - start;
   }
 
+  appendBytes(bytes: Buffer): void {
+    this.reserve(bytes.length);
+    this.length += bytes.copy(this.bytes, this.length);
+  }
+
   /** Takes all bytes out. */
   take(): Buffer {
     const taken = Buffer.from(this.bytes.subarray(0, this.length));

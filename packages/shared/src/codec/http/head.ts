@@ -26,7 +26,6 @@ export class HeadDecoder {
   /** The first line, once it has come. */
   line: RequestLine | undefined;
   readonly #fields = new Fields();
-  /** Few requests have any. */
   #trailers: Fields | undefined;
   #bytesLeft = MAX_HEAD_BYTES;
 

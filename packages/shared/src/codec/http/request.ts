@@ -5,7 +5,6 @@ import { HOST, type RequestLine } from './request-line.ts';
 
 const DECIMAL = /^(?:0|[1-9]\d*)$/;
 const CODINGS_AND_CHUNKED = /^(?:(?!chunked\b)[^\s,][^,]*,[\t ]*)+chunked$/;
-const CONTINUE = '100-continue';
 const NO_BODY = Buffer.alloc(0);
 
 export interface HttpRequest extends RequestLine {
@@ -32,7 +31,7 @@ export function createRequest(line: RequestLine, fields: Fields, maxBodyBytes: n
   const contentLength = judgeFraming(line, fields);
   const expectation = fields.single('expect')?.toLowerCase();
   // RFC 9110 section 10.1.1.
-  if (expectation !== undefined && expectation !== CONTINUE)
+  if (expectation !== undefined && expectation !== '100-continue')
     throw new HttpError(417, 'unsupported Expect: only 100-continue');
   const contentCoding = fields.get('content-encoding')?.toLowerCase() ?? 'identity';
   // RFC 9110 section 15.5.16: the coded bytes would be taken for the message.
@@ -40,7 +39,7 @@ export function createRequest(line: RequestLine, fields: Fields, maxBodyBytes: n
   if (contentLength !== undefined && contentLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes);
   const keepAlive = judgeKeepAlive(line, fields);
   const complete = contentLength === 0;
-  const expectsContinue = expectation === CONTINUE;
+  const expectsContinue = expectation === '100-continue';
   return Object.assign(line, { fields, host, contentLength, keepAlive, expectsContinue, complete, body: NO_BODY });
 }
 

@@ -22,6 +22,7 @@ type ResponseContext = { headOnly: boolean; version: '1.0' | '1.1'; closes: bool
 /** The end of a streamed body. Without it a client takes the body for incomplete (RFC 9112 section 8). */
 export const LAST_CHUNK = '0\r\n\r\n';
 
+const SHORT_BODY = 4096;
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 /** Two of a kind could be read in two ways. */
 const OWN_HEADERS = ['connection', 'content-length', 'date', 'transfer-encoding'];
@@ -47,11 +48,11 @@ export function encodeResponse(response: HttpResponse, context: ResponseContext,
   const framing = bodiless ? '' : framingLine(stream, body, context.version);
   const head = `${statusLine}${usual}${NO_SNIFF}Date: ${httpDate(Date.now())}\r\n${framing}${connectionLine(context)}\r\n`;
   const sent = bodiless || context.headOnly || stream ? '' : body;
-  // A text in one call into V8 with the head.
-  out.appendText(typeof sent === 'string' ? head + sent : head);
-  if (typeof sent === 'string') return;
-  out.reserve(sent.length);
-  out.length += sent.copy(out.bytes, out.length);
+  const isShort = typeof sent === 'string' && sent.length < SHORT_BODY;
+  // A short text in one call into V8 with the head; a long one would be copied once more for that.
+  out.appendText(isShort ? head + sent : head);
+  if (typeof sent !== 'string') out.appendBytes(sent);
+  else if (!isShort) out.appendText(sent);
 }
 
 /** A piece of a streamed body; nothing for an empty text, since an empty chunk is the last. */
