@@ -103,6 +103,21 @@ export function logFault(logger: Logger, connection: Connection, thrown: unknown
   logger.error({ connection: connection.id, stack }, sentence);
 }
 
+/** How often an accept error is logged at most: where descriptors are short, each newcomer makes one. */
+const ACCEPT_ERROR_LOG_MS = 1000;
+
+/** For the listener's errors: the connection stays in the kernel's queue, and Node tries again. */
+export function acceptErrorLog(logger: Logger): (error: NodeJS.ErrnoException) => void {
+  let loggedAt = -Infinity;
+  return ({ code, message }) => {
+    const now = performance.now();
+    if (now - loggedAt < ACCEPT_ERROR_LOG_MS) return;
+    loggedAt = now;
+    const advice = 'newcomers wait: raise the limits of descriptors and memory (ulimit -n), or lower MAX_CONNECTIONS';
+    logger.error({ code }, `cannot accept connections (${code ?? message}): ${advice}`);
+  };
+}
+
 /** Says what bytes that are none of our languages would have meant, and what to send instead. */
 export function logStrangeBytes(logger: Logger, connection: Connection, head: Buffer): void {
   const { id, who, language } = connection;

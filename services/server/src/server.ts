@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server as Listener, type Socket } 
 import type { Logger } from '@knock/shared/log';
 
 import { Admission, type Denial } from './admission.ts';
-import { logConnection, logStrangeBytes } from './connection-log.ts';
+import { acceptErrorLog, logConnection, logStrangeBytes } from './connection-log.ts';
 import { Connection } from './connection.ts';
 import { Drain, drainConnection } from './drain.ts';
 import type { Handler } from './handler.ts';
@@ -23,9 +23,6 @@ import { textProtocol } from './protocols/text.ts';
 import type { ServerSettings } from './settings.ts';
 import { Tls } from './tls.ts';
 import { Watch } from './watch.ts';
-
-/** How often an accept error is logged at most: where descriptors are short, each newcomer makes one. */
-const ACCEPT_ERROR_LOG_MS = 1000;
 
 export interface ServerOptions {
   /** What it is called. */
@@ -56,7 +53,6 @@ export class Server {
   #lastId = 0;
   /** The one client that `ACCEPT=once` serves. */
   #chosen: Connection | undefined;
-  #acceptErrorLoggedAt = -Infinity;
 
   constructor(options: ServerOptions) {
     const { name, settings, logger } = options;
@@ -95,7 +91,7 @@ export class Server {
     const { HOST, PORT } = this.#options.settings;
     this.#listener.listen({ port: PORT, ...(HOST === undefined ? {} : { host: HOST }) });
     await once(this.#listener, 'listening');
-    this.#listener.on('error', this.#onAcceptError);
+    this.#listener.on('error', acceptErrorLog(this.#options.logger));
   }
 
   /**
@@ -181,15 +177,6 @@ export class Server {
     this.#watch.closed(connection);
     logConnection(this.#options.logger, connection);
     this.#drain.onClosed();
-  };
-
-  /** The connection stays in the kernel's queue, and Node tries again. */
-  readonly #onAcceptError = ({ code, message }: NodeJS.ErrnoException) => {
-    const now = performance.now();
-    if (now - this.#acceptErrorLoggedAt < ACCEPT_ERROR_LOG_MS) return;
-    this.#acceptErrorLoggedAt = now;
-    const advice = 'newcomers wait: raise the limits of descriptors and memory (ulimit -n), or lower MAX_CONNECTIONS';
-    this.#options.logger.error({ code }, `cannot accept connections (${code ?? message}): ${advice}`);
   };
 }
 

@@ -8,7 +8,7 @@ import { logExchange, logFailure, logFault } from '../connection-log.ts';
 import type { Connection } from '../connection.ts';
 import type { OwnReply, Protocol } from './protocol.ts';
 import { HandlerFailure, type HandlerResult } from './run-handler.ts';
-import type { SessionOptions } from './session.ts';
+import type { SessionOptions } from './session-options.ts';
 
 /** What a client hears of a handler that failed, or of a fault in our own code. */
 const NO_REPLY = 'the server could not answer this message: its log says why';

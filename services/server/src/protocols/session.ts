@@ -5,28 +5,16 @@
  * and soon nothing more is read, so the client's own kernel holds it back.
  */
 import { type Codec, CodecError } from '@knock/shared/codec';
-import type { Logger } from '@knock/shared/log';
 
 import { type Denial, LEAVING } from '../admission.ts';
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';
 import { logRead } from '../connection-log.ts';
 import type { Connection, Owner } from '../connection.ts';
-import type { ServerSettings } from '../settings.ts';
 import type { OwnReply, Protocol } from './protocol.ts';
-import { type HandlerOptions, HandlerRunner } from './run-handler.ts';
+import { HandlerRunner } from './run-handler.ts';
 import { SessionDeadlines } from './session-deadlines.ts';
+import type { SessionOptions } from './session-options.ts';
 import { SessionOutput } from './session-output.ts';
-
-export interface SessionOptions extends HandlerOptions {
-  settings: Pick<ServerSettings, 'MESSAGE_TIMEOUT_MS' | 'HANDLER_TIMEOUT_MS' | 'IDLE_TIMEOUT_MS' | 'QUIET_MS'>;
-  logger: Logger;
-  /** Why this client is not served; undefined: it is. */
-  denial: Denial | undefined;
-  /** Whether the server drains: what has come is answered, and nothing more. */
-  draining: boolean;
-  /** Called before the first message goes to the handler: why it must not, after all. */
-  serve: (connection: Connection) => Denial | undefined;
-}
 
 export class Session<In, Out extends OwnReply> implements Owner {
   readonly #connection: Connection;
