@@ -62,26 +62,28 @@ export class Session<In, Out extends OwnReply> implements Owner {
     if (this.#inputEnded) return;
     this.#connection.countRead(bytes);
     if (this.#logsReads) logRead(this.#options.logger, this.#connection, bytes);
-    this.#guard(() => this.#codec.push(bytes));
-    if (this.#blockedOn) this.#connection.pause();
-    else this.#process();
+    this.#guard(() => {
+      this.#codec.push(bytes);
+      if (this.#blockedOn) this.#connection.pause();
+      else this.#process();
+    });
   }
 
   readEnd(): void {
     this.#inputEnded = true;
-    if (!this.#blockedOn) this.#process();
+    if (!this.#blockedOn) this.#guard(() => this.#process());
   }
 
   taken(): void {
     if (this.#blockedOn !== 'write') return;
     this.#blockedOn = undefined;
     this.#connection.wasRead();
-    this.#process();
+    this.#guard(() => this.#process());
   }
 
   drain(): void {
     this.#output.draining = true;
-    if (!this.#blockedOn) this.#process();
+    if (!this.#blockedOn) this.#guard(() => this.#process());
   }
 
   leave(reason: CloseReason, detail: string): void {
@@ -100,18 +102,14 @@ export class Session<In, Out extends OwnReply> implements Owner {
   #process(): void {
     this.#handler.startBatch();
     this.#output.answered = false;
-    try {
-      while (!this.#blockedOn && this.#connection.owner === this && this.#processNext()) {
-        if (this.#output.isFull) this.#flush();
-      }
-      this.#flush();
-      if (this.#connection.owner === this) this.#wait();
-    } catch (fault) {
-      this.#output.endWithFault(fault);
+    while (!this.#blockedOn && this.#connection.owner === this && this.#processNext()) {
+      if (this.#output.isFull) this.#flush();
     }
+    this.#flush();
+    if (this.#connection.owner === this) this.#wait();
   }
 
-  /** A fault in our own code costs this connection, and no other. */
+  /** Around whatever the connection tells us: a fault in our own code costs this connection, and no other. */
   #guard(act: () => void): void {
     try {
       act();
