@@ -5,8 +5,10 @@ import type { Logger } from '@knock/shared/log';
 
 import type { Admission } from './admission.ts';
 import type { Connection } from './connection.ts';
-import { MIN_DRAIN_MS } from './protocols/detector.ts';
 import type { ServerSettings } from './settings.ts';
+
+/** How long newcomers are still accepted at least, and how long each may take to speak. */
+export const MIN_DRAIN_MS = 200;
 
 /** How long a listener that serves nobody any more waits for a turn of the loop in which nobody connects. */
 const MAX_QUEUE_MS = 1000;
@@ -16,6 +18,8 @@ export interface DrainOptions {
   admission: Admission;
   settings: Pick<ServerSettings, 'DRAIN_TIMEOUT_MS'>;
   logger: Logger;
+  /** How many connections were accepted so far. */
+  accepted: () => number;
 }
 
 export class Drain {
@@ -28,7 +32,6 @@ export class Drain {
   #minimumOver = false;
   /** A turn of the loop is being waited for in which nobody connects. */
   #looking = false;
-  #accepted = 0;
   #queueTimeout: NodeJS.Timeout | undefined;
 
   constructor(options: DrainOptions) {
@@ -58,10 +61,6 @@ export class Drain {
     for (const other of this.#options.admission.closeBehind(chosen)) drainConnection(other);
   }
 
-  onAccepted(): void {
-    this.#accepted += 1;
-  }
-
   onClosed(): void {
     this.#stopListeningIfIdle();
     this.#endIfOver();
@@ -88,14 +87,14 @@ export class Drain {
    * helps that a client pauses after a goaway. In a flood the listener is closed after a second, whoever waits.
    */
   #stopListeningIfIdle(): void {
-    const { listener, admission } = this.#options;
+    const { listener, admission, accepted } = this.#options;
     if (!listener.listening || this.#looking || !this.#minimumOver || admission.served > 0) return;
     this.#looking = true;
     this.#queueTimeout ??= setTimeout(() => this.#stopListening(), MAX_QUEUE_MS).unref();
-    const before = this.#accepted;
+    const before = accepted();
     const look = () => {
       this.#looking = false;
-      if (this.#accepted === before) this.#stopListening();
+      if (accepted() === before) this.#stopListening();
       else this.#stopListeningIfIdle();
     };
     // The second one comes behind a whole turn.

@@ -72,15 +72,19 @@ export class Metrics {
   readonly #admission: Admission;
   readonly #registry = new Registry();
   readonly #ended = new Totals();
-  #accepted = 0;
+  readonly #accepted: () => number;
   /** Close reasons by protocol; all at zero from the start, since Prometheus does not see a first rise from nothing. */
   readonly #closed = new Map(PROTOCOLS.map((protocol) => [protocol, new Counts(CLOSE_REASONS.map(at0))]));
 
-  constructor(admission: Admission) {
+  /** `accepted`: how many connections were accepted so far, whether they are served or not. */
+  constructor(admission: Admission, accepted: () => number) {
     this.#admission = admission;
+    this.#accepted = accepted;
     this.contentType = this.#registry.contentType;
     // What a connection speaks is known before it ends, and not before: so only what has ended has that label, and nothing falls.
-    this.#show('knock_connections_accepted_total', 'Connections that were accepted', [], () => [[{}, this.#accepted]]);
+    this.#show('knock_connections_accepted_total', 'Connections that were accepted', [], () => [
+      [{}, this.#accepted()],
+    ]);
     this.#show('knock_connections_closed_total', 'Connections that have ended', ['protocol', 'reason'], () =>
       [...this.#closed].flatMap(([protocol, reasons]) =>
         reasons
@@ -95,32 +99,8 @@ export class Metrics {
     this.#show('knock_bytes_total', 'Bytes that were read and written', ['direction'], () =>
       this.#totals().bytes.by('direction'),
     );
-    const place = new Gauge({
-      name: 'knock_connections',
-      help: 'Connections that are open',
-      labelNames: ['place'],
-      registers: [this.#registry],
-      collect: () => {
-        place.set({ place: 'served' }, admission.served);
-        place.set({ place: 'turned_away' }, admission.open - admission.served);
-      },
-    });
-    const open = new Gauge({
-      name: 'knock_connections_open',
-      help: 'Connections that are open, by the language that they speak',
-      labelNames: ['language'],
-      registers: [this.#registry],
-      collect: () => {
-        open.reset();
-        for (const { language = 'none' } of admission.connections) open.inc({ language });
-      },
-    });
+    this.#showOpen(admission);
     this.handling.showIn(this.#registry);
-  }
-
-  /** A connection was accepted, whether it will be served or not. */
-  countAccepted(): void {
-    this.#accepted += 1;
   }
 
   /** A connection has ended. */
@@ -141,7 +121,7 @@ export class Metrics {
     for (const reasons of this.#closed.values()) for (const [reason, number] of reasons) closes.add(reason, number);
     return {
       open: this.#admission.open,
-      accepted: this.#accepted,
+      accepted: this.#accepted(),
       messages: messages.sum,
       bytes: { in: bytes.get('in') ?? 0, out: bytes.get('out') ?? 0 },
       refusals: Object.fromEntries(refusals),
@@ -154,6 +134,29 @@ export class Metrics {
     totals.addAll(this.#ended);
     for (const connection of this.#admission.connections) totals.add(connection);
     return totals;
+  }
+
+  #showOpen(admission: Admission): void {
+    const place = new Gauge({
+      name: 'knock_connections',
+      help: 'Connections that are open',
+      labelNames: ['place'],
+      registers: [this.#registry],
+      collect: () => {
+        place.set({ place: 'served' }, admission.served);
+        place.set({ place: 'turned_away' }, admission.open - admission.served);
+      },
+    });
+    const open = new Gauge({
+      name: 'knock_connections_open',
+      help: 'Connections that are open, by the language that they speak',
+      labelNames: ['language'],
+      registers: [this.#registry],
+      collect: () => {
+        open.reset();
+        for (const { language = 'none' } of admission.connections) open.inc({ language });
+      },
+    });
   }
 
   /** A counter whose values are asked for when somebody looks. */

@@ -50,6 +50,7 @@ export class Server {
   /** Undefined: nobody here speaks TLS. */
   readonly #tls: Tls | undefined;
   readonly #protocols;
+  /** Connections are numbered as they are accepted, from 1. */
   #lastId = 0;
   /** The one client that `ACCEPT=once` serves. */
   #chosen: Connection | undefined;
@@ -59,8 +60,9 @@ export class Server {
     this.#options = options;
     this.#listener = createServer(LISTENER_OPTIONS, (socket) => this.#accept(socket));
     this.#admission = new Admission(settings.MAX_CONNECTIONS);
-    this.#drain = new Drain({ listener: this.#listener, admission: this.#admission, settings, logger });
-    this.#metrics = new Metrics(this.#admission);
+    const accepted = () => this.#lastId;
+    this.#drain = new Drain({ listener: this.#listener, admission: this.#admission, settings, logger, accepted });
+    this.#metrics = new Metrics(this.#admission, accepted);
     this.#watch = new Watch({
       server: name,
       connections: () => this.#admission.connections,
@@ -115,8 +117,6 @@ export class Server {
 
   #accept(socket: Socket): void {
     const connection = new Connection(++this.#lastId, socket, this.#options.settings, this.#onClosed);
-    this.#drain.onAccepted();
-    this.#metrics.countAccepted();
     this.#admission.admit(connection);
     if (connection.ending) return;
     this.#names.tell(connection);

@@ -14,7 +14,7 @@ import type { Logger } from '@knock/shared/log';
 import type { Denial } from './admission.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import type { Connection, Owner } from './connection.ts';
-import { MIN_DRAIN_MS } from './protocols/detector.ts';
+import { MIN_DRAIN_MS } from './drain.ts';
 import type { ServerSettings } from './settings.ts';
 
 type TlsSettings = Pick<ServerSettings, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE' | 'TLS'>;

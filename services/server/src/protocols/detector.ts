@@ -6,6 +6,7 @@ import { Clock } from '../clock.ts';
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';
 import { logRead } from '../connection-log.ts';
 import type { Connection, Owner } from '../connection.ts';
+import { MIN_DRAIN_MS } from '../drain.ts';
 import type { ServerSettings } from '../settings.ts';
 import { detect, detectAtEnd, type ProtocolName, type Undecided } from './detect.ts';
 
@@ -23,9 +24,6 @@ export interface DetectorOptions {
   /** Called once. It gives the connection another owner, pauses it, or ends it. */
   onDetected: (detection: Detection) => void;
 }
-
-/** In a drain, how long newcomers are still accepted at least, and how long each may take to speak. */
-export const MIN_DRAIN_MS = 200;
 
 const NOTHING = Buffer.alloc(0);
 

@@ -3,9 +3,9 @@ import { HttpError } from '@knock/shared/codec/http/http-error';
 import type { HttpRequest } from '@knock/shared/codec/http/request';
 import { HttpCodec } from '@knock/shared/codec/http/request-codec';
 
+import { MIN_DRAIN_MS } from '../drain.ts';
 import { guard } from '../http/guards.ts';
 import { errorReply, type HttpReply, type Routes } from '../http/routes.ts';
-import { MIN_DRAIN_MS } from './detector.ts';
 import type { Protocol, SessionErrorCode } from './protocol.ts';
 
 export interface HttpOptions {
