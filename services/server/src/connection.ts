@@ -25,6 +25,8 @@ export interface Owner {
   drain(): void;
   /** The caller is given up before it was served: end, and say so where its language is known. */
   leave(reason: CloseReason, sentence: string): void;
+  /** A fault in our own code ends the connection: say so where the protocol has words for it. May fail itself. */
+  endWithFault?(): void;
   /** The connection ends, or gets another owner: wait for nothing any more. */
   release(): void;
 }
@@ -36,6 +38,14 @@ export interface Tap {
   answered(reply: string): void;
   refused(code: string): void;
   wrote(bytes: Buffer | string): void;
+}
+
+/** What the server wants to know of each connection. */
+interface ConnectionEvents {
+  /** Called once, when the connection has ended. */
+  closed: (connection: Connection) => void;
+  /** What was thrown by our own code, and not foreseen. */
+  fault: (connection: Connection, fault: unknown) => void;
 }
 
 /** How long what a caller still sends is read and thrown away once our last words are out. */
@@ -57,12 +67,12 @@ export class Connection {
   readonly port: number | undefined;
   readonly openedAt = performance.now();
   /** One clock at a time, since a connection waits for one thing at a time. */
-  readonly clock = new Clock<TimeoutReason>((reason) => this.owner?.timeUp(reason));
+  readonly clock = new Clock<TimeoutReason>((reason) => this.#tell((owner) => owner.timeUp(reason)));
   owner: Owner | undefined;
   language: ProtocolName | undefined;
   /** What the kernel knows: all bytes are counted here, as they are on the network. */
   readonly #wire: Socket;
-  readonly #closed: (connection: Connection) => void;
+  readonly #events: ConnectionEvents;
   inTls = false;
   /** Set only while somebody watches this connection, so that nobody else pays for it. */
   tap: Tap | undefined;
@@ -88,17 +98,16 @@ export class Connection {
   #lingerMs = LINGER_MS;
   #gone: AbortController | undefined;
 
-  /** `closed` is called once, when the connection has ended. */
   constructor(
     id: number,
     socket: Socket,
     { WRITE_TIMEOUT_MS }: Pick<ServerSettings, 'WRITE_TIMEOUT_MS'>,
-    closed: (connection: Connection) => void,
+    events: ConnectionEvents,
   ) {
     this.id = id;
     this.socket = socket;
     this.#wire = socket;
-    this.#closed = closed;
+    this.#events = events;
     // An IPv4 caller on a socket for both families comes as ::ffff:192.0.2.1.
     this.address = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
     this.port = socket.remotePort;
@@ -117,11 +126,11 @@ export class Connection {
       if (socket === this.socket) this.#end();
     });
     socket.on('end', () => {
-      if (socket === this.socket) this.owner?.readEnd?.();
+      if (socket === this.socket) this.#tell((owner) => owner.readEnd?.());
     });
     // Once for its whole life, whoever owns it: what comes when nobody does is thrown away.
     socket.on('data', (bytes: Buffer) => {
-      if (socket === this.socket) this.owner?.read?.(bytes);
+      if (socket === this.socket) this.#tell((owner) => owner.read?.(bytes));
     });
   }
 
@@ -130,7 +139,7 @@ export class Connection {
     if (this.#listensToWrites) return;
     this.#listensToWrites = true;
     this.socket.on('timeout', () => this.#sliceOver());
-    this.socket.on('drain', () => this.owner?.taken?.());
+    this.socket.on('drain', () => this.#tell((owner) => owner.taken?.()));
   }
 
   #end(): void {
@@ -138,7 +147,33 @@ export class Connection {
     this.#letGo();
     clearTimeout(this.#lingering);
     this.#gone?.abort();
-    this.#closed(this);
+    this.guard(() => this.#events.closed(this));
+  }
+
+  #tell(tell: (owner: Owner) => void): void {
+    const { owner } = this;
+    if (owner) this.guard(() => tell(owner));
+  }
+
+  /** Around all that is done for this connection: a fault in our own code costs it, and no other. */
+  guard(act: () => void): void {
+    try {
+      act();
+    } catch (fault) {
+      this.fail(fault);
+    }
+  }
+
+  /** For a fault in our own code. Never throws, though the fault may be in what says so to the client. */
+  fail(fault: unknown): void {
+    this.#events.fault(this, fault);
+    if (this.ending) return;
+    try {
+      this.owner?.endWithFault?.();
+    } catch {
+      // It was logged, and there is nothing else to say.
+    }
+    if (!this.ending) this.destroy('error');
   }
 
   /** Goes on inside TLS: from now on its socket is that one, which ends together with the one around it. */
@@ -283,10 +318,16 @@ export class Connection {
     }
   }
 
-  /** Lingers less from now on: the server is about to end. */
-  hurry(): void {
+  /** The server leaves: the connection ends when what has come is answered, and lingers no longer than it has to. */
+  drain(): void {
     this.#lingerMs = LINGER_WHILE_DRAINING_MS;
     if (this.#lingering) this.#linger();
+    this.#tell((owner) => owner.drain());
+  }
+
+  /** Ends before it was served; the caller hears why where its protocol is known. */
+  leave(reason: CloseReason, detail: string): void {
+    this.#tell((owner) => owner.leave(reason, detail));
   }
 
   /** Ends at once, without a word. */
@@ -297,7 +338,7 @@ export class Connection {
 
   #letGo(): void {
     this.clock.stop();
-    this.owner?.release();
+    this.#tell((owner) => owner.release());
     this.owner = undefined;
   }
 

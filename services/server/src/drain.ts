@@ -50,7 +50,7 @@ export class Drain {
     const { admission, settings } = this.#options;
     admission.close();
     this.#log(admission.open, 'open');
-    for (const connection of admission.connections) drainConnection(connection);
+    for (const connection of admission.connections) connection.drain();
     setTimeout(() => this.#endMinimum(), MIN_DRAIN_MS);
     setTimeout(() => this.#cutOff(), settings.DRAIN_TIMEOUT_MS).unref();
   }
@@ -58,7 +58,7 @@ export class Drain {
   /** `ACCEPT=once`: this client is served to its end, and from now on nobody else is. */
   serveOnly(chosen: Connection): void {
     this.#stopListening();
-    for (const other of this.#options.admission.closeBehind(chosen)) drainConnection(other);
+    for (const other of this.#options.admission.closeBehind(chosen)) other.drain();
   }
 
   onClosed(): void {
@@ -116,10 +116,4 @@ export class Drain {
     const verb = connections === 1 ? 'connection is' : 'connections are';
     this.#options.logger.info({ connections }, `draining: ${connections} ${verb} ${state}`);
   }
-}
-
-/** It ends when it has answered what has come, and lingers no longer than it has to. */
-export function drainConnection(connection: Connection): void {
-  connection.hurry();
-  connection.owner?.drain();
 }

@@ -5,9 +5,9 @@ import { type AddressInfo, createServer, type Server as Listener, type Socket } 
 import type { Logger } from '@knock/shared/log';
 
 import { Admission, type Denial } from './admission.ts';
-import { acceptErrorLog, logConnection, logStrangeBytes } from './connection-log.ts';
+import { acceptErrorLog, logConnection, logFault, logStrangeBytes } from './connection-log.ts';
 import { Connection } from './connection.ts';
-import { Drain, drainConnection } from './drain.ts';
+import { Drain } from './drain.ts';
 import type { Handler } from './handler.ts';
 import { messageRoute } from './http/message-route.ts';
 import { probeRoutes } from './http/probes.ts';
@@ -116,18 +116,20 @@ export class Server {
   }
 
   #accept(socket: Socket): void {
-    const connection = new Connection(++this.#lastId, socket, this.#options.settings, this.#onClosed);
-    this.#admission.admit(connection);
-    if (connection.ending) return;
-    this.#names.tell(connection);
-    this.#watch.opened(connection);
-    this.#detect(connection);
+    const connection = new Connection(++this.#lastId, socket, this.#options.settings, this.#events);
+    connection.guard(() => {
+      this.#admission.admit(connection);
+      if (connection.ending) return;
+      this.#names.tell(connection);
+      this.#watch.opened(connection);
+      this.#detect(connection);
+    });
   }
 
   #detect(connection: Connection): void {
     const onDetected = (detection: Detection) => this.#onDetected(connection, detection);
     new ProtocolDetector(connection, { ...this.#options, onDetected }).start();
-    if (this.#drain.draining) drainConnection(connection);
+    if (this.#drain.draining) connection.drain();
   }
 
   #onDetected(connection: Connection, { protocol, head, messageComplete }: Detection): void {
@@ -141,7 +143,7 @@ export class Server {
     } else {
       this.#createSession(connection, protocol).begin(head, messageComplete);
     }
-    if (this.#drain.draining && !connection.ending) drainConnection(connection);
+    if (this.#drain.draining && !connection.ending) connection.drain();
   }
 
   #createSession(connection: Connection, protocol: 'frames' | 'text' | 'http') {
@@ -171,12 +173,15 @@ export class Server {
     return this.#admission.denialFor(connection);
   };
 
-  readonly #onClosed = (connection: Connection) => {
-    this.#admission.forget(connection);
-    this.#metrics.countClosed(connection);
-    this.#watch.closed(connection);
-    logConnection(this.#options.logger, connection);
-    this.#drain.onClosed();
+  readonly #events = {
+    fault: (connection: Connection, fault: unknown) => logFault(this.#options.logger, connection, fault),
+    closed: (connection: Connection) => {
+      this.#admission.forget(connection);
+      this.#metrics.countClosed(connection);
+      this.#watch.closed(connection);
+      logConnection(this.#options.logger, connection);
+      this.#drain.onClosed();
+    },
   };
 }
 

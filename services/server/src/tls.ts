@@ -129,7 +129,7 @@ class Handshake implements Owner {
     if (this.#connection.ending) return;
     this.release();
     this.#connection.goInside(likeOurSockets(inside));
-    this.#secured(inside);
+    this.#connection.guard(() => this.#secured(inside));
   }
 
   fail({ code = 'no reason given' }: NodeJS.ErrnoException): void {

@@ -16,6 +16,8 @@ export interface Outlet {
   readonly unsent: number;
   /** Ends the connection of a watcher that does not read. */
   cutOff: () => void;
+  /** A fault in our own code ends the connection. */
+  fail: (fault: unknown) => void;
 }
 
 export interface WatchOptions {
@@ -136,6 +138,16 @@ export class Watch {
   }
 
   #tick(): void {
+    try {
+      this.#look();
+    } catch (fault) {
+      this.#timer = undefined;
+      for (const { outlet } of this.#watchers) outlet.fail(fault);
+    }
+  }
+
+  /** Tells the watchers what has happened, and looks again after a while. */
+  #look(): void {
     const began = performance.now();
     const callers = this.#news();
     this.#fill();

@@ -5,6 +5,9 @@ import { LineCodec } from '@knock/shared/lines';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { Metrics } from '../src/metrics.ts';
+import { Onlooker } from '../src/onlooker.ts';
+import { ProtocolDetector } from '../src/protocols/detector.ts';
+import { Session } from '../src/protocols/session.ts';
 import { Watch } from '../src/watch.ts';
 import { frame } from './dialled.ts';
 import { start, type TestServer } from './test-server.ts';
@@ -116,4 +119,50 @@ test('an error that cannot be encoded is counted as the fault alone', async () =
   expect(await server.exchange(GET_NOTHING)).toMatch(/^HTTP\/1\.1 500 /);
   await server.expectReasons('error');
   expect(server.lines.find((line) => 'reason' in line)!['refusals']).toEqual({ 500: 1 });
+});
+
+test.each([
+  ['`read` of the detector', ProtocolDetector, 'read'],
+  ['`readEnd` of the detector', ProtocolDetector, 'readEnd'],
+  ['`begin` of a session', Session, 'begin'],
+] as const)('a fault in %s costs one connection', async (_where, owner, method) => {
+  await using server = await start();
+  vi.spyOn(owner.prototype, method as 'readEnd').mockImplementation(fault);
+  const client = await server.dial();
+  if (method === 'readEnd') client.end();
+  else client.send(frame('x'));
+  expect((await client.closed()).toString()).not.toContain('hello');
+  await expectOneFault(server);
+});
+
+test('a fault at the end of a pause costs one connection', async () => {
+  await using server = await start({ QUIET_MS: 50 });
+  vi.spyOn(Session.prototype, 'begin').mockImplementation(fault);
+  const client = await server.dial();
+  client.send('x');
+  expect(await client.closed()).toHaveLength(0);
+  await expectOneFault(server);
+});
+
+test('a fault in what a session does at its end costs no other connection', async () => {
+  await using server = await start();
+  vi.spyOn(Session.prototype, 'release').mockImplementation(fault);
+  const client = await server.dial();
+  client.end(frame('x'));
+  expect((await client.closed()).toString()).toContain('hello');
+  await server.expectReasons('done');
+  expect(fatal).toEqual([]);
+  expect(server.lines.filter(({ msg }) => msg.includes('a fault in the server'))).toHaveLength(1);
+  vi.restoreAllMocks();
+  await server.expectWell();
+});
+
+test('a fault in what the live page is told ends the connections of its watchers', async () => {
+  await using server = await start({ PAGE: 'on' });
+  const client = await server.dial();
+  client.send(GET_EVENTS);
+  await client.until('data: ');
+  vi.spyOn(Onlooker.prototype, 'news').mockImplementation(fault);
+  expect((await client.closed()).toString()).not.toMatch(/0\r\n\r\n$/);
+  await expectOneFault(server);
 });

@@ -37,6 +37,10 @@ export class EventStream implements Owner, Outlet {
     this.#connection.destroy('write_timeout');
   }
 
+  fail(fault: unknown): void {
+    this.#connection.fail(fault);
+  }
+
   taken(): void {
     this.#connection.wasRead();
   }

@@ -99,7 +99,8 @@ export class ProtocolDetector implements Owner {
     this.#undecided = undecided;
     this.release();
     if (undecided.likely !== 'text') return;
-    this.#textIdle ??= new Clock(() => this.#handOn('text', { messageComplete: this.#undecided!.idleEndsMessage }));
+    const onIdle = () => this.#handOn('text', { messageComplete: this.#undecided!.idleEndsMessage });
+    this.#textIdle ??= new Clock(() => this.#connection.guard(onIdle));
     this.#textIdle.start('quiet', this.#options.settings.QUIET_MS);
   }
 

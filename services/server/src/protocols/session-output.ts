@@ -4,7 +4,7 @@ import { Unsent } from '@knock/shared/unsent';
 
 import { type Denial, LEAVING } from '../admission.ts';
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';
-import { logExchange, logFailure, logFault } from '../connection-log.ts';
+import { logExchange, logFailure } from '../connection-log.ts';
 import type { Connection } from '../connection.ts';
 import type { OwnReply, Protocol } from './protocol.ts';
 import { HandlerFailure, type HandlerResult } from './run-handler.ts';
@@ -112,16 +112,9 @@ export class SessionOutput<Out extends OwnReply> {
     }
   }
 
-  /** For a fault in our own code. Never throws, though the fault may be in what encodes the error. */
-  endWithFault(fault: unknown): void {
-    logFault(this.#options.logger, this.#connection, fault);
-    if (this.#connection.ending) return;
-    try {
-      // Behind a last response, or inside one that is streamed, an error would be read as part of it.
-      this.end('error', this.#codec.over ? undefined : this.#protocol.errorReply('failed', NO_REPLY));
-    } catch {
-      this.#connection.destroy('error');
-    }
+  /** Behind a last response, or inside one that is streamed, an error would be read as part of it. */
+  endWithFault(): void {
+    this.end('error', this.#codec.over ? undefined : this.#protocol.errorReply('failed', NO_REPLY));
   }
 
   #fail(error: unknown): void {

@@ -40,7 +40,7 @@ export class Session<In, Out extends OwnReply> implements Owner {
     this.#codec = protocol.open();
     this.#handler = new HandlerRunner(connection, options);
     this.#output = new SessionOutput(connection, protocol, this.#codec, options);
-    this.#deadlines = new SessionDeadlines(connection, options.settings, () => this.readEnd());
+    this.#deadlines = new SessionDeadlines(connection, options.settings, () => connection.guard(() => this.readEnd()));
     this.#logsReads = options.logger.isLevelEnabled('trace');
     this.#denial = options.denial;
   }
@@ -51,47 +51,47 @@ export class Session<In, Out extends OwnReply> implements Owner {
     this.#inputEnded = messageComplete;
     // What follows a first message that ended by a pause is not taken for a second one.
     if (messageComplete) this.#connection.pause();
-    this.#guard(() => {
-      this.#codec.push(head);
-      if (this.#denial && this.#protocol.answersDenied === undefined) this.#output.deny(this.#denial);
-      else this.#process();
-    });
+    this.#codec.push(head);
+    if (this.#denial && this.#protocol.answersDenied === undefined) this.#output.deny(this.#denial);
+    else this.#process();
   }
 
   read(bytes: Buffer): void {
     if (this.#inputEnded) return;
     this.#connection.countRead(bytes);
     if (this.#logsReads) logRead(this.#options.logger, this.#connection, bytes);
-    this.#guard(() => {
-      this.#codec.push(bytes);
-      if (this.#blockedOn) this.#connection.pause();
-      else this.#process();
-    });
+    this.#codec.push(bytes);
+    if (this.#blockedOn) this.#connection.pause();
+    else this.#process();
   }
 
   readEnd(): void {
     this.#inputEnded = true;
-    if (!this.#blockedOn) this.#guard(() => this.#process());
+    if (!this.#blockedOn) this.#process();
   }
 
   taken(): void {
     if (this.#blockedOn !== 'write') return;
     this.#blockedOn = undefined;
     this.#connection.wasRead();
-    this.#guard(() => this.#process());
+    this.#process();
   }
 
   drain(): void {
     this.#output.draining = true;
-    if (!this.#blockedOn) this.#guard(() => this.#process());
+    if (!this.#blockedOn) this.#process();
   }
 
   leave(reason: CloseReason, detail: string): void {
-    this.#guard(() => this.#output.leave(reason, detail));
+    this.#output.leave(reason, detail);
   }
 
   timeUp(reason: TimeoutReason): void {
-    this.#guard(() => this.#output.timeOut(reason));
+    this.#output.timeOut(reason);
+  }
+
+  endWithFault(): void {
+    this.#output.endWithFault();
   }
 
   release(): void {
@@ -107,15 +107,6 @@ export class Session<In, Out extends OwnReply> implements Owner {
     }
     this.#flush();
     if (this.#connection.owner === this) this.#wait();
-  }
-
-  /** Around whatever the connection tells us: a fault in our own code costs this connection, and no other. */
-  #guard(act: () => void): void {
-    try {
-      act();
-    } catch (fault) {
-      this.#output.endWithFault(fault);
-    }
   }
 
   /** False: more bytes are needed. */
@@ -170,7 +161,7 @@ export class Session<In, Out extends OwnReply> implements Owner {
         take(answer);
         this.#process();
       })
-      .catch((fault: unknown) => this.#output.endWithFault(fault));
+      .catch((fault: unknown) => this.#connection.fail(fault));
   }
 
   #say(reply: Out): void {
