@@ -17,6 +17,8 @@ export interface Owner {
   read?(bytes: Buffer): void;
   /** The caller has closed its side: no more bytes will come. */
   readEnd?(): void;
+  /** Its turn to write has come: see {@link PendingWrites}. */
+  endTurn?(): void;
   /** The kernel has taken all that was written, after there was more than it took at once. */
   taken?(): void;
   /** The connection's clock ran out. */
@@ -253,6 +255,11 @@ export class Connection {
   write(unsent: Unsent): void {
     this.tap?.wrote(unsent.bytes.subarray(0, unsent.length));
     unsent.writeTo(this.socket);
+  }
+
+  /** The turn of the event loop in which replies were made is at its end. */
+  endTurn(): void {
+    this.#tell((owner) => owner.endTurn?.());
   }
 
   /** Reads on. */

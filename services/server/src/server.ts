@@ -15,6 +15,7 @@ import { Routes } from './http/routes.ts';
 import { Metrics } from './metrics.ts';
 import { Names } from './names.ts';
 import { Page } from './page.ts';
+import { PendingWrites } from './pending-writes.ts';
 import { type Detection, ProtocolDetector } from './protocols/detector.ts';
 import { framesProtocol } from './protocols/frames.ts';
 import { httpProtocol } from './protocols/http.ts';
@@ -49,6 +50,7 @@ export class Server {
   readonly #watch: Watch;
   /** Undefined: nobody here speaks TLS. */
   readonly #tls: Tls | undefined;
+  readonly #pendingWrites = new PendingWrites();
   readonly #protocols;
   /** Connections are numbered as they are accepted, from 1. */
   #lastId = 0;
@@ -150,6 +152,7 @@ export class Server {
     const options = {
       ...this.#options,
       handling: this.#metrics.handling,
+      pendingWrites: this.#pendingWrites,
       denial: this.#denialFor(connection),
       draining: this.#drain.draining,
       serve: this.#serve,

@@ -1,11 +1,13 @@
 /** What a session needs of the server that started it. */
 import type { Denial } from '../admission.ts';
 import type { Connection } from '../connection.ts';
+import type { PendingWrites } from '../pending-writes.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { HandlerOptions } from './run-handler.ts';
 
 export interface SessionOptions extends HandlerOptions {
   settings: Pick<ServerSettings, 'MESSAGE_TIMEOUT_MS' | 'HANDLER_TIMEOUT_MS' | 'IDLE_TIMEOUT_MS' | 'QUIET_MS'>;
+  pendingWrites: PendingWrites;
   /** Why this client is not served; undefined: it is. */
   denial: Denial | undefined;
   /** Whether the server drains: what has come is answered, and nothing more. */

@@ -37,6 +37,10 @@ export class SessionOutput<Out extends OwnReply> {
     this.draining = options.draining;
   }
 
+  get hasUnsent(): boolean {
+    return this.#unsent.length > 0;
+  }
+
   /** So much was said that it is to be written now. */
   get isFull(): boolean {
     return this.#unsent.isFull;

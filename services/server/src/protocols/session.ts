@@ -70,6 +70,11 @@ export class Session<In, Out extends OwnReply> implements Owner {
     if (!this.#blockedOn) this.#process();
   }
 
+  endTurn(): void {
+    this.#flush();
+    if (this.#blockedOn === 'write') this.#wait();
+  }
+
   taken(): void {
     if (this.#blockedOn !== 'write') return;
     this.#blockedOn = undefined;
@@ -105,8 +110,9 @@ export class Session<In, Out extends OwnReply> implements Owner {
     while (!this.#blockedOn && this.#connection.owner === this && this.#processNext()) {
       if (this.#output.isFull) this.#flush();
     }
-    this.#flush();
-    if (this.#connection.owner === this) this.#wait();
+    if (this.#connection.owner !== this) return;
+    if (this.#output.hasUnsent) this.#options.pendingWrites.add(this.#connection);
+    this.#wait();
   }
 
   /** False: more bytes are needed. */
