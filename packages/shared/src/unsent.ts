@@ -11,10 +11,7 @@ const FULL_BYTES = 61_440;
 /** The memory in which replies are gathered, in bytes, which a caller that does not read them holds; only a larger text has more. */
 export const ROOM_BYTES = 65_536;
 
-/** Up to so many characters a loop is faster than a call into V8, if they are ASCII: 18 ns for 13 of them, and not 50. */
-const SHORT = 32;
 const MOST_BYTES_OF_A_CHARACTER = 3;
-const LAST_ASCII = 0x7f;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -34,12 +31,9 @@ export class Unsent {
   /** Appends a text as UTF-8; returns how many bytes it takes. */
   appendText(text: string): number {
     const start = this.length;
-    if (text.length > SHORT) {
-      this.reserve(Buffer.byteLength(text));
-    } else {
-      this.reserve(MOST_BYTES_OF_A_CHARACTER * SHORT);
-      if (this.#appendAscii(text)) return this.length - start;
-    }
+    // To count its bytes costs as much as to write it.
+    const mayNotFit = start + MOST_BYTES_OF_A_CHARACTER * text.length > this.bytes.length;
+    if (mayNotFit) this.reserve(Buffer.byteLength(text));
     this.length = start + this.bytes.write(text, start);
     return this.length - start;
   }
@@ -83,18 +77,6 @@ export class Unsent {
     giveBack(this.bytes);
     this.bytes = NOTHING;
     this.length = 0;
-  }
-
-  /** False: not all of it is ASCII. */
-  #appendAscii(text: string): boolean {
-    const { bytes, length } = this;
-    for (let at = 0; at < text.length; at += 1) {
-      const code = text.charCodeAt(at);
-      if (code > LAST_ASCII) return false;
-      bytes[length + at] = code;
-    }
-    this.length += text.length;
-    return true;
   }
 
   #grow(needed: number): void {

@@ -2,12 +2,11 @@
  * The numbers, for Prometheus. While callers are served nothing is counted here but how long handlers take: each
  * connection knows its own numbers, which are added up at its end, or when somebody asks.
  */
-import { collectDefaultMetrics, Counter, Gauge, Registry } from '@prometheus-io/client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 
 import type { Admission } from './admission.ts';
 import { CLOSE_REASONS } from './close-reason.ts';
 import type { Connection } from './connection.ts';
-import { HandlingTime } from './handling-time.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 
 /** Numbers by label. */
@@ -30,6 +29,9 @@ const at0 = (label: string): [string, number] => [label, 0];
 
 /** `none`: the connection ended before its first bytes told. */
 const PROTOCOLS: readonly (ProtocolName | 'none')[] = ['none', 'frames', 'text', 'http', 'tls', 'unknown'];
+
+/** Upper bounds in seconds, from a handler that only computes to one that is about to be given up. */
+const HANDLING_BOUNDS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
 
 /** What all connections of some kind come to. */
 class Totals {
@@ -66,11 +68,17 @@ export interface Overview {
 }
 
 export class Metrics {
-  readonly handling = new HandlingTime();
   /** The media type of {@link text}. */
   readonly contentType: string;
   readonly #admission: Admission;
   readonly #registry = new Registry();
+  /** In seconds. */
+  readonly handlingTime = new Histogram({
+    name: 'knock_handling_seconds',
+    help: 'Time from a message to its reply; of messages that are read together and answered at once, that of the first',
+    buckets: HANDLING_BOUNDS,
+    registers: [this.#registry],
+  });
   readonly #ended = new Totals();
   readonly #accepted: () => number;
   /** Close reasons by protocol; all at zero from the start, since Prometheus does not see a first rise from nothing. */
@@ -100,7 +108,6 @@ export class Metrics {
       this.#totals().bytes.by('direction'),
     );
     this.#showOpen(admission);
-    this.handling.showIn(this.#registry);
   }
 
   /** A connection has ended. */

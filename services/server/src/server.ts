@@ -151,7 +151,7 @@ export class Server {
   #createSession(connection: Connection, protocol: 'frames' | 'text' | 'http') {
     const options = {
       ...this.#options,
-      handling: this.#metrics.handling,
+      handlingTime: this.#metrics.handlingTime,
       pendingWrites: this.#pendingWrites,
       denial: this.#denialFor(connection),
       draining: this.#drain.draining,

@@ -4,7 +4,7 @@ import type { Logger } from '@knock/shared/log';
 import { logLateHandler } from '../connection-log.ts';
 import { type Connection, KnownCaller } from '../connection.ts';
 import type { Caller, Handler } from '../handler.ts';
-import type { HandlingTime } from '../handling-time.ts';
+import type { Metrics } from '../metrics.ts';
 import type { ServerSettings } from '../settings.ts';
 
 /** The handler threw, or what it replied with is no text. */
@@ -21,7 +21,7 @@ export type HandlerResult = string | HandlerFailure;
 export interface HandlerOptions {
   handler: Handler;
   logger: Logger;
-  handling: HandlingTime;
+  handlingTime: Metrics['handlingTime'];
   settings: Pick<ServerSettings, 'HANDLER_TIMEOUT_MS'>;
 }
 
@@ -56,8 +56,12 @@ export class HandlerRunner {
       return new HandlerFailure(error);
     }
     if (typeof reply !== 'string') return this.#settle(reply, startedAt ?? performance.now());
-    if (startedAt !== undefined) this.#options.handling.add(startedAt);
+    if (startedAt !== undefined) this.#observe(startedAt);
     return reply;
+  }
+
+  #observe(startedAt: number): void {
+    this.#options.handlingTime.observe((performance.now() - startedAt) / 1000);
   }
 
   async #settle(reply: unknown, startedAt: number): Promise<HandlerResult | undefined> {
@@ -68,7 +72,7 @@ export class HandlerRunner {
       logLateHandler(this.#options.logger, this.#connection, lateMs, thrown);
       return undefined;
     }
-    if (typeof result === 'string') this.#options.handling.add(startedAt);
+    if (typeof result === 'string') this.#observe(startedAt);
     return result;
   }
 }
