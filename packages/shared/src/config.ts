@@ -52,7 +52,8 @@ export function milliseconds({ min = 1 } = {}) {
 
 /** One of a few words. */
 export function oneOf<const Words extends readonly [string, ...string[]]>(...words: Words) {
-  return z.enum(words, { error: `must be ${words.join(' or ')}` }).meta({ rule: words.join(', ') });
+  const rule = `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+  return z.enum(words, { error: rule }).meta({ rule: words.join(', ') });
 }
 
 /** The two settings of the log, alike for both ends. */

@@ -46,7 +46,7 @@ export class Unread {
   }
 
   /** Gives back the memory of what was read: a few bytes must not hold on to the whole chunk that they came in. */
-  tidy(): void {
+  tidy(): undefined {
     if (this.length === 0) {
       this.#letGo();
     } else if (this.start > 0 && 2 * this.length < this.bytes.length) {

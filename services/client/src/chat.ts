@@ -27,7 +27,7 @@ const MOST_AHEAD = 1024;
 /** Resolves with the verdicts when the input has ended and everything is told, or when it was told to stop. */
 export async function chat({ settings, input, logger, printer, cut, signal }: ChatOptions): Promise<Tally> {
   const tally = new Tally();
-  const client = new Client(settings, logger, cut);
+  const client = new Client(settings, logger, { cut });
   const lines = createInterface({ input, crlfDelay: Infinity });
   signal.addEventListener('abort', () => {
     client.stop('this client was told to stop');

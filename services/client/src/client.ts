@@ -1,19 +1,27 @@
 /** The client: keeps a connection to the server, and gives each message exactly one verdict in time. */
-import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
-import { LineCodec } from '@knock/shared/lines';
 import type { Logger } from '@knock/shared/log';
 
 import { type Answer, Connection } from './connection.ts';
 import { DialError, Dialler } from './dialler.ts';
+import { framesProtocol, textProtocol } from './protocols/frames.ts';
+import { httpProtocol } from './protocols/http.ts';
+import type { ClientProtocol } from './protocols/protocol.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { type Delivery, Sending } from './sending.ts';
 import type { ClientSettings } from './settings.ts';
-import { inWords, type Verdict } from './verdict.ts';
+import { inWords } from './verdict.ts';
 import type { Cut } from './writer.ts';
 
 export interface SendOptions {
   /** The message may be handled twice: it is sent again where its verdict would be `unknown`. */
   repeatable?: boolean;
+}
+
+export interface ClientOptions {
+  /** How messages are written, to show what a stream is. */
+  cut?: Cut;
+  /** Over HTTP, messages are sent before earlier ones have their replies: for servers that are known to take it. */
+  pipelines?: boolean;
 }
 
 /** A connection that is being made. */
@@ -31,6 +39,7 @@ export class Client {
   readonly #logger: Logger;
   readonly #logsAnswers: boolean;
   readonly #cut: Cut;
+  readonly #pipelines: boolean;
   #expectsMore = true;
   readonly #dialler: Dialler;
   readonly #budget = new RetryBudget();
@@ -40,8 +49,9 @@ export class Client {
   /** Why the last connection ended, or the last try to connect failed; forgotten when a reply comes. */
   #lastWhy: string | undefined;
 
-  constructor(settings: ClientSettings, logger: Logger, cut: Cut = {}) {
+  constructor(settings: ClientSettings, logger: Logger, { cut = {}, pipelines = false }: ClientOptions = {}) {
     this.#cut = cut;
+    this.#pipelines = pipelines;
     this.#settings = settings;
     this.#logger = logger;
     this.#logsAnswers = logger.isLevelEnabled('debug');
@@ -105,7 +115,7 @@ export class Client {
         const { verdict } = answer;
         this.#logger.debug({ address: connection.address, verdict: verdict.kind }, inWords(verdict));
       }
-      this.#settle(sending, answer, this.#learn(answer.verdict, connection));
+      this.#settle(sending, answer, this.#learn(answer, connection));
     });
   }
 
@@ -116,8 +126,8 @@ export class Client {
   }
 
   /** Whether a message with this answer may be sent again, as far as the connection and the budget go. */
-  #learn({ kind }: Verdict, connection: Connection): boolean {
-    switch (kind) {
+  #learn({ verdict, final = false }: Answer, connection: Connection): boolean {
+    switch (verdict.kind) {
       case 'replied':
         this.#lastWhy = undefined;
         this.#dialler.succeeded();
@@ -129,7 +139,7 @@ export class Client {
         // On a connection that is still good, the message itself is what cannot be sent.
         return !connection.open;
       case 'unknown':
-        return this.#budget.spend();
+        return !final && this.#budget.spend();
     }
   }
 
@@ -163,7 +173,7 @@ export class Client {
         throw signal.reason as DialError;
       }
       this.#connection = new Connection(socket, {
-        ...this.#language(),
+        protocol: this.#protocol(),
         cut: this.#cut,
         mayHold: () => this.#cut.glue !== undefined && this.#expectsMore,
         replyTimeoutMs: this.#settings.REPLY_TIMEOUT_MS,
@@ -185,11 +195,15 @@ export class Client {
     }
   }
 
-  #language() {
-    if (this.#settings.PROTOCOL === 'text') {
-      return { codec: new LineCodec({ maxBytes: MAX_PAYLOAD_BYTES, side: 'client' }), window: 1 };
+  #protocol(): ClientProtocol<unknown> {
+    switch (this.#settings.PROTOCOL) {
+      case 'frames':
+        return framesProtocol(MAX_IN_FLIGHT);
+      case 'text':
+        return textProtocol();
+      case 'http':
+        return httpProtocol(this.#settings, this.#pipelines ? MAX_IN_FLIGHT : 1);
     }
-    return { codec: new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, from: 'server' }), window: MAX_IN_FLIGHT };
   }
 }
 

@@ -1,25 +1,16 @@
 /** One connection to the server: messages go out without waiting for one another, answers come back in their order. */
 import type { Socket } from 'node:net';
 
-import { CodecError, Refusal, type Said } from '@knock/shared/codec';
+import { CodecError } from '@knock/shared/codec';
 import { hexBytes, sizeOf } from '@knock/shared/text-sample';
 
+import type { ClientProtocol, Ending, Meaning } from './protocols/protocol.ts';
 import { Queue } from './queue.ts';
 import type { Verdict } from './verdict.ts';
 import { Writer, type WriterOptions } from './writer.ts';
 
-/**
- * How a connection ended, and how soon another may be tried: at once where nothing was left unanswered, and the server did
- * not send it away.
- */
-export interface Ending {
-  why: string;
-  next: 'at once' | 'soon' | 'later';
-}
-
-export interface ConnectionOptions extends WriterOptions {
-  /** How many messages may be unanswered at once; the rest wait unwritten. */
-  window: number;
+export interface ConnectionOptions extends Omit<WriterOptions, 'codec'> {
+  protocol: ClientProtocol<unknown>;
   /** From writing a message to its answer, in milliseconds. */
   replyTimeoutMs: number;
   /** Told before any message hears of it, so that whoever tries again knows how long to wait. */
@@ -30,6 +21,8 @@ export interface ConnectionOptions extends WriterOptions {
 export interface Answer {
   verdict: Verdict;
   written: boolean;
+  /** Another try would be no better. */
+  final?: boolean;
 }
 
 /** A message that waits for its answer, or to be written. */
@@ -40,9 +33,6 @@ interface Waiting {
   expiresAt: number;
   settle: (answer: Answer) => void;
 }
-
-/** After these the server ends the conversation, and has handled nothing behind the message that it refused. */
-const FATAL_REFUSALS = ['too_large', 'bad_frame', 'timeout', 'tls'];
 
 /** How long a server that was told goodbye may take to close its side. */
 const LINGER_MS = 1000;
@@ -68,7 +58,7 @@ export class Connection {
     this.address = socket.remoteAddress ?? 'unknown';
     this.#socket = socket;
     this.#options = options;
-    this.#writer = new Writer(socket, options, () => this.#write());
+    this.#writer = new Writer(socket, { ...options, codec: options.protocol.codec }, () => this.#write());
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
     socket.on('end', () => this.#readEnd());
     socket.on('error', (error: NodeJS.ErrnoException) => this.#breakOff(broken(` (${error.code})`)));
@@ -111,7 +101,7 @@ export class Connection {
   }
 
   #write(): void {
-    while (this.open && this.#unanswered.length < this.#options.window && !this.#writer.isFull) {
+    while (this.open && this.#unanswered.length < this.#options.protocol.window && !this.#writer.isFull) {
       const next = this.#unwritten.shift();
       if (next === undefined) return;
       this.#writeOne(next);
@@ -131,61 +121,45 @@ export class Connection {
   }
 
   #read(bytes: Buffer): void {
-    const { codec, logger } = this.#options;
+    const { protocol, logger } = this.#options;
     if (this.#state === 'over') return;
     if (logger.isLevelEnabled('trace')) {
       const fields = { address: this.address, bytes: hexBytes(bytes) };
       logger.trace(fields, `read ${sizeOf(bytes)}: ${fields.bytes}`);
     }
-    codec.push(bytes);
-    this.#hearAll(() => codec.next());
+    protocol.codec.push(bytes);
+    this.#hearAll(() => protocol.codec.next());
     this.#write();
   }
 
   #readEnd(): void {
-    this.#hearAll(() => (this.#state === 'over' ? undefined : this.#options.codec.end()));
+    this.#hearAll(() => (this.#state === 'over' ? undefined : this.#options.protocol.codec.end()));
     this.#breakOff('the server closed the connection before its answer');
   }
 
-  #hearAll(next: () => Said | undefined): void {
+  #hearAll(next: () => unknown): void {
     try {
-      for (let said = next(); said !== undefined && this.#state !== 'over'; said = next()) this.#hear(said);
+      for (let input = next(); input !== undefined && this.#state !== 'over'; input = next()) {
+        this.#hear(this.#options.protocol.meaningOf(input, this.#wasAnswered));
+      }
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
       this.abandon(`the server broke the protocol: ${error.message}`);
     }
   }
 
-  #hear(said: Said): void {
-    if (typeof said === 'string') this.#answer({ kind: 'replied', reply: said });
-    else if (said instanceof Refusal) this.#hearRefusal(said);
-    else this.#hearGoaway();
+  #hear({ verdict, final, ending }: Meaning): void {
+    // A last word may come to nothing that was asked.
+    const isLastWord = ending !== undefined && this.#unanswered.length === 0;
+    if (verdict && !isLastWord) this.#answer({ verdict, written: true, ...(final && { final }) });
+    if (ending) this.#serverLeaves(ending);
   }
 
-  /**
-   * Who is let in only to hear that the server leaves, and comes back at once, comes when the server closes its port: that
-   * resets whoever waits in front of it, after having sent, and nobody knows then whether it was handled.
-   */
-  #hearGoaway(): void {
-    const why = 'the server is leaving: send this again, another one may answer';
-    this.#serverLeaves({ why, next: this.#wasAnswered ? 'soon' : 'later' });
-  }
-
-  #hearRefusal({ code, detail: sentence }: Refusal): void {
-    if (code === 'busy') {
-      this.#serverLeaves({ why: `busy: ${sentence}`, next: 'later' });
-      return;
-    }
-    const fatal = FATAL_REFUSALS.includes(code);
-    if (!fatal || this.#unanswered.length > 0) this.#answer({ kind: 'refused', code, sentence });
-    if (fatal) this.#serverLeaves({ why: `the server ended the conversation: ${code}`, next: 'soon' });
-  }
-
-  #answer(verdict: Verdict): void {
+  #answer(answer: Answer): void {
     this.#wasAnswered = true;
     const oldest = this.#unanswered.shift();
     if (oldest === undefined) return this.abandon('an answer came to nothing that was asked');
-    oldest.settle({ verdict, written: true });
+    oldest.settle(answer);
     return this.#endIfDone();
   }
 
@@ -193,7 +167,7 @@ export class Connection {
     if (this.#state === 'leaving' && this.#unanswered.length === 0) this.#end(this.#ending, 'not_sent');
   }
 
-  /** The server's last frame came: what it has not answered, it has not handled. */
+  /** The server's last word came: what it has not answered, it has not handled. */
   #serverLeaves(ending: Ending): void {
     this.#end(ending, 'not_sent');
   }

@@ -62,7 +62,7 @@ async function openAll(
   while (clients.length < count && !signal.aborted) {
     const opened = Array.from(
       { length: Math.min(OPENED_AT_ONCE, count - clients.length) },
-      () => new Client(settings, logger),
+      () => new Client(settings, logger, { pipelines: true }),
     );
     await Promise.all(opened.map((client) => client.send(settings.MESSAGE)));
     clients.push(...opened);

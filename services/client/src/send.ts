@@ -21,7 +21,7 @@ export interface SendOptions {
 export async function send(options: SendOptions): Promise<Tally> {
   const { settings, texts, logger, printer, cut, signal } = options;
   const tally = new Tally();
-  const client = new Client(settings, logger, cut);
+  const client = new Client(settings, logger, { cut });
   signal.addEventListener('abort', () => client.stop('this client was told to stop'));
   const deliveries = texts.map((text) => client.send(text));
   client.expectNoMore();

@@ -22,7 +22,7 @@ test('has a default for everything', () => {
 test.each([
   ['SERVER_HOST', ''],
   ['SERVER_PORT', '0'],
-  ['PROTOCOL', 'http'],
+  ['PROTOCOL', 'gopher'],
   ['INTERVAL_MS', '-1'],
   ['COUNT', 'many'],
   ['DEADLINE_MS', '0'],

@@ -13,7 +13,9 @@ export const clientSettings = z
       .default('localhost')
       .describe('Compose sets `server`'),
     SERVER_PORT: wholeNumber({ min: 1, max: 65535 }).default(12000).describe('where the server listens'),
-    PROTOCOL: oneOf('frames', 'text').default('frames').describe("`text` talks to the article's own server"),
+    PROTOCOL: oneOf('frames', 'text', 'http')
+      .default('frames')
+      .describe("`text` talks to the article's own server, `http` to any web server that takes a POST"),
     MESSAGE: z
       .string()
       .default('Hello, server')

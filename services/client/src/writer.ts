@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
-import type { Codec, Notice, Said } from '@knock/shared/codec';
+import type { Codec } from '@knock/shared/codec';
 import type { Logger } from '@knock/shared/log';
 import { hexBytes, sizeOf } from '@knock/shared/text-sample';
 import { Unsent } from '@knock/shared/unsent';
@@ -18,7 +18,7 @@ export interface Cut {
 }
 
 export interface WriterOptions {
-  codec: Codec<Said, Notice>;
+  codec: Pick<Codec<unknown, never>, 'encode'>;
   cut: Cut;
   /** Whether messages may be held back, since more will come to be glued to them. */
   mayHold: () => boolean;

@@ -296,7 +296,7 @@ test('ends with 78 for wrong settings, with one line for each', async () => {
   expect(await run([], { SERVER_PORT: '0', PROTOCOL: 'udp' })).toEqual({
     code: 78,
     stdout: '',
-    stderr: 'SERVER_PORT="0": must be a whole number from 1 to 65535\nPROTOCOL="udp": must be frames or text\n',
+    stderr: 'SERVER_PORT="0": must be a whole number from 1 to 65535\nPROTOCOL="udp": must be frames, text or http\n',
   });
 });
 

@@ -1,9 +1,8 @@
 /** A chunked body, decoded as it comes (RFC 9112 section 7.1). */
 import { Unread } from '../../unread.ts';
 import type { HeadDecoder } from './head.ts';
-import { badRequest } from './http-error.ts';
+import { badRequest, type HttpError } from './http-error.ts';
 import { takeLine } from './line.ts';
-import { bodyTooLarge } from './request.ts';
 
 /** The line with the size of a chunk, in bytes, without CR LF. */
 const MAX_CHUNK_LINE_BYTES = 256;
@@ -19,14 +18,16 @@ export class ChunkedBody {
   /** What has come of the content. */
   readonly #content: Unread;
   readonly #maxBytes: number;
-  readonly #head: HeadDecoder;
+  readonly #head: HeadDecoder<unknown>;
+  readonly #tooLarge: (maxBytes: number) => HttpError;
   #expects: 'size' | 'data' | 'data-end' | 'trailers' = 'size';
   /** What is missing of the chunk, in bytes. */
   #missing = 0;
 
-  constructor(maxBytes: number, head: HeadDecoder) {
+  constructor(maxBytes: number, head: HeadDecoder<unknown>, tooLarge: (maxBytes: number) => HttpError) {
     this.#maxBytes = maxBytes;
     this.#head = head;
+    this.#tooLarge = tooLarge;
     this.#content = new Unread(maxBytes);
   }
 
@@ -54,7 +55,7 @@ export class ChunkedBody {
     this.#head.spend(extensions!.length);
     // Not exact beyond 2^53, and far above any limit there.
     this.#missing = Number.parseInt(size, 16);
-    if (this.#content.length + this.#missing > this.#maxBytes) throw bodyTooLarge(this.#maxBytes);
+    if (this.#content.length + this.#missing > this.#maxBytes) throw this.#tooLarge(this.#maxBytes);
     return this.#missing === 0 ? 'trailers' : 'data';
   }
 

@@ -1,13 +1,11 @@
-/** The head of one request, decoded line by line as it comes, or at once where all of it has come; and its trailers. */
+/** The head of one message, decoded line by line as it comes, or at once where all of it has come; and its trailers. */
 import type { Unread } from '../../unread.ts';
 import { Fields } from './fields.ts';
 import { badRequest, HttpError } from './http-error.ts';
 import { CR, findLineEnd, LF, LINE_END_BYTES, textOf } from './line.ts';
-import { parseRequestLine, type RequestLine } from './request-line.ts';
-import { createRequest, type HttpRequest } from './request.ts';
 
 /** Without CR LF: what RFC 9112 section 3 asks every server to take. */
-const MAX_REQUEST_LINE_BYTES = 8000;
+export const MAX_FIRST_LINE_BYTES = 8000;
 /** With the empty lines before it, the chunk extensions and the trailers (RFC 6585 section 5). */
 const MAX_HEAD_BYTES = 16_384;
 const MAX_FIELDS = 100;
@@ -17,31 +15,38 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const FORBIDDEN_TRAILERS =
   /^(?:authorization|connection|content-length|content-type|expect|host|proxy-connection|transfer-encoding)$/;
 
-const lineTooLong = () =>
-  new HttpError(414, `the request line exceeds ${MAX_REQUEST_LINE_BYTES} bytes: send a shorter target`);
-const headTooLarge = () =>
-  new HttpError(431, `the head of the request exceeds ${MAX_HEAD_BYTES} bytes: send fewer or shorter fields`);
+/** What tells the head of a request from that of a response: its first line. */
+export interface HeadFormat<Line> {
+  kind: 'request' | 'response';
+  /** Throws an {@link HttpError}. */
+  parseLine: (line: string) => Line;
+  lineTooLong: () => HttpError;
+}
 
-export class HeadDecoder {
+export class HeadDecoder<Line> {
   /** The first line, once it has come. */
-  line: RequestLine | undefined;
+  line: Line | undefined;
+  readonly #format: HeadFormat<Line>;
   readonly #fields = new Fields();
   #trailers: Fields | undefined;
   #bytesLeft = MAX_HEAD_BYTES;
 
-  /** Takes whole lines from `input`. The request, once its head has come; throws an {@link HttpError}. */
-  decode(input: Unread, maxBodyBytes: number): HttpRequest | undefined {
+  constructor(format: HeadFormat<Line>) {
+    this.#format = format;
+  }
+
+  /** Takes whole lines from `input`. The fields, once all have come; throws an {@link HttpError}. */
+  decode(input: Unread): Fields | undefined {
     if (this.line === undefined) this.#skipEmptyLines(input);
     const text = textOf(input, Math.min(this.#headLength(input), MAX_HEAD_BYTES));
     let at = 0;
     if (this.line === undefined) {
-      const end = findLineEnd(text, at, MAX_REQUEST_LINE_BYTES, lineTooLong);
+      const end = findLineEnd(text, at, MAX_FIRST_LINE_BYTES, this.#format.lineTooLong);
       if (end < 0) return undefined;
-      this.line = parseRequestLine(text.slice(at, end));
+      this.line = this.#format.parseLine(text.slice(at, end));
       at = end + LINE_END_BYTES;
     }
-    if (!this.#takeFields(input, text, at, this.#fields)) return undefined;
-    return createRequest(this.line, this.#fields, maxBodyBytes);
+    return this.#takeFields(input, text, at, this.#fields) ? this.#fields : undefined;
   }
 
   /** Takes whole lines from `input`; true: the trailers have come. They are dropped (RFC 9112 section 7.1.2). */
@@ -52,7 +57,7 @@ export class HeadDecoder {
   /** Counts bytes as part of the head. */
   spend(bytes: number): void {
     this.#bytesLeft -= bytes;
-    if (this.#bytesLeft < 0) throw headTooLarge();
+    if (this.#bytesLeft < 0) throw this.#tooLarge();
   }
 
   /** RFC 9112 section 2.2. A CR alone is held until more has come. */
@@ -75,7 +80,7 @@ export class HeadDecoder {
   #takeFields(input: Unread, text: string, at: number, fields: Fields): boolean {
     let start = at;
     for (;;) {
-      const end = findLineEnd(text, start, this.#bytesLeft - start - LINE_END_BYTES, headTooLarge);
+      const end = findLineEnd(text, start, this.#bytesLeft - start - LINE_END_BYTES, this.#tooLarge);
       const next = end < 0 ? start : end + LINE_END_BYTES;
       if (end <= start) {
         this.spend(next);
@@ -87,10 +92,16 @@ export class HeadDecoder {
     }
   }
 
+  readonly #tooLarge = () =>
+    new HttpError(
+      431,
+      `the head of the ${this.#format.kind} exceeds ${MAX_HEAD_BYTES} bytes: send fewer or shorter fields`,
+    );
+
   #addField(text: string, start: number, end: number, fields: Fields): void {
     const name = fields.addLine(text, start, end);
     if (this.#fields.names.length + (this.#trailers?.names.length ?? 0) > MAX_FIELDS) {
-      throw new HttpError(431, `the request has more than ${MAX_FIELDS} fields: send fewer`);
+      throw new HttpError(431, `the ${this.#format.kind} has more than ${MAX_FIELDS} fields: send fewer`);
     }
     if (fields === this.#trailers && FORBIDDEN_TRAILERS.test(name)) {
       throw badRequest('a trailer has a name that only the head may have');

@@ -9,7 +9,8 @@ import { ChunkedBody } from './body.ts';
 import { HeadDecoder } from './head.ts';
 import { badRequest } from './http-error.ts';
 import { CR, LF } from './line.ts';
-import type { HttpRequest } from './request.ts';
+import { REQUEST_HEAD } from './request-line.ts';
+import { bodyTooLarge, createRequest, type HttpRequest } from './request.ts';
 import { encodeResponse, type HttpResponse } from './response.ts';
 
 /** `next` and `end` throw an {@link HttpError} for bad input, and the codec is over. */
@@ -19,7 +20,7 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
   over = false;
   readonly #maxBodyBytes: number;
   readonly #input: Unread;
-  #head = new HeadDecoder();
+  #head = new HeadDecoder(REQUEST_HEAD);
   /** The request that was decoded last, until it has its response. */
   #request: HttpRequest | undefined;
   #chunks: ChunkedBody | undefined;
@@ -79,16 +80,19 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
     if (closes) this.#finish();
     this.#chunks = undefined;
     this.#request = undefined;
-    this.#head = new HeadDecoder();
+    this.#head = new HeadDecoder(REQUEST_HEAD);
   }
 
   #decodeHead(): HttpRequest | undefined {
-    const request = this.#head.decode(this.#input, this.#maxBodyBytes);
+    const fields = this.#head.decode(this.#input);
+    if (fields === undefined) return undefined;
+    const request = createRequest(this.#head.line!, fields, this.#maxBodyBytes);
     this.#request = request;
-    if (request === undefined || request.complete) return request;
+    if (request.complete) return request;
     // RFC 9110 section 10.1.1: HTTP/1.0 has no interim responses, and none is needed once the body comes.
     request.expectsContinue &&= request.version === '1.1' && this.#input.length === 0;
-    if (request.contentLength === undefined) this.#chunks = new ChunkedBody(this.#maxBodyBytes, this.#head);
+    if (request.contentLength === undefined)
+      this.#chunks = new ChunkedBody(this.#maxBodyBytes, this.#head, bodyTooLarge);
     return request;
   }
 

@@ -1,0 +1,122 @@
+/** The client's half of HTTP/1.1 (RFC 9110 and 9112): messages to requests, bytes to responses. */
+import type { Codec } from '../../codec.ts';
+import { Unread } from '../../unread.ts';
+import type { Unsent } from '../../unsent.ts';
+import { assertWellFormed } from '../../utf8.ts';
+import { ChunkedBody } from './body.ts';
+import type { Fields } from './fields.ts';
+import { HeadDecoder } from './head.ts';
+import { HttpError } from './http-error.ts';
+import { badResponse, RESPONSE_HEAD, type StatusLine } from './status-line.ts';
+
+export interface ReceivedResponse {
+  readonly status: number;
+  readonly fields: Fields;
+  /** A view, which is valid until bytes are pushed. */
+  readonly body: Buffer;
+  /** The server takes more requests on this connection. */
+  readonly keepAlive: boolean;
+}
+
+const DECIMAL = /^\d+$/;
+const tooLarge = (maxBytes: number) => new HttpError(413, `the body of the response exceeds ${maxBytes} bytes`);
+
+/** What of a response has come, until its body has. */
+interface Incoming extends Omit<ReceivedResponse, 'body'> {
+  /** What tells where the body ends: its length in bytes, its chunks, or the end of the stream. */
+  readonly framing: number | ChunkedBody | 'close';
+}
+
+/** Requests are `POST /` with a message as the body. `next` and `end` throw a `CodecError` for what is no response. */
+export class HttpClientCodec implements Codec<ReceivedResponse, never> {
+  readonly idleEndsMessage = false;
+  readonly #maxBodyBytes: number;
+  readonly #requestHead: string;
+  readonly #input: Unread;
+  #head = new HeadDecoder(RESPONSE_HEAD);
+  #incoming: Incoming | undefined;
+
+  /** `host`: the value of `Host`, with a port if it is not the usual one (RFC 9110 section 7.2). */
+  constructor({ host, maxBodyBytes }: { host: string; maxBodyBytes: number }) {
+    this.#maxBodyBytes = maxBodyBytes;
+    this.#requestHead = `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: `;
+    this.#input = new Unread(maxBodyBytes, { reuses: true });
+  }
+
+  get hasPartial(): boolean {
+    return this.#incoming !== undefined || this.#head.line !== undefined || this.#input.length > 0;
+  }
+
+  push(bytes: Buffer): void {
+    this.#input.push(bytes);
+  }
+
+  /** The next response that is final: interim ones only say that it will come (RFC 9110 section 15.2). */
+  next(): ReceivedResponse | undefined {
+    while (this.#incoming === undefined) {
+      const fields = this.#head.decode(this.#input);
+      if (fields === undefined) return this.#input.tidy();
+      const line = this.#head.line!;
+      if (line.status >= 200) this.#incoming = this.#begin(line, fields);
+      else if (line.status === 101) throw badResponse('it switches to a protocol that nobody asked for');
+      else this.#head = new HeadDecoder(RESPONSE_HEAD);
+    }
+    const body = this.#takeBody(this.#incoming.framing);
+    return body === undefined ? this.#input.tidy() : this.#complete(this.#incoming, body);
+  }
+
+  /** The end of the stream ends a body that nothing else ends. */
+  end(): ReceivedResponse | undefined {
+    if (!this.hasPartial) return undefined;
+    if (this.#incoming?.framing !== 'close') throw badResponse('the stream ended inside it');
+    return this.#complete(this.#incoming, this.#take(this.#input.length));
+  }
+
+  /** Throws a RangeError for a text that is not well-formed. */
+  encode(message: string, out: Unsent): void {
+    assertWellFormed(message);
+    out.appendText(`${this.#requestHead}${Buffer.byteLength(message)}\r\n\r\n${message}`);
+  }
+
+  #begin({ version, status }: StatusLine, fields: Fields): Incoming {
+    const options = (fields.get('connection') ?? '').toLowerCase().split(/[\t ]*,[\t ]*/);
+    const framing = this.#framingOf(status, fields);
+    const mayPersist = version === '1.1' || options.includes('keep-alive');
+    const keepAlive = mayPersist && !options.includes('close') && framing !== 'close';
+    return { status, fields, framing, keepAlive };
+  }
+
+  /** RFC 9112 section 6.3. Two answers to where a body ends are none: the next response could be part of it. */
+  #framingOf(status: number, fields: Fields): Incoming['framing'] {
+    const [length, coding] = [fields.get('content-length'), fields.get('transfer-encoding')?.toLowerCase()];
+    if (status === 204 || status === 304) return 0;
+    if (coding !== undefined && length !== undefined)
+      throw badResponse('it has a Content-Length and a Transfer-Encoding');
+    if (coding === 'chunked') return new ChunkedBody(this.#maxBodyBytes, this.#head, tooLarge);
+    if (coding !== undefined) throw badResponse('its Transfer-Encoding is not chunked');
+    if (length === undefined) return 'close';
+    if (!DECIMAL.test(length)) throw badResponse('its Content-Length is not a decimal number');
+    if (Number(length) > this.#maxBodyBytes) throw tooLarge(this.#maxBodyBytes);
+    return Number(length);
+  }
+
+  /** Undefined: the body has not come as a whole. */
+  #takeBody(framing: Incoming['framing']): Buffer | undefined {
+    if (framing instanceof ChunkedBody) return framing.decode(this.#input);
+    if (framing !== 'close') return this.#input.length < framing ? undefined : this.#take(framing);
+    if (this.#input.length > this.#maxBodyBytes) throw tooLarge(this.#maxBodyBytes);
+    return undefined;
+  }
+
+  #take(length: number): Buffer {
+    const { bytes, start } = this.#input;
+    this.#input.start += length;
+    return bytes.subarray(start, start + length);
+  }
+
+  #complete({ status, fields, keepAlive }: Incoming, body: Buffer): ReceivedResponse {
+    this.#incoming = undefined;
+    this.#head = new HeadDecoder(RESPONSE_HEAD);
+    return { status, fields, body, keepAlive };
+  }
+}

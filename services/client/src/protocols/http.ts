@@ -1,0 +1,70 @@
+/** HTTP/1.1: what each status means for a message (docs/protocol.md has the table). */
+import { STATUS_CODES } from 'node:http';
+import { isIPv6 } from 'node:net';
+
+import { CodecError } from '@knock/shared/codec';
+import { HttpClientCodec, type ReceivedResponse } from '@knock/shared/codec/http/client-codec';
+import { MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
+import { decodeUtf8 } from '@knock/shared/utf8';
+
+import type { ClientSettings } from '../settings.ts';
+import type { Verdict } from '../verdict.ts';
+import type { ClientProtocol, Ending, Meaning } from './protocol.ts';
+
+/** A timeout, and too many requests: the server says that it has not handled this one (RFC 9110 section 15.5.9, RFC 6585 section 4). */
+const NOT_HANDLED = [408, 429];
+/** What no other try of the same message changes, although the server calls it its own error. */
+const NOT_IMPLEMENTED = [501, 505];
+/** A proxy has lost its server: as if the connection had broken. */
+const BROKEN_BEHIND_PROXY = [502, 504];
+
+/** `window`: how many messages may be unanswered at once. More than one is pipelining, which not every server can do. */
+export function httpProtocol(settings: ClientSettings, window: number): ClientProtocol<ReceivedResponse> {
+  return { codec: new HttpClientCodec({ host: hostOf(settings), maxBodyBytes: MAX_PAYLOAD_BYTES }), window, meaningOf };
+}
+
+type ServerSettings = Pick<ClientSettings, 'SERVER_HOST' | 'SERVER_PORT' | 'TLS_CA_FILE'>;
+
+/** The value of `Host` (RFC 9110 section 7.2): without the port if that is the usual one. */
+export function hostOf({ SERVER_HOST, SERVER_PORT, TLS_CA_FILE }: ServerSettings): string {
+  const name = isIPv6(SERVER_HOST) ? `[${SERVER_HOST}]` : SERVER_HOST;
+  return SERVER_PORT === (TLS_CA_FILE ? 443 : 80) ? name : `${name}:${SERVER_PORT}`;
+}
+
+function meaningOf(response: ReceivedResponse): Meaning {
+  const { status, keepAlive } = response;
+  if (NOT_HANDLED.includes(status) || (status === 503 && !keepAlive)) {
+    return { ending: { why: `HTTP ${status}: ${sentenceOf(response)}`, next: 'later' } };
+  }
+  const final = !BROKEN_BEHIND_PROXY.includes(status);
+  const closing: Ending = { why: 'the server closed the connection behind a response', next: 'at once' };
+  return { verdict: verdictOf(response), final, ...(keepAlive ? {} : { ending: closing }) };
+}
+
+function verdictOf(response: ReceivedResponse): Verdict {
+  const { status } = response;
+  if (status < 300) return replyOf(response);
+  const sentence = sentenceOf(response);
+  if (status < 500 || NOT_IMPLEMENTED.includes(status)) return { kind: 'refused', code: String(status), sentence };
+  return { kind: 'unknown', why: `HTTP ${status}: ${sentence}` };
+}
+
+function replyOf({ fields, body }: ReceivedResponse): Verdict {
+  const coding = fields.get('content-encoding')?.toLowerCase() ?? 'identity';
+  if (coding !== 'identity') return unreadable('in a Content-Encoding that this client did not ask for');
+  try {
+    return { kind: 'replied', reply: decodeUtf8(body, 0, body.length) };
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    return unreadable('with bytes that are not UTF-8');
+  }
+}
+
+const unreadable = (how: string): Verdict => ({ kind: 'unknown', why: `the server replied, but ${how}` });
+
+/** What the server says of an error: the first line of a text, or what the status means where the body is a page. */
+function sentenceOf({ status, fields, body }: ReceivedResponse): string {
+  const isText = fields.get('content-type')?.toLowerCase().startsWith('text/plain') === true;
+  const [line = ''] = isText ? body.toString('utf8').split(/\r?\n/, 1) : [];
+  return line === '' ? (STATUS_CODES[status] ?? 'no reason given') : line;
+}
