@@ -49,6 +49,7 @@ export const KNOCK_TEXT: Server = { name: 'Knock, text', program: knock(), encod
 export const KNOCK_HTTP: Server = { name: 'Knock, HTTP', program: knock(), encode: request };
 /** The same two, for a request without a body. */
 export const BARE_GET: Server = { ...BARE_HTTP, encode: get };
+export const FASTIFY_GET: Server = { name: 'Fastify', program: ours('fastify.ts'), encode: get };
 export const KNOCK_GET: Server = { ...KNOCK_HTTP, program: knock({ REPLY: GET_REPLY }), encode: get };
 export const REDIS: Server = { name: 'redis-server', program: redis, encode: ping };
 export const ZEROMQ_ROUTER = ours('zeromq.ts');

@@ -8,6 +8,7 @@ import {
   BARE_HTTP,
   BARE_NET,
   BARE_TEXTS,
+  FASTIFY_GET,
   GET_REPLY,
   KNOCK_FRAMES,
   KNOCK_GET,
@@ -65,7 +66,7 @@ export const ALL_SHAPES: readonly Shape[] = [
   { connections: 50, depth: 16, bytes: 1024 },
 ];
 
-const GETS = { servers: [BARE_GET, KNOCK_GET] };
+const GETS = { servers: [BARE_GET, FASTIFY_GET, KNOCK_GET] };
 
 /** Who is measured with messages of which size, in bytes. */
 const SIZES = [

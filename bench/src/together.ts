@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import type { Figure, Measure } from './figure.ts';
 import { pinned } from './pin.ts';
 import { inTurn } from './rounds.ts';
-import { BARE_HTTP, GRPC, KNOCK_FRAMES, REDIS, ZEROMQ_ROUTER } from './servers.ts';
+import { BARE_HTTP, GRPC, KNOCK_FRAMES, KNOCK_HTTP, REDIS, ZEROMQ_ROUTER } from './servers.ts';
 
 const SECTION = 'Client and server together';
 const FIRST_PORT = 21_100;
@@ -18,6 +18,7 @@ const PAIRS = [
   { name: 'ioredis and redis-server', client: 'ioredis.ts', program: REDIS.program },
   { name: 'zeromq.js', client: 'zeromq.ts', program: ZEROMQ_ROUTER },
   { name: 'grpc-js', client: 'grpc.ts', program: GRPC },
+  { name: 'Knock, HTTP', client: 'knock-http.ts', program: KNOCK_HTTP.program },
   { name: 'undici and node:http', client: 'undici.ts', program: BARE_HTTP.program },
 ];
 

@@ -1,0 +1,16 @@
+/** The same over HTTP, with a connection for each question that is unanswered: one request at a time on each. */
+import { Client } from '@knock/client/client';
+import { clientSettings } from '@knock/client/settings';
+import { pino } from 'pino';
+
+import { count, outstanding, port } from './asking.ts';
+
+const settings = clientSettings.parse({ SERVER_HOST: '127.0.0.1', SERVER_PORT: String(port), PROTOCOL: 'http' });
+const logger = pino({ level: 'silent' });
+const clients = Array.from({ length: outstanding }, () => new Client(settings, logger));
+await count(async (text, place) => {
+  const { verdict } = await clients[place]!.send(text);
+  if (verdict.kind !== 'replied') throw new Error(`a message was not replied to: ${JSON.stringify(verdict)}`);
+  return verdict.reply;
+});
+for (const client of clients) client.hangUp();
