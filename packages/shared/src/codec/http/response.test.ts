@@ -46,6 +46,17 @@ test('writes bytes as they are', () => {
   expect(bytes.toString('latin1')).toContain('\r\nContent-Length: 100000\r\n\r\n');
 });
 
+test('writes a long text behind its head, as it is', () => {
+  const body = 'h€llo '.repeat(10_000);
+  const [head, sent] = encoded({ status: 200, body }).split('\r\n\r\n');
+  expect(head).toContain(`\r\nContent-Length: ${Buffer.byteLength(body)}`);
+  expect(sent === body).toBe(true);
+});
+
+test('writes no reason behind a status that has none, but the space before it (RFC 9112 section 4)', () => {
+  expect(linesOf({ status: 299 })[0]).toBe('HTTP/1.1 299 ');
+});
+
 test('puts given headers in the place of the usual ones, whatever their case', () => {
   const headers = { 'content-type': 'text/html', 'CACHE-CONTROL': 'no-cache', ETag: '"x"' };
   expect(linesOf({ status: 200, headers })).toStrictEqual([
