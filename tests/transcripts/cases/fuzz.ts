@@ -1,8 +1,8 @@
 /** Streams of each protocol, spoilt at random places and cut at others: the same ones each time. */
 import { frame } from '@knock/server/test/dialled';
 
+import { Random } from '../../random.ts';
 import { type Act, byteByByte, type Case, steps } from '../case.ts';
-import { Random } from '../random.ts';
 
 /** Small, so that messages are above it often enough. */
 const SETTINGS = { MAX_MESSAGE_BYTES: 100 };

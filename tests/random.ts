@@ -16,6 +16,11 @@ export class Random {
     return (this.#state >>> 0) % limit;
   }
 
+  /** True once in `count` times, on average. */
+  oneIn(count: number): boolean {
+    return this.below(count) === 0;
+  }
+
   oneOf<Value>(values: readonly Value[]): Value {
     return values[this.below(values.length)]!;
   }

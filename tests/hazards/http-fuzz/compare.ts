@@ -1,0 +1,64 @@
+/**
+ * Whether the codec reads a stream as llhttp does. It may refuse more, and close where llhttp goes on; nothing that it
+ * accepts may be refused there, or read in another way. Behind an upgrade or a request that closes, nothing is compared.
+ */
+import { isDeepStrictEqual } from 'node:util';
+
+import type { Random } from '../../random.ts';
+import { type CodecReading, readByCodec, TRUNCATED } from './codec-reader.ts';
+import { type LlhttpReading, type LlhttpRequest, readByLlhttp } from './llhttp-reader.ts';
+import { cutAtRandom } from './mutations.ts';
+import type { ReadRequest } from './reading.ts';
+
+export interface Comparison {
+  /** Undefined: there is none. */
+  difference: { what: string; bytes: string; codec: CodecReading; llhttp: LlhttpReading } | undefined;
+  /** Why the codec refused the stream; undefined: it refused no byte of it. */
+  refusal: string | undefined;
+  /** How many requests the codec decoded. */
+  requests: number;
+}
+
+/** Reads the bytes in one piece with both, and with the codec in random pieces, too. */
+export function compareReadings(bytes: Buffer, random: Random): Comparison {
+  const codec = readByCodec([Buffer.from(bytes)]);
+  const llhttp = readByLlhttp(bytes);
+  const pieces = cutAtRandom(bytes, random);
+  const cut = readByCodec(pieces);
+  const what = isDeepStrictEqual(cut.outcome, codec.outcome)
+    ? differenceOf(codec, llhttp)
+    : `the codec reads it as ${JSON.stringify(cut.outcome)} in pieces of ${pieces.map(({ length }) => length).join()}`;
+  return {
+    difference: what === undefined ? undefined : { what, bytes: bytes.toString('latin1'), codec, llhttp },
+    refusal: codec.refusal,
+    requests: codec.requests.length,
+  };
+}
+
+function differenceOf(codec: CodecReading, llhttp: LlhttpReading): string | undefined {
+  const waits = codec.refusal === undefined || codec.refusal === TRUNCATED;
+  for (const [place, request] of codec.requests.entries()) {
+    const other = llhttp.requests[place];
+    const what = other === undefined ? 'llhttp does not see it' : requestDifference(request, other, waits);
+    if (what !== undefined) return `request ${place}: ${what}`;
+  }
+  if (codec.closed || !waits) return undefined;
+  if (llhttp.requests.length > codec.requests.length) return 'llhttp sees a request more';
+  // Where the codec waits for the rest of a line, it may refuse it then.
+  if (codec.refusal === undefined && llhttp.refusal !== undefined) return 'llhttp alone refuses it';
+  return undefined;
+}
+
+/** `waits`: the codec has refused nothing behind this request. */
+function requestDifference(request: ReadRequest, other: LlhttpRequest, waits: boolean): string | undefined {
+  for (const part of ['method', 'target', 'version'] as const) {
+    if (request[part] !== other[part]) return `another ${part}`;
+  }
+  if (request.fields.join('\n') !== other.fields.join('\n')) return 'other fields';
+  if (request.keepAlive && !other.keepAlive) return 'llhttp closes the connection';
+  if (other.upgrades) return undefined;
+  const { body } = request;
+  if (body !== undefined && body !== other.body) return 'another body';
+  if (body === undefined && waits && other.body !== undefined) return 'llhttp sees the end of the body';
+  return undefined;
+}
