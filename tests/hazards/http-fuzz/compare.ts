@@ -11,8 +11,8 @@ import { cutAtRandom } from './mutations.ts';
 import type { ReadRequest } from './reading.ts';
 
 export interface Comparison {
-  /** Undefined: there is none. */
-  difference: { what: string; bytes: string; codec: CodecReading; llhttp: LlhttpReading } | undefined;
+  /** What is read otherwise, with the bytes and both readings; undefined: nothing. */
+  difference: string | undefined;
   /** Why the codec refused the stream; undefined: it refused no byte of it. */
   refusal: string | undefined;
   /** How many requests the codec decoded. */
@@ -29,11 +29,14 @@ export function compareReadings(bytes: Buffer, random: Random): Comparison {
     ? differenceOf(codec, llhttp)
     : `the codec reads it as ${JSON.stringify(cut.outcome)} in pieces of ${pieces.map(({ length }) => length).join()}`;
   return {
-    difference: what === undefined ? undefined : { what, bytes: bytes.toString('latin1'), codec, llhttp },
+    difference: what && describe(what, { bytes: bytes.toString('latin1'), codec, llhttp }),
     refusal: codec.refusal,
     requests: codec.requests.length,
   };
 }
+
+const describe = (what: string, details: Record<string, unknown>) =>
+  [what, ...Object.entries(details).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`)].join('\n');
 
 function differenceOf(codec: CodecReading, llhttp: LlhttpReading): string | undefined {
   const waits = codec.refusal === undefined || codec.refusal === TRUNCATED;

@@ -1,0 +1,61 @@
+/** What the server writes is read by Node's own client as one response to each request, and no head of them holds what a client said. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { cutAnywhere, places } from './hostile-bytes.ts';
+import { type Exchange, handle, LAST, LASTING, MARK, streamed } from './http-exchanges.ts';
+import { type LlhttpMessage, parseByLlhttp } from './http-fuzz/llhttp.ts';
+import { InMemoryServer } from './in-memory.ts';
+
+const PIPELINES = 300;
+const MAX_PIPELINED = 5;
+
+const isFinal = ({ status }: LlhttpMessage) => status >= 200;
+const headOf = ({ reason, fields }: LlhttpMessage) => [reason, ...fields].join('\n').toLowerCase();
+
+/** The responses that a client reads who knows what it asked for. Throws where that is no HTTP. */
+function responsesTo(exchanges: readonly Exchange[], said: Buffer): LlhttpMessage[] {
+  const isBodiless = (messages: readonly LlhttpMessage[]) => {
+    const place = messages.filter(isFinal).length - 1;
+    return isFinal(messages.at(-1)!) && exchanges[place]?.isHead === true;
+  };
+  const { messages, error } = parseByLlhttp(said, { type: 'RESPONSE', ended: true, isBodiless });
+  if (error !== undefined) throw new Error(`${error} in ${JSON.stringify(said.toString('latin1'))}`);
+  return messages.filter(isFinal);
+}
+
+/** One response to each request, as a whole, and no mark in any head. */
+function expectResponses(exchanges: readonly Exchange[], said: Buffer): void {
+  const responses = responsesTo(exchanges, said);
+  expect(responses.map(({ status }) => status)).toEqual(exchanges.map(({ status }) => status));
+  expect(responses.filter(({ complete }) => !complete)).toEqual([]);
+  expect(responses.map(headOf).join('\n')).not.toContain(MARK.toLowerCase());
+}
+
+const pipeline = fc.tuple(
+  fc.array(fc.constantFrom(...LASTING), { minLength: 1, maxLength: MAX_PIPELINED }),
+  fc.option(fc.constantFrom(...LAST), { nil: undefined }),
+);
+const bytesOf = (exchanges: readonly Exchange[]) =>
+  Buffer.from(exchanges.map(({ request }) => request).join(''), 'latin1');
+
+test('every request of a pipeline gets one response, whatever it is and however it is cut, and no head holds a byte of the client', async () => {
+  await using server = await InMemoryServer.start({ handler: handle });
+  const property = fc.asyncProperty(pipeline, places, async ([lasting, last], cuts) => {
+    const exchanges = last === undefined ? lasting : [...lasting, last];
+    const { said } = await server.converse(cutAnywhere(bytesOf(exchanges), cuts), 'closes');
+    expectResponses(exchanges, said);
+  });
+  await fc.assert(property, { numRuns: PIPELINES });
+});
+
+test.for(['1.1', '1.0'])(
+  'a stream is the last response of a pipeline, and ends with the server, in HTTP/%s',
+  async (version) => {
+    await using server = await InMemoryServer.start({ handler: handle });
+    const exchanges = [LASTING[0]!, streamed(version)];
+    const steps = [bytesOf(exchanges), { pauseMs: 1000 }, bytesOf(LASTING), { drain: true } as const];
+    const { said } = await server.converse(steps, 'stays');
+    expectResponses(exchanges, said);
+  },
+);
