@@ -9,6 +9,8 @@ export interface Exchange {
   request: string;
   status: number;
   isHead?: boolean;
+  /** The connection closes behind it, and what follows is not read. */
+  closes?: boolean;
 }
 
 const HOST = `Host: localhost\r\nX-${MARK}: ${MARK}\x80\r\n`;
@@ -41,6 +43,7 @@ export const LASTING: readonly Exchange[] = [
   { request: post(`${SPLIT}odd or even`), status: 200 },
   { request: post(MARK, 'Expect: 100-continue\r\n'), status: 200 },
   { request: post(MARK.repeat(300)), status: 200 },
+  { request: post(Buffer.from(`naïve 世界 ${MARK}`).toString('latin1')), status: 200 },
   { request: postChunk(SPLIT.length.toString(16)), status: 200 },
   { request: get(`/?${MARK}`), status: 200 },
   { request: send('HEAD', '/'), status: 200, isHead: true },
@@ -62,8 +65,7 @@ export const LASTING: readonly Exchange[] = [
   { request: get('/', 'Connection: keep-alive\r\n', '1.0'), status: 200 },
 ];
 
-/** Behind these the connection closes, and what follows is not read. */
-export const LAST: readonly Exchange[] = [
+const CLOSING: readonly Exchange[] = [
   { request: get('/', `Connection: close, ${MARK}\r\n`), status: 200 },
   { request: get('/', `Connection: upgrade\r\nUpgrade: ${MARK}\r\n`), status: 200 },
   { request: get('/', '', '1.0'), status: 200 },
@@ -85,9 +87,11 @@ export const LAST: readonly Exchange[] = [
   { request: postChunk(MARK), status: 400 },
   { request: post(MARK).slice(0, -1), status: 400 },
 ];
+export const LAST = CLOSING.map((exchange) => ({ ...exchange, closes: true }));
 
 /** A stream that ends when the server does. */
 export const streamed = (version: string): Exchange => ({
   request: get(`/events?follow=${MARK}`, '', version),
   status: 200,
+  closes: true,
 });
