@@ -35,6 +35,7 @@ export default defineConfig({
           include: ['tests/*.test.ts', 'tests/hazards/*.test.ts'],
           exclude: IN_PROCESS,
           globalSetup: ['tests/engine.ts', 'tests/images.ts'],
+          setupFiles: ['tests/await-images.ts'],
           // In series: on two cores, containers of one test would take the time of another.
           fileParallelism: false,
           expect: { poll: { timeout: POLL_TIMEOUT_MS } },

@@ -1,14 +1,29 @@
-/** Builds the images once, as a user does, before any test of the containers runs; the server that records, and the browser. */
+/**
+ * Builds the images once, as a user does, and what else the tests of the containers need: the server that records, and the
+ * browser. Other tests run meanwhile; `await-images.ts` waits.
+ */
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { bundleServer } from './bundle.ts';
 import { BROWSER_IMAGE } from './page/browser.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+/** It holds what went wrong, or nothing, as soon as everything is built. */
+export const IMAGES_BUILT = join(ROOT, '.build/images-built');
 
-export async function setup(): Promise<void> {
+export function setup(): void {
+  mkdirSync(dirname(IMAGES_BUILT), { recursive: true });
+  rmSync(IMAGES_BUILT, { force: true });
+  void build().then(
+    () => writeFileSync(IMAGES_BUILT, ''),
+    (error: unknown) => writeFileSync(IMAGES_BUILT, String(error)),
+  );
+}
+
+async function build(): Promise<void> {
   await Promise.all([
     promisify(execFile)('docker', ['compose', 'build', '--quiet'], { cwd: ROOT }),
     promisify(execFile)('docker', ['build', '--quiet', '--tag', BROWSER_IMAGE, 'tests/page'], { cwd: ROOT }),

@@ -327,11 +327,12 @@ async function ask(server: TestServer, env: Record<string, string>, message = 'H
   return verdict;
 }
 
-test('the client speaks TLS, in frames and in text', async () => {
+test('the client speaks TLS, in frames, in text and in HTTP', async () => {
   await using server = await serve(SERVER);
   const replied = { kind: 'replied', reply: 'hello from the server!' };
   expect(await ask(server, { TLS_CA_FILE: CA })).toEqual(replied);
   expect(await ask(server, { TLS_CA_FILE: CA, PROTOCOL: 'text' })).toEqual(replied);
+  expect(await ask(server, { TLS_CA_FILE: CA, PROTOCOL: 'http' })).toEqual(replied);
   expect(await ask(server, { TLS_CA_FILE: CA, SERVER_HOST: '127.0.0.1' })).toEqual(replied);
 });
 

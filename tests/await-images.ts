@@ -1,0 +1,9 @@
+/** No test of the containers begins before `images.ts` has built what it needs. */
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { IMAGES_BUILT } from './images.ts';
+
+while (!existsSync(IMAGES_BUILT)) await sleep(100);
+const error = readFileSync(IMAGES_BUILT, 'utf8');
+if (error !== '') throw new Error(`the images could not be built: ${error}`);
