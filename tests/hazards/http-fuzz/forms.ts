@@ -100,6 +100,12 @@ export const FIELDS: Forms = {
   ],
 };
 
+/** What stands before the digits of the length of a body. */
+export const LENGTH_PREFIXES: Forms = {
+  valid: [' ', ' ', '', '\t'],
+  hostile: [' +', ' -', ' 0', ' 0x', ' 0, ', ' \x0b', ' 1 '],
+};
+
 /** The field that says that a body is chunked. */
 export const CHUNKED: Forms = {
   valid: ['Transfer-Encoding: chunked', 'Transfer-Encoding:chunked', 'transfer-encoding:  \tCHUNKED'],

@@ -8,6 +8,7 @@ import {
   FIELDS,
   type Forms,
   HOSTS,
+  LENGTH_PREFIXES,
   LINE_END,
   METHODS,
   SPACE,
@@ -88,7 +89,7 @@ export class Grammar {
     if (kind === 'none') return { field: undefined, body: '' };
     if (kind === 'chunked') return { field: this.#form(CHUNKED), body: this.#chunks() };
     const body = this.#data();
-    return { field: `Content-Length: ${body.length}`, body };
+    return { field: `Content-Length:${this.#form(LENGTH_PREFIXES)}${body.length}`, body };
   }
 
   #data(): string {
