@@ -65,6 +65,11 @@ test('every request is read as Node’s own parser reads it, or refused, however
   expect(missing.map(({ text }) => text)).toEqual([]);
 });
 
+test('every reason of the codec to refuse a request has a stream that provokes it', () => {
+  const unprovoked = REASONS.filter(({ pattern }) => !PROVOKERS.some(({ reason }) => pattern.test(reason)));
+  expect(unprovoked.map(({ text }) => text)).toEqual([]);
+});
+
 test.for(PROVOKERS)('a stream provokes: $reason', ({ reason, stream }) => {
   expect(readByCodec([bytesOf(stream)]).refusal).toBe(reason);
   expect(REASONS.filter(({ pattern }) => pattern.test(reason))).toHaveLength(1);

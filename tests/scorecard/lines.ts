@@ -156,7 +156,7 @@ export const LINES: readonly Line[] = [
   },
   {
     measure: 'HTTP requests read otherwise than Node’s own parser reads them, in 1 000 000 random streams',
-    anchors: 'fuzzers of llhttp and Envoy, each against itself',
+    anchors: 'fuzzers of llhttp and Envoy',
     promise: 'none',
     setting: 'in process',
   },

@@ -1,21 +1,9 @@
 /** Makes requests by the grammar of RFC 9112 out of the forms of their parts. */
 import type { Random } from '../../random.ts';
-import {
-  CHUNK_EXTENSIONS,
-  CHUNK_SIZE_PREFIXES,
-  CHUNKED,
-  EMPTY_LINES,
-  FIELDS,
-  type Forms,
-  HOSTS,
-  LENGTH_PREFIXES,
-  LINE_END,
-  METHODS,
-  SPACE,
-  TARGETS,
-  TRAILERS,
-  VERSIONS,
-} from './forms.ts';
+import { CHUNK_EXTENSIONS, CHUNK_SIZE_PREFIXES, CHUNKED, LENGTH_PREFIXES, TRAILERS } from './body-forms.ts';
+import { FIELDS, HOSTS } from './field-forms.ts';
+import type { Forms } from './forms.ts';
+import { EMPTY_LINES, LINE_END, METHODS, SPACE, TARGETS, VERSIONS } from './line-forms.ts';
 
 /** A request in parts, each as it is written. */
 export interface Parts {
