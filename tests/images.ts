@@ -1,6 +1,6 @@
 /**
- * Builds the images once, as a user does, and what else the tests of the containers need: the server that records, and the
- * browser. Other tests run meanwhile; `await-images.ts` waits.
+ * Builds the images once, as a user does, and what else the tests of the containers need: the server that records, the
+ * browser, and the proxies. Other tests run meanwhile; `await-images.ts` waits.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,11 +8,11 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { bundleServer } from './bundle.ts';
+import { IMAGES_BUILT } from './images-built.ts';
 import { BROWSER_IMAGE } from './page/browser.ts';
+import { PROXY_IMAGE } from './second-readers/proxy.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-/** It holds what went wrong, or nothing, as soon as everything is built. */
-export const IMAGES_BUILT = join(ROOT, '.build/images-built');
 
 export function setup(): void {
   mkdirSync(dirname(IMAGES_BUILT), { recursive: true });
@@ -27,6 +27,7 @@ async function build(): Promise<void> {
   await Promise.all([
     promisify(execFile)('docker', ['compose', 'build', '--quiet'], { cwd: ROOT }),
     promisify(execFile)('docker', ['build', '--quiet', '--tag', BROWSER_IMAGE, 'tests/page'], { cwd: ROOT }),
+    promisify(execFile)('docker', ['build', '--quiet', '--tag', PROXY_IMAGE, 'tests/second-readers'], { cwd: ROOT }),
     bundleServer({ handler: 'tests/recording/handler.ts', file: '.build/recording/main.mjs' }),
   ]);
 }
