@@ -22,7 +22,15 @@ const COMMAND_TIMEOUT_MS = 10_000;
 const port = Number(process.env['KNOCK_PORT'] ?? 12000);
 const isForTests = process.argv[2] === 'tests';
 
-const findings = [engine(), compose(), tool('python3'), tool('nc', 'netcat-openbsd'), tool('curl'), disk()];
+const findings = [
+  engine(),
+  compose(),
+  tool('python3'),
+  tool('nc', 'netcat-openbsd'),
+  tool('curl'),
+  tool('wget'),
+  disk(),
+];
 // The tests choose free ports.
 if (!isForTests) findings.push(await portIsFree());
 for (const { ok, what, fix } of findings) {
@@ -63,7 +71,7 @@ function compose(): Finding {
 /** A program that the docs and the tests call, and the package that brings it on Debian and Ubuntu. */
 function tool(name: string, inPackage = name): Finding {
   const ok = output('sh', '-c', `command -v ${name}`) !== undefined;
-  const fix = `install it (apt install ${inPackage}): the tour and the tests call it; the demo does not`;
+  const fix = `install it (apt install ${inPackage}): the tour or the tests call it; the demo does not`;
   return { ok, what: ok ? `\`${name}\` is here` : `there is no \`${name}\` here`, fix };
 }
 

@@ -33,7 +33,7 @@ function pathOf(program: string): string {
 test('finds that this machine can run the demo and the tests', async () => {
   await using running = doctor({ KNOCK_PORT: String(await freePort()) });
   const { exitCode, stdout } = await running.ended();
-  expect(stdout).toMatch(/^(?:ok {4}.*\n){7}$/);
+  expect(stdout).toMatch(/^(?:ok {4}.*\n){8}$/);
   expect(exitCode).toBe(0);
 });
 
@@ -78,18 +78,25 @@ test.for([
   expect(exitCode).toBe(1);
 });
 
-test('the test command ends before its first test without `nc`, and says how to get it', async ({ programs }) => {
-  symlinkSync(process.execPath, join(programs, 'node'));
-  for (const program of ['sh', 'docker', 'python3', 'curl']) symlinkSync(pathOf(program), join(programs, program));
-  await using running = testCommand({ PATH: programs });
-  expect(await running.ended()).toEqual({
-    exitCode: 1,
-    stdout:
-      'FAIL  there is no `nc` here\n' +
-      '      fix: install it (apt install netcat-openbsd): the tour and the tests call it; the demo does not\n',
-    stderr: '',
-  });
-});
+test.for([
+  ['nc', 'netcat-openbsd'],
+  ['wget', 'wget'],
+] as const)(
+  'the test command ends before its first test without `%s`, and says how to get it',
+  async ([missing, inPackage], { programs }) => {
+    symlinkSync(process.execPath, join(programs, 'node'));
+    const others = ['sh', 'docker', 'python3', 'nc', 'curl', 'wget'].filter((program) => program !== missing);
+    for (const program of others) symlinkSync(pathOf(program), join(programs, program));
+    await using running = testCommand({ PATH: programs });
+    expect(await running.ended()).toEqual({
+      exitCode: 1,
+      stdout:
+        `FAIL  there is no \`${missing}\` here\n` +
+        `      fix: install it (apt install ${inPackage}): the tour or the tests call it; the demo does not\n`,
+      stderr: '',
+    });
+  },
+);
 
 test('the test command needs no port of its own', async ({ programs }) => {
   const taken = createServer().listen(0, '127.0.0.1');
