@@ -8,16 +8,17 @@ import { GenericContainer, type StartedNetwork, type StartedTestContainer, Wait 
 export const PROXY_IMAGE = 'knock-test-second-readers';
 /** Where a silent connection is soon closed, and where a slow client is waited for. */
 const PORTS = { impatient: 8080, patient: 8081 };
-const COMMANDS = {
-  nginx: ['nginx', '-c', '/etc/second-readers/nginx.conf'],
-  HAProxy: ['haproxy', '-db', '-f', '/etc/second-readers/haproxy.cfg'],
+/** How each is started, and what it logs once it listens. */
+const PROXIES = {
+  nginx: { command: ['nginx', '-c', '/etc/second-readers/nginx.conf'], ready: 'start worker process ' },
+  HAProxy: { command: ['haproxy', '-W', '-db', '-f', '/etc/second-readers/haproxy.cfg'], ready: 'Loading success' },
 };
 /** What the logs of nginx and HAProxy have in place of a server where a request was not forwarded, and of an empty body. */
 const NO_SERVER = ['', '<NOSRV>'];
 const NO_BODY = ['', '-'];
 const run = promisify(execFile);
 
-export type ProxyName = keyof typeof COMMANDS;
+export type ProxyName = keyof typeof PROXIES;
 
 /** A request that the proxy forwarded, as the proxy read it, and the server's status. */
 export interface Forwarded {
@@ -31,11 +32,12 @@ export class Proxy implements AsyncDisposable {
 
   /** The server must be there under the name `server`. */
   static async start(name: ProxyName, network: StartedNetwork): Promise<Proxy> {
+    const { command, ready } = PROXIES[name];
     const container = await new GenericContainer(PROXY_IMAGE)
       .withNetwork(network)
-      .withCommand(COMMANDS[name])
+      .withCommand(command)
       .withExposedPorts(...Object.values(PORTS))
-      .withWaitStrategy(Wait.forListeningPorts())
+      .withWaitStrategy(Wait.forLogMessage(ready))
       .start();
     return new Proxy(container);
   }
