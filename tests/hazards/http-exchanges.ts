@@ -29,7 +29,7 @@ const postChunk = (size: string) =>
 const THROWS = `throw ${MARK}`;
 const UNSENDABLE = `unsendable ${MARK}`;
 
-/** Replies with what it heard. */
+/** Replies with what it heard: at once or, to texts of an odd length, in a moment. */
 export function handle(message: string): string | Promise<string> {
   if (message === THROWS) throw new Error(message);
   if (message === UNSENDABLE) return '\ud800';
@@ -40,7 +40,7 @@ export function handle(message: string): string | Promise<string> {
 /** Behind these the connection stays open. */
 export const LASTING: readonly Exchange[] = [
   { request: post(MARK), status: 200 },
-  { request: post(`${SPLIT}odd or even`), status: 200 },
+  { request: post(`${SPLIT}.`), status: 200 },
   { request: post(MARK, 'Expect: 100-continue\r\n'), status: 200 },
   { request: post(MARK.repeat(300)), status: 200 },
   { request: post(Buffer.from(`naïve 世界 ${MARK}`).toString('latin1')), status: 200 },
