@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** Tests of the whole that need no container. */
 const IN_PROCESS = [
   'tests/errors.test.ts',
-  'tests/hazards/http-*.test.ts',
+  'tests/hazards/http-differential.test.ts',
+  'tests/hazards/http-output.test.ts',
   'tests/papers.test.ts',
   'tests/pins.test.ts',
   'tests/tls.test.ts',
