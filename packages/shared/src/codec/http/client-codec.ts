@@ -1,13 +1,13 @@
 /** The client's half of HTTP/1.1 (RFC 9110 and 9112): messages to requests, bytes to responses. */
-import type { Codec } from '../../codec.ts';
+import { type Codec, CodecError } from '../../codec.ts';
 import { Unread } from '../../unread.ts';
 import type { Unsent } from '../../unsent.ts';
 import { assertWellFormed } from '../../utf8.ts';
 import { ChunkedBody } from './body.ts';
 import type { Fields } from './fields.ts';
-import { HeadDecoder } from './head.ts';
+import { HeadDecoder, type HeadFormat } from './head.ts';
 import { HttpError } from './http-error.ts';
-import { badResponse, RESPONSE_HEAD, type StatusLine } from './status-line.ts';
+import { takeBytes } from './line.ts';
 
 export interface ReceivedResponse {
   readonly status: number;
@@ -18,6 +18,15 @@ export interface ReceivedResponse {
   readonly keepAlive: boolean;
 }
 
+type StatusLine = { version: '1.0' | '1.1'; status: number };
+
+const RESPONSE_HEAD: HeadFormat<StatusLine> = {
+  kind: 'response',
+  parseLine: parseStatusLine,
+  lineTooLong: (maxBytes) => new HttpError(431, `the status line exceeds ${maxBytes} bytes`),
+};
+/** RFC 9112 section 4. The reason may be left out, and says nothing: clients go by the status. */
+const STATUS_LINE = /^HTTP\/(?<version>1\.[01]) (?<status>[1-5]\d\d)(?: .*)?$/;
 const DECIMAL = /^\d+$/;
 const tooLarge = (maxBytes: number) => new HttpError(413, `the body of the response exceeds ${maxBytes} bytes`);
 
@@ -69,7 +78,7 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
   end(): ReceivedResponse | undefined {
     if (!this.hasPartial) return undefined;
     if (this.#incoming?.framing !== 'close') throw badResponse('the stream ended inside it');
-    return this.#complete(this.#incoming, this.#take(this.#input.length));
+    return this.#complete(this.#incoming, takeBytes(this.#input, this.#input.length)!);
   }
 
   /** Throws a RangeError for a text that is not well-formed. */
@@ -103,15 +112,9 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
   /** Undefined: the body has not come as a whole. */
   #takeBody(framing: Incoming['framing']): Buffer | undefined {
     if (framing instanceof ChunkedBody) return framing.decode(this.#input);
-    if (framing !== 'close') return this.#input.length < framing ? undefined : this.#take(framing);
+    if (framing !== 'close') return takeBytes(this.#input, framing);
     if (this.#input.length > this.#maxBodyBytes) throw tooLarge(this.#maxBodyBytes);
     return undefined;
-  }
-
-  #take(length: number): Buffer {
-    const { bytes, start } = this.#input;
-    this.#input.start += length;
-    return bytes.subarray(start, start + length);
   }
 
   #complete({ status, fields, keepAlive }: Incoming, body: Buffer): ReceivedResponse {
@@ -119,4 +122,15 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
     this.#head = new HeadDecoder(RESPONSE_HEAD);
     return { status, fields, body, keepAlive };
   }
+}
+
+function parseStatusLine(line: string): StatusLine {
+  const { version, status } = STATUS_LINE.exec(line)?.groups ?? {};
+  if (status === undefined) throw badResponse('it begins with no status line of HTTP/1.0 or HTTP/1.1');
+  return { version: version as StatusLine['version'], status: Number(status) };
+}
+
+/** Where such a response ends is not certain, so nothing may be decoded behind it. */
+function badResponse(detail: string): CodecError {
+  return new CodecError('bad_frame', `the response cannot be read: ${detail}`, { fatal: true });
 }

@@ -5,7 +5,7 @@ import { badRequest, HttpError } from './http-error.ts';
 import { CR, findLineEnd, LF, LINE_END_BYTES, textOf } from './line.ts';
 
 /** Without CR LF: what RFC 9112 section 3 asks every server to take. */
-export const MAX_FIRST_LINE_BYTES = 8000;
+const MAX_FIRST_LINE_BYTES = 8000;
 /** With the empty lines before it, the chunk extensions and the trailers (RFC 6585 section 5). */
 const MAX_HEAD_BYTES = 16_384;
 const MAX_FIELDS = 100;
@@ -20,7 +20,7 @@ export interface HeadFormat<Line> {
   kind: 'request' | 'response';
   /** Throws an {@link HttpError}. */
   parseLine: (line: string) => Line;
-  lineTooLong: () => HttpError;
+  lineTooLong: (maxBytes: number) => HttpError;
 }
 
 export class HeadDecoder<Line> {
@@ -41,7 +41,7 @@ export class HeadDecoder<Line> {
     const text = textOf(input, Math.min(this.#headLength(input), MAX_HEAD_BYTES));
     let at = 0;
     if (this.line === undefined) {
-      const end = findLineEnd(text, at, MAX_FIRST_LINE_BYTES, this.#format.lineTooLong);
+      const end = findLineEnd(text, at, MAX_FIRST_LINE_BYTES, this.#lineTooLong);
       if (end < 0) return undefined;
       this.line = this.#format.parseLine(text.slice(at, end));
       at = end + LINE_END_BYTES;
@@ -92,6 +92,7 @@ export class HeadDecoder<Line> {
     }
   }
 
+  readonly #lineTooLong = () => this.#format.lineTooLong(MAX_FIRST_LINE_BYTES);
   readonly #tooLarge = () =>
     new HttpError(
       431,

@@ -31,6 +31,13 @@ export function findLineEnd(text: string, at: number, maxLength: number, tooLong
   return -1;
 }
 
+/** Takes so many bytes from `input`, if they have come: a view. */
+export function takeBytes(input: Unread, length: number): Buffer | undefined {
+  if (input.length < length) return undefined;
+  input.start += length;
+  return input.bytes.subarray(input.start - length, input.start);
+}
+
 /** Takes the next line from `input`, if it has come; for `maxBytes` and `tooLong` see {@link findLineEnd}. */
 export function takeLine(input: Unread, maxBytes: number, tooLong: () => HttpError): string | undefined {
   const text = textOf(input, maxBytes + LINE_END_BYTES);

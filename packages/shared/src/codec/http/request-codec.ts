@@ -8,7 +8,7 @@ import type { Unsent } from '../../unsent.ts';
 import { ChunkedBody } from './body.ts';
 import { HeadDecoder } from './head.ts';
 import { badRequest } from './http-error.ts';
-import { CR, LF } from './line.ts';
+import { CR, LF, takeBytes } from './line.ts';
 import { REQUEST_HEAD } from './request-line.ts';
 import { bodyTooLarge, createRequest, type HttpRequest } from './request.ts';
 import { encodeResponse, type HttpResponse } from './response.ts';
@@ -97,16 +97,8 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
   }
 
   #decodeBody(request: HttpRequest): HttpRequest | undefined {
-    const body = this.#chunks ? this.#chunks.decode(this.#input) : this.#takeBody(request.contentLength!);
+    const body = this.#chunks ? this.#chunks.decode(this.#input) : takeBytes(this.#input, request.contentLength!);
     return body && Object.assign(request, { body, complete: true });
-  }
-
-  /** RFC 9112 section 6.2. */
-  #takeBody(length: number): Buffer | undefined {
-    const { bytes, start } = this.#input;
-    if (this.#input.length < length) return undefined;
-    this.#input.start += length;
-    return bytes.subarray(start, start + length);
   }
 
   /** Frees what is held: the connection may stay for long, if its response is a stream. */

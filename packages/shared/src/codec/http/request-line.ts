@@ -1,7 +1,7 @@
 /** The first line of a request: method, target and version (RFC 9112 section 3). */
 import { METHODS } from 'node:http';
 
-import { type HeadFormat, MAX_FIRST_LINE_BYTES } from './head.ts';
+import type { HeadFormat } from './head.ts';
 import { badRequest, HttpError } from './http-error.ts';
 import { TOKEN } from './line.ts';
 
@@ -28,8 +28,7 @@ export const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i;
 export const REQUEST_HEAD: HeadFormat<RequestLine> = {
   kind: 'request',
   parseLine: parseRequestLine,
-  lineTooLong: () =>
-    new HttpError(414, `the request line exceeds ${MAX_FIRST_LINE_BYTES} bytes: send a shorter target`),
+  lineTooLong: (maxBytes) => new HttpError(414, `the request line exceeds ${maxBytes} bytes: send a shorter target`),
 };
 
 /** Reads a line without its CR LF. Throws an {@link HttpError}. */
