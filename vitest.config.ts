@@ -3,8 +3,13 @@ import { defineConfig } from 'vitest/config';
 /** Tests of the whole that need no container. */
 const IN_PROCESS = [
   'tests/errors.test.ts',
+  'tests/hazards/characters.test.ts',
   'tests/hazards/http-differential.test.ts',
   'tests/hazards/http-output.test.ts',
+  'tests/hazards/log.test.ts',
+  'tests/hazards/retry-budget.test.ts',
+  'tests/hazards/smuggling.test.ts',
+  'tests/hazards/streams.test.ts',
   'tests/papers.test.ts',
   'tests/pins.test.ts',
   'tests/tls.test.ts',
@@ -24,6 +29,8 @@ export default defineConfig({
           name: 'unit',
           // Most of them wait most of the time: for a clock that runs out, for a server that drains.
           maxWorkers: 4,
+          // A process for each file took a sixth of the time.
+          pool: 'threads',
           // Some read, encode or start a lot, which takes a busy machine ten times as long as another one.
           testTimeout: 60_000,
           expect: { poll: { timeout: POLL_TIMEOUT_MS } },
@@ -39,6 +46,9 @@ export default defineConfig({
           setupFiles: ['tests/await-images.ts'],
           // In series: on two cores, containers of one test would take the time of another.
           fileParallelism: false,
+          pool: 'threads',
+          // Of the few tests that say that they may run beside each other.
+          maxConcurrency: 2,
           expect: { poll: { timeout: POLL_TIMEOUT_MS } },
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -10,7 +10,12 @@ test('the tour has eight chapters', () => {
   expect(CHAPTERS.map(({ title }) => title[0]).join('')).toBe('12345678');
 });
 
-test.for(CHAPTERS)('$title: what is typed leads to what is shown', { timeout: 300_000 }, async (chapter) => {
-  await using reader = await Reader.come();
-  expect(await reader.follow(chapter)).toBeUndefined();
-});
+// The last one begins first, and the others run beside it one by one: it waits for Swarm most of its time.
+test.concurrent.for([...CHAPTERS.slice(-1), ...CHAPTERS.slice(0, -1)])(
+  '$title: what is typed leads to what is shown',
+  { timeout: 300_000 },
+  async (chapter, context) => {
+    await using reader = await Reader.come();
+    context.expect(await reader.follow(chapter)).toBeUndefined();
+  },
+);

@@ -15,26 +15,21 @@ export class PendingWrites {
   #connections: Connection[] = [];
   /** Of the first one, on the clock of `performance.now()`. */
   #addedAt = 0;
-  #awaitsTurnEnd = false;
 
   /** At the end of this turn, or before, `connection` is told that it ends. */
   add(connection: Connection): void {
     const now = performance.now();
-    if (this.#connections.push(connection) === 1) this.#addedAt = now;
-    // After what waits in the kernel was read.
-    if (!this.#awaitsTurnEnd) setImmediate(this.#onTurnEnd);
-    this.#awaitsTurnEnd = true;
+    if (this.#connections.push(connection) === 1) {
+      this.#addedAt = now;
+      // After what waits in the kernel was read.
+      setImmediate(this.#writeAll);
+    }
     if (this.#connections.length >= MAX_CONNECTIONS || now - this.#addedAt >= MAX_WAIT_MS) this.#writeAll();
   }
 
-  readonly #onTurnEnd = () => {
-    this.#awaitsTurnEnd = false;
-    this.#writeAll();
-  };
-
-  #writeAll(): void {
+  readonly #writeAll = () => {
     const connections = this.#connections;
     this.#connections = [];
     for (const connection of connections) connection.endTurn();
-  }
+  };
 }

@@ -24,7 +24,6 @@ export class Session<In, Out extends OwnReply> implements Owner {
   readonly #handler: HandlerRunner;
   readonly #output: SessionOutput<Out>;
   readonly #deadlines: SessionDeadlines;
-  readonly #logsReads: boolean;
   #denial: Denial | undefined;
   /** What keeps the next message from being decoded: this one's answer, or replies that the client has not taken. */
   #blockedOn: 'answer' | 'write' | undefined;
@@ -41,7 +40,6 @@ export class Session<In, Out extends OwnReply> implements Owner {
     this.#handler = new HandlerRunner(connection, options);
     this.#output = new SessionOutput(connection, protocol, this.#codec, options);
     this.#deadlines = new SessionDeadlines(connection, options.settings, () => connection.guard(() => this.readEnd()));
-    this.#logsReads = options.logger.isLevelEnabled('trace');
     this.#denial = options.denial;
   }
 
@@ -59,7 +57,7 @@ export class Session<In, Out extends OwnReply> implements Owner {
   read(bytes: Buffer): void {
     if (this.#inputEnded) return;
     this.#connection.countRead(bytes);
-    if (this.#logsReads) logRead(this.#options.logger, this.#connection, bytes);
+    logRead(this.#options.logger, this.#connection, bytes);
     this.#codec.push(bytes);
     if (this.#blockedOn) this.#connection.pause();
     else this.#process();
