@@ -36,9 +36,13 @@ async function told(
 }
 
 /** What a client is told by a real server with these settings. */
-async function toldBy(settings: Parameters<typeof start>[0], message?: string): Promise<string> {
+async function toldBy(
+  settings: Parameters<typeof start>[0],
+  message?: string,
+  client: Partial<ClientSettings> = {},
+): Promise<string> {
   await using server = await start(settings);
-  return await told({ port: server.port }, message);
+  return await told({ port: server.port, ...client }, message);
 }
 
 async function toldByScript(serve: Parameters<typeof scripted>[0], settings: Partial<ClientSettings> = {}) {
@@ -139,6 +143,7 @@ const never = () => new Promise<string>(() => undefined);
 const fail = () => {
   throw new Error('no database');
 };
+const HTTP = { PROTOCOL: 'http' } as const;
 const CUT_SHORT = Buffer.from('000000096162', 'hex');
 
 const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
@@ -164,6 +169,9 @@ const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
   ['TLS is not configured', () => logged(Buffer.of(0x16, 3, 1))],
   ['a port is in use', portInUse],
   ['a setting is wrong', wrongSetting],
+  ['a web server refuses', () => toldBy({ MAX_MESSAGE_BYTES: 10 }, 'longer than ten bytes', HTTP)],
+  ['a web server fails', () => toldBy({ handler: fail }, 'Hello', HTTP)],
+  ['a web server is no web server', () => toldByScript((socket) => socket.end('hello\r\n'), HTTP)],
 ];
 
 /** What the paper says is said, as patterns: `…` is anything. */
