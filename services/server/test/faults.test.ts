@@ -1,5 +1,5 @@
-import { HttpCodec } from '@knock/shared/codec/http/request-codec';
 /** Faults in the server's own code: each costs one connection, is logged with its stack, and never ends the process. */
+import { HttpCodec } from '@knock/shared/codec/http/request-codec';
 import { FrameCodec } from '@knock/shared/frames';
 import { LineCodec } from '@knock/shared/lines';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';

@@ -4,8 +4,8 @@ import { Unread } from '../../unread.ts';
 import type { Unsent } from '../../unsent.ts';
 import { assertWellFormed } from '../../utf8.ts';
 import { ChunkedBody } from './body.ts';
-import type { Fields } from './fields.ts';
-import { HeadDecoder, type HeadFormat } from './head.ts';
+import { type Fields, persists } from './fields.ts';
+import { HeadDecoder, HeadFormat } from './head.ts';
 import { HttpError } from './http-error.ts';
 import { takeBytes } from './line.ts';
 
@@ -20,11 +20,11 @@ export interface ReceivedResponse {
 
 type StatusLine = { version: '1.0' | '1.1'; status: number };
 
-const RESPONSE_HEAD: HeadFormat<StatusLine> = {
-  kind: 'response',
-  parseLine: parseStatusLine,
-  lineTooLong: (maxBytes) => new HttpError(431, `the status line exceeds ${maxBytes} bytes`),
-};
+const RESPONSE_HEAD = new HeadFormat(
+  'response',
+  parseStatusLine,
+  (maxBytes) => new HttpError(431, `the status line exceeds ${maxBytes} bytes`),
+);
 /** RFC 9112 section 4. The reason may be left out, and says nothing: clients go by the status. */
 const STATUS_LINE = /^HTTP\/(?<version>1\.[01]) (?<status>[1-5]\d\d)(?: .*)?$/;
 const DECIMAL = /^\d+$/;
@@ -88,10 +88,8 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
   }
 
   #begin({ version, status }: StatusLine, fields: Fields): Incoming {
-    const options = (fields.get('connection') ?? '').toLowerCase().split(/[\t ]*,[\t ]*/);
     const framing = this.#framingOf(status, fields);
-    const mayPersist = version === '1.1' || options.includes('keep-alive');
-    const keepAlive = mayPersist && !options.includes('close') && framing !== 'close';
+    const keepAlive = framing !== 'close' && persists(version, fields.list('connection'));
     return { status, fields, framing, keepAlive };
   }
 

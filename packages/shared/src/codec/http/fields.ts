@@ -40,10 +40,24 @@ export class Fields {
     return this.values.filter((_, place) => this.names[place] === name).join(', ');
   }
 
+  /** The members of a list, in lower case (RFC 9110 section 5.6.1); none if there is no such field. */
+  list(name: string): string[] {
+    return (
+      this.get(name)
+        ?.toLowerCase()
+        .split(/[\t ]*,[\t ]*/) ?? []
+    );
+  }
+
   /** The value of a field that may come once (RFC 9110 section 5.3). Throws an {@link HttpError} if it came twice. */
   single(name: string): string | undefined {
     const first = this.names.indexOf(name);
     if (first >= 0 && this.names.includes(name, first + 1)) throw badRequest(`the request has more than one ${name}`);
     return first < 0 ? undefined : this.values[first];
   }
+}
+
+/** Whether these options of Connection leave the connection open (RFC 9112 section 9.3). */
+export function persists(version: '1.0' | '1.1', options: readonly string[]): boolean {
+  return !options.includes('close') && (version === '1.1' || options.includes('keep-alive'));
 }

@@ -15,12 +15,25 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const FORBIDDEN_TRAILERS =
   /^(?:authorization|connection|content-length|content-type|expect|host|proxy-connection|transfer-encoding)$/;
 
-/** What tells the head of a request from that of a response: its first line. */
-export interface HeadFormat<Line> {
-  kind: 'request' | 'response';
+/** What tells the head of a request from that of a response: its first line. One for all decoders of a kind. */
+export class HeadFormat<Line> {
+  readonly kind: 'request' | 'response';
   /** Throws an {@link HttpError}. */
-  parseLine: (line: string) => Line;
-  lineTooLong: (maxBytes: number) => HttpError;
+  readonly parseLine: (line: string) => Line;
+  readonly lineTooLong: () => HttpError;
+
+  constructor(
+    kind: 'request' | 'response',
+    parseLine: (line: string) => Line,
+    lineTooLong: (maxBytes: number) => HttpError,
+  ) {
+    this.kind = kind;
+    this.parseLine = parseLine;
+    this.lineTooLong = () => lineTooLong(MAX_FIRST_LINE_BYTES);
+  }
+
+  readonly tooLarge = () =>
+    new HttpError(431, `the head of the ${this.kind} exceeds ${MAX_HEAD_BYTES} bytes: send fewer or shorter fields`);
 }
 
 export class HeadDecoder<Line> {
@@ -41,7 +54,7 @@ export class HeadDecoder<Line> {
     const text = textOf(input, Math.min(this.#headLength(input), MAX_HEAD_BYTES));
     let at = 0;
     if (this.line === undefined) {
-      const end = findLineEnd(text, at, MAX_FIRST_LINE_BYTES, this.#lineTooLong);
+      const end = findLineEnd(text, at, MAX_FIRST_LINE_BYTES, this.#format.lineTooLong);
       if (end < 0) return undefined;
       this.line = this.#format.parseLine(text.slice(at, end));
       at = end + LINE_END_BYTES;
@@ -57,7 +70,7 @@ export class HeadDecoder<Line> {
   /** Counts bytes as part of the head. */
   spend(bytes: number): void {
     this.#bytesLeft -= bytes;
-    if (this.#bytesLeft < 0) throw this.#tooLarge();
+    if (this.#bytesLeft < 0) throw this.#format.tooLarge();
   }
 
   /** RFC 9112 section 2.2. A CR alone is held until more has come. */
@@ -80,7 +93,7 @@ export class HeadDecoder<Line> {
   #takeFields(input: Unread, text: string, at: number, fields: Fields): boolean {
     let start = at;
     for (;;) {
-      const end = findLineEnd(text, start, this.#bytesLeft - start - LINE_END_BYTES, this.#tooLarge);
+      const end = findLineEnd(text, start, this.#bytesLeft - start - LINE_END_BYTES, this.#format.tooLarge);
       const next = end < 0 ? start : end + LINE_END_BYTES;
       if (end <= start) {
         this.spend(next);
@@ -91,13 +104,6 @@ export class HeadDecoder<Line> {
       start = next;
     }
   }
-
-  readonly #lineTooLong = () => this.#format.lineTooLong(MAX_FIRST_LINE_BYTES);
-  readonly #tooLarge = () =>
-    new HttpError(
-      431,
-      `the head of the ${this.#format.kind} exceeds ${MAX_HEAD_BYTES} bytes: send fewer or shorter fields`,
-    );
 
   #addField(text: string, start: number, end: number, fields: Fields): void {
     const name = fields.addLine(text, start, end);

@@ -1,7 +1,7 @@
 /** The first line of a request: method, target and version (RFC 9112 section 3). */
 import { METHODS } from 'node:http';
 
-import type { HeadFormat } from './head.ts';
+import { HeadFormat } from './head.ts';
 import { badRequest, HttpError } from './http-error.ts';
 import { TOKEN } from './line.ts';
 
@@ -25,11 +25,11 @@ const ABSOLUTE = /^https?:\/\/(?<authority>[^/?]+)(?<path>.*)$/i;
 /** One host, with a port or without: RFC 9110 section 7.2, without the marks that could make a list or a path of it. */
 export const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i;
 
-export const REQUEST_HEAD: HeadFormat<RequestLine> = {
-  kind: 'request',
-  parseLine: parseRequestLine,
-  lineTooLong: (maxBytes) => new HttpError(414, `the request line exceeds ${maxBytes} bytes: send a shorter target`),
-};
+export const REQUEST_HEAD = new HeadFormat(
+  'request',
+  parseRequestLine,
+  (maxBytes) => new HttpError(414, `the request line exceeds ${maxBytes} bytes: send a shorter target`),
+);
 
 /** Reads a line without its CR LF. Throws an {@link HttpError}. */
 export function parseRequestLine(line: string): RequestLine {

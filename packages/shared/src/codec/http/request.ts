@@ -1,5 +1,5 @@
 /** A request, and what its head says of its body and of the connection. */
-import type { Fields } from './fields.ts';
+import { type Fields, persists } from './fields.ts';
 import { badRequest, HttpError } from './http-error.ts';
 import { HOST, type RequestLine } from './request-line.ts';
 
@@ -77,10 +77,8 @@ function judgeFraming({ version }: RequestLine, fields: Fields): number | undefi
 
 /** RFC 9112 section 9.3; old clients of proxies say it in Proxy-Connection (appendix C.2.2). */
 function judgeKeepAlive({ version }: RequestLine, fields: Fields): boolean {
-  const listed = [fields.get('connection'), fields.get('proxy-connection')].join(',');
-  if (listed === ',') return version === '1.1';
-  const options = listed.toLowerCase().split(/[\t ]*,[\t ]*/);
+  const options = [...fields.list('connection'), ...fields.list('proxy-connection')];
   // Behind a request to upgrade the bytes may be of another protocol (RFC 9110 section 7.8).
   const upgrades = options.includes('upgrade') && fields.names.includes('upgrade');
-  return !upgrades && !options.includes('close') && (version === '1.1' || options.includes('keep-alive'));
+  return !upgrades && persists(version, options);
 }
