@@ -152,7 +152,8 @@ export class Connection {
     // A last word may come to nothing that was asked.
     const isLastWord = ending !== undefined && this.#unanswered.length === 0;
     if (verdict && !isLastWord) this.#answer({ verdict, written: true, ...(final && { final }) });
-    if (ending) this.#serverLeaves(ending);
+    // What it has not answered, it has not handled.
+    if (ending) this.#end(ending, 'not_sent');
   }
 
   #answer(answer: Answer): void {
@@ -165,11 +166,6 @@ export class Connection {
 
   #endIfDone(): void {
     if (this.#state === 'leaving' && this.#unanswered.length === 0) this.#end(this.#ending, 'not_sent');
-  }
-
-  /** The server's last word came: what it has not answered, it has not handled. */
-  #serverLeaves(ending: Ending): void {
-    this.#end(ending, 'not_sent');
   }
 
   /** No answer will come any more, and nobody knows what was handled. */

@@ -18,6 +18,8 @@ const NOT_IMPLEMENTED = [501, 505];
 /** A proxy has lost its server: as if the connection had broken. */
 const BROKEN_BEHIND_PROXY = [502, 504];
 
+const CLOSED: Ending = { why: 'the server closed the connection behind a response', next: 'at once' };
+
 /** `window`: how many messages may be unanswered at once. More than one is pipelining, which not every server can do. */
 export function httpProtocol(settings: ClientSettings, window: number): ClientProtocol<ReceivedResponse> {
   return { codec: new HttpClientCodec({ host: hostOf(settings), maxBodyBytes: MAX_PAYLOAD_BYTES }), window, meaningOf };
@@ -37,8 +39,7 @@ function meaningOf(response: ReceivedResponse): Meaning {
     return { ending: { why: `HTTP ${status}: ${sentenceOf(response)}`, next: 'later' } };
   }
   const final = !BROKEN_BEHIND_PROXY.includes(status);
-  const closing: Ending = { why: 'the server closed the connection behind a response', next: 'at once' };
-  return { verdict: verdictOf(response), final, ...(keepAlive ? {} : { ending: closing }) };
+  return { verdict: verdictOf(response), final, ...(keepAlive ? {} : { ending: CLOSED }) };
 }
 
 function verdictOf(response: ReceivedResponse): Verdict {
