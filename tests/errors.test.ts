@@ -50,20 +50,20 @@ async function toldByScript(serve: Parameters<typeof scripted>[0], settings: Par
   return await told({ port: server.port, ...settings });
 }
 
-/** What a caller with these bytes reads. */
+/** What a client with these bytes reads. */
 async function read(bytes: Buffer, settings: Parameters<typeof start>[0] = {}): Promise<string> {
   await using server = await start(settings);
-  const caller = await server.dial();
-  caller.send(bytes);
-  return (await caller.closed()).toString();
+  const client = await server.dial();
+  client.send(bytes);
+  return (await client.closed()).toString();
 }
 
-/** What the server's log says of a caller with these bytes. `toldTo`: what the caller itself reads. */
+/** What the server's log says of a client with these bytes. `toldTo`: what the client itself reads. */
 async function logged(bytes: Buffer, toldTo: RegExp = /^$/): Promise<string> {
   await using server = await start();
-  const caller = await server.dial();
-  caller.send(bytes);
-  expect((await caller.closed()).toString()).toMatch(toldTo);
+  const client = await server.dial();
+  client.send(bytes);
+  expect((await client.closed()).toString()).toMatch(toldTo);
   return server.lines.map(({ msg }) => msg).join('\n');
 }
 

@@ -10,7 +10,7 @@ import { Program } from './program.ts';
 
 interface Vector {
   name: string;
-  from: 'caller' | 'server';
+  from: 'client' | 'server';
   hex: string;
   heard: { message?: string }[];
 }
@@ -19,7 +19,7 @@ const ROOT = join(import.meta.dirname, '..');
 const vectors = JSON.parse(readFileSync(join(ROOT, 'docs/vectors.json'), 'utf8')) as Vector[];
 /** What a client may say: the others are what it must not. */
 const sayable = vectors.filter(
-  ({ from, heard }) => from === 'caller' && heard.every(({ message }) => message !== undefined),
+  ({ from, heard }) => from === 'client' && heard.every(({ message }) => message !== undefined),
 );
 const fromServer = vectors.filter(({ from }) => from === 'server');
 

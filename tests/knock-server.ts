@@ -80,7 +80,7 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
     return Promise.all(Array.from({ length: count }, () => Dialled.to(port, host)));
   }
 
-  /** What the server counts and holds now. The one who asks is a caller as well. */
+  /** What the server counts and holds now. The one who asks is a client as well. */
   async numbers(): Promise<Numbers> {
     const { host, port } = await this.address();
     const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -100,10 +100,10 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
    * no socket, no timer.
    */
   async expectWell(before: Numbers): Promise<void> {
-    const caller = await this.dial();
+    const client = await this.dial();
     const began = performance.now();
-    caller.end(frame('well?'));
-    const answer = await caller.closed();
+    client.end(frame('well?'));
+    const answer = await client.closed();
     expect(answer.subarray(0, 1).toString('hex')).toBe('00');
     expect(answer.length).toBeGreaterThan(4);
     // On a busy machine, too; who waits for a clock of the server's waits for ten seconds.

@@ -18,42 +18,42 @@ async function dial({ port }: StartedKnockServerContainer): Promise<Socket> {
 
 /** Whatever is done to it, the server answers somebody else, and soon. */
 async function expectWell(server: StartedKnockServerContainer): Promise<void> {
-  const caller = await dial(server);
+  const client = await dial(server);
   const began = performance.now();
-  caller.end(HELLO);
-  expect(await text(caller)).toContain('hello from the server!');
+  client.end(HELLO);
+  expect(await text(client)).toContain('hello from the server!');
   // On a busy machine, too; who waits for a clock of the server's waits for ten seconds.
   expect(performance.now() - began).toBeLessThan(5000);
 }
 
-test('200 callers that hold back the last byte of the largest message cost bounded memory, and everybody else is served', async () => {
+test('200 clients that hold back the last byte of the largest message cost bounded memory, and everybody else is served', async () => {
   await using server = await new KnockServerContainer().withResourcesQuota({ memory: MEMORY_GIB }).start();
   const largest = 65_536;
   const header = Buffer.alloc(4);
   header.writeUInt32BE(largest);
   const before = await server.memoryBytes();
-  const callers = await Promise.all(Array.from({ length: 200 }, () => dial(server)));
-  for (const caller of callers) caller.write(Buffer.concat([header, Buffer.alloc(largest - 1, 'x')]));
+  const clients = await Promise.all(Array.from({ length: 200 }, () => dial(server)));
+  for (const client of clients) client.write(Buffer.concat([header, Buffer.alloc(largest - 1, 'x')]));
   await expectWell(server);
   // Each message, as much again while its bytes are being joined, and the connections themselves.
   expect(await server.memoryBytes()).toBeLessThan(before + 200 * (2 * largest + 64 * 1024));
   // Each is still welcome to finish.
-  for (const caller of callers) caller.end('x');
-  const answers = await Promise.all(callers.map((caller) => text(caller)));
+  for (const client of clients) client.end('x');
+  const answers = await Promise.all(clients.map((client) => text(client)));
   expect(answers.filter((answer) => answer.includes('hello from the server!'))).toHaveLength(200);
   await expectWell(server);
 });
 
-test('20 callers that do not read cost bounded memory, are ended when their time is up, and harm nobody', async () => {
+test('20 clients that do not read cost bounded memory, are ended when their time is up, and harm nobody', async () => {
   await using server = await new KnockServerContainer()
     .withSettings({ WRITE_TIMEOUT_MS: '1000', REPLY: 'x'.repeat(16_384) })
     .withResourcesQuota({ memory: MEMORY_GIB })
     .start();
   const before = await server.memoryBytes();
-  const callers = await Promise.all(Array.from({ length: 20 }, () => dial(server)));
+  const clients = await Promise.all(Array.from({ length: 20 }, () => dial(server)));
   // More than all the kernel's buffers on the way hold.
   const many = Buffer.alloc(4 * 4000);
-  for (const caller of callers) caller.pause().write(many);
+  for (const client of clients) client.pause().write(many);
   const well = await dial(server);
   well.end(HELLO);
   expect((await text(well)).length).toBeGreaterThan(16_384);
@@ -61,5 +61,5 @@ test('20 callers that do not read cost bounded memory, are ended when their time
   await expect.poll(async () => (await ended()).length).toBe(20);
   // All their replies would be 1.2 GiB; what is here beyond the limit of each is not yet collected.
   expect((await server.memoryBytes()) - before).toBeLessThan(128 * 2 ** 20);
-  for (const caller of callers) caller.destroy();
+  for (const client of clients) client.destroy();
 });

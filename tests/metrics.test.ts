@@ -10,9 +10,9 @@ import { BROWSER_IMAGE } from './page/browser.ts';
 
 test('Prometheus finds nothing wrong with the numbers at /metrics, neither in their form nor in their names', async () => {
   await using server = await new KnockServerContainer().start();
-  const caller = await server.dial();
-  caller.end(Buffer.concat([frame('Hello, server'), frame('once more')]));
-  await caller.closed();
+  const client = await server.dial();
+  client.end(Buffer.concat([frame('Hello, server'), frame('once more')]));
+  await client.closed();
   const { host, port } = await server.address();
   const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
   expect(metrics).toContain('knock_messages_total{language="frames"} 2');

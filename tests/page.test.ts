@@ -44,8 +44,8 @@ const clients = (count: number) => Array.from({ length: count }, (_, n) => `clie
 const house = (page: Page, name: string): Locator =>
   page.locator('.house', { has: page.getByText(name, { exact: true }) });
 
-/** How many callers have a house, or a part of one that stands for many. */
-async function shownCallers(page: Page): Promise<number> {
+/** How many clients have a house, or a part of one that stands for many. */
+async function shownClients(page: Page): Promise<number> {
   const all = await page.locator('.house .name').allTextContents();
   return all.reduce((sum, name) => sum + Number(/ × (\d+)$/.exec(name)?.[1] ?? 1), 0);
 }
@@ -67,7 +67,7 @@ async function widest(page: Page): Promise<number> {
   });
 }
 
-/** What of names cannot be read, of the longest address as well: a house has its caller's address until its name is known. */
+/** What of names cannot be read, of the longest address as well: a house has its client's address until its name is known. */
 function cutOff(all: Element[]): string[] {
   const isCut = (name: Element) => name.scrollWidth > name.clientWidth || name.scrollHeight > name.clientHeight;
   return all.flatMap((name) => {
@@ -92,7 +92,7 @@ async function haveComeTwice(demo: Demo): Promise<string[]> {
   return [...own.keys()].filter((name) => own.get(name)!.length > 1).toSorted();
 }
 
-/** A caller that is none of the clients. On the network its machine is known by the network's gateway. */
+/** A client that is not one of the demo. On the network its machine is known by the network's gateway. */
 async function stranger(demo: Demo): Promise<Dialled> {
   return demo.server.dial();
 }
@@ -101,13 +101,13 @@ async function stranger(demo: Demo): Promise<Dialled> {
 const strangersHouse = (page: Page) =>
   page.locator('.house', { has: page.locator('.name', { hasText: /^\d+\.\d+\.\d+\.1$/ }) });
 
-/** A caller that is none of the clients, whom the page follows: the stream is opened once more for that. */
+/** A client that is not one of the demo, and that the page follows: the stream is opened once more for that. */
 async function followedStranger(demo: Demo, page: Page): Promise<Dialled> {
   const stream = page.waitForResponse(/\/events\?follow=\d+\.\d+\.\d+\.1$/);
-  const caller = await stranger(demo);
+  const client = await stranger(demo);
   await strangersHouse(page).click();
   await stream;
-  return caller;
+  return client;
 }
 
 test('shows a house for each replica, and goes with the scaling without a reload', async ({
@@ -135,14 +135,14 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
   empty: { demo, browser },
 }) => {
   await using page = await browser.open();
-  const caller = await followedStranger(demo, page);
+  const client = await followedStranger(demo, page);
   const steps = page.locator('#steps');
   const message = frame('Hello, server');
   for (const [n, piece] of [message.subarray(0, 3), message.subarray(3, 9), message.subarray(9)].entries()) {
-    caller.send(piece);
+    client.send(piece);
     await expect.poll(() => steps.locator('.read').count()).toBe(n + 1);
   }
-  await caller.until('server-1 heard: Hello, server');
+  await client.until('server-1 heard: Hello, server');
   await steps.getByText('3 reads → 1 message').waitFor();
   const hex = (await steps.locator('.read .hex').allTextContents()).join(' ').replaceAll(' ', '');
   expect(hex).toBe(message.toString('hex'));
@@ -150,11 +150,11 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
   expect(roles).toEqual(['kind', 'length', 'length', 'payload', 'payload']);
   expect(await steps.locator('.message').textContent()).toContain('“Hello, server”');
   expect(await steps.locator('.reply').textContent()).toContain('“server-1 heard: Hello, server”');
-  caller.send(Buffer.concat(['one', 'two', 'three'].map((text) => frame(text))));
+  client.send(Buffer.concat(['one', 'two', 'three'].map((text) => frame(text))));
   await steps.getByText('1 read → 3 messages').waitFor();
   await steps.evaluate((list) => list.scrollTo(0, 0));
   await screenshot(page, 'three-reads');
-  caller.end();
+  client.end();
   await steps.locator('.close').nth(1).waitFor();
   expect(
     await steps.locator('.close').evaluateAll((all) => all.map((step) => (step as HTMLElement).dataset['arrow'])),
@@ -259,18 +259,18 @@ test('is used by keyboard alone', async ({ peopled: { demo, browser } }) => {
   for (let tabs = 0; tabs < 9 && (await focusedHouse()) !== 'client-2'; tabs += 1) await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   // Until then it shows the one that it has chosen by itself.
-  await expect.poll(() => page.locator('#caller-name').textContent()).toMatch(/^client-2 : \d+$/);
+  await expect.poll(() => page.locator('#client-name').textContent()).toMatch(/^client-2 : \d+$/);
   expect(await house(page, 'client-2').getAttribute('aria-pressed')).toBe('true');
   const focused = () => page.evaluate(() => document.activeElement?.id);
   for (let tabs = 0; tabs < 9 && (await focused()) !== 'hold'; tabs += 1) await page.keyboard.press('Tab');
   await page.keyboard.press('Space');
   expect(await page.getByRole('button', { name: 'Hold this one' }).getAttribute('aria-pressed')).toBe('true');
-  const held = await page.locator('#caller-name').textContent();
+  const held = await page.locator('#client-name').textContent();
   await sleep(2500);
-  expect(await page.locator('#caller-name').textContent()).toBe(held);
+  expect(await page.locator('#client-name').textContent()).toBe(held);
 });
 
-test('stays legible with 1, 10 and 90 callers in a house each, and with 110 in houses for many, in light and dark', async ({
+test('stays legible with 1, 10 and 90 clients in a house each, and with 110 in houses for many, in light and dark', async ({
   peopled: { demo, browser },
 }) => {
   await scale(demo, 1);
@@ -279,15 +279,15 @@ test('stays legible with 1, 10 and 90 callers in a house each, and with 110 in h
   const pages = Object.entries({ light, dark });
   for (const [, page] of pages) await house(page, 'client-1').click();
   let before = 0;
-  for (const callers of [1, 10, 90, 110]) {
-    if (callers <= 10) await scale(demo, callers);
-    else for (const caller of await demo.server.dialMany(callers - before)) caller.send('Hello\n');
-    before = callers;
+  for (const count of [1, 10, 90, 110]) {
+    if (count <= 10) await scale(demo, count);
+    else for (const client of await demo.server.dialMany(count - before)) client.send('Hello\n');
+    before = count;
     for (const [colorScheme, page] of pages) {
       // The browser's own sockets in reserve may stand beside them: with a hundred nobody knows whether all have a house.
-      await expect.poll(() => shownCallers(page)).toBeGreaterThanOrEqual(callers);
-      expect(await page.locator('#grouped').isVisible()).toBe(callers > 100);
-      await screenshot(page, `${callers}-${colorScheme}`);
+      await expect.poll(() => shownClients(page)).toBeGreaterThanOrEqual(count);
+      expect(await page.locator('#grouped').isVisible()).toBe(count > 100);
+      await screenshot(page, `${count}-${colorScheme}`);
       expect(await page.locator('.house .name').evaluateAll(cutOff)).toEqual([]);
     }
   }

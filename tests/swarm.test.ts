@@ -24,7 +24,7 @@ test(
   async (context) => {
     await using swarm = await startSwarm({ ...GREETING, REPLY: '50', INTERVAL_MS: '150' });
     await swarm.deploy({ CLIENTS: String(CLIENTS) });
-    const conversations = Array.from({ length: 5 }, (_, caller) => longConversation(`caller-${caller + 1}`));
+    const conversations = Array.from({ length: 5 }, (_, client) => longConversation(`client-${client + 1}`));
     const updateUnderLoad = async () => {
       await untilHandled(swarm, [...nthGreetings(CLIENTS, 5), ...conversations.map(([first]) => idOf(first!))]);
       return update(swarm, { REPLY: '51' }, 'completed');
@@ -112,8 +112,8 @@ test(
  * A conversation that takes as long as an update, where a message takes 50 ms. It is too large for a server to have read
  * it all: a server that leaves answers some of it and gives the rest back.
  */
-function longConversation(caller: string): string[] {
-  return Array.from({ length: 500 }, (_, n) => `${caller} #${n + 1} ${'.'.repeat(2000)}`);
+function longConversation(client: string): string[] {
+  return Array.from({ length: 500 }, (_, n) => `${client} #${n + 1} ${'.'.repeat(2000)}`);
 }
 
 /** What tells one message of a long conversation from another. */
@@ -207,7 +207,7 @@ function gaps(greetings: Greeting[]): number[] {
   return [...clients.values()].flatMap((own) => own.slice(1).map(({ time }, index) => time - own[index]!.time));
 }
 
-/** How many servers took callers, each time that one began or was told to leave. */
+/** How many servers took clients, each time that one began or was told to leave. */
 function serversAtOnce(logs: LogLine[][]): number[] {
   const changes = logs.flat().flatMap(({ time, port, signal }) => {
     if (port !== undefined) return { time: time as number, by: 1 };

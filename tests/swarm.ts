@@ -13,7 +13,7 @@ const FILES = ['deploy/docker-stack.yml', 'tests/recording/stack.yml'];
 /** No replaced container is cleared away as long as its log may be read. */
 const TASK_HISTORY = 100;
 /** The label of containers that a user would run beside the stack. */
-const CALLER_OF = 'knock-test-caller-of';
+const CLIENT_OF = 'knock-test-client-of';
 const PATIENCE_MS = 60_000;
 /** A conversation is a command, too. */
 const COMMAND_TIMEOUT_MS = 120_000;
@@ -118,7 +118,7 @@ export class Swarm implements AsyncDisposable {
 
   /** Sends all texts from a container of the client that a user runs beside the stack; resolves with the replies that came. */
   async send(texts: string[], settings: Record<string, string>): Promise<string[]> {
-    const options = [`--label=${CALLER_OF}=${this.#name}`, `--network=${this.#name}_knock`];
+    const options = [`--label=${CLIENT_OF}=${this.#name}`, `--network=${this.#name}_knock`];
     const environment = Object.entries({ SERVER_HOST: 'server', ...settings }).map(
       ([name, value]) => `--env=${name}=${value}`,
     );
@@ -170,8 +170,8 @@ async function initSwarm(owned: AsyncDisposableStack): Promise<void> {
 /** Resolves when nothing of it is left, since a swarm that is left too soon leaves its containers behind. */
 async function removeStack(name: string): Promise<void> {
   // They would hold the network.
-  const callers = await list('ps', '--all', '--filter', `label=${CALLER_OF}=${name}`);
-  if (callers.length > 0) await docker('rm', '--force', ...callers);
+  const clients = await list('ps', '--all', '--filter', `label=${CLIENT_OF}=${name}`);
+  if (clients.length > 0) await docker('rm', '--force', ...clients);
   const own = ['--filter', `label=com.docker.stack.namespace=${name}`];
   await vi.waitFor(
     async () => {

@@ -50,13 +50,13 @@ test('serves https to who has a certificate, and tells the others that they need
     return promise;
   };
   expect(await ask({ cert: read('client.crt'), key: read('client.key') })).toBe('hello from the server!');
-  expect(await ask({})).toMatch(/^tls: this server serves only callers that show a certificate/);
+  expect(await ask({})).toMatch(/^tls: this server serves only clients that show a certificate/);
 });
 
 test.each([
   ['all who speak TLS', {}],
-  ['callers without TLS as well', { TLS: 'optional' }],
-  ['callers with a certificate', { TLS_CA_FILE: '/certificates/ca.crt' }],
+  ['clients without TLS as well', { TLS: 'optional' }],
+  ['clients with a certificate', { TLS_CA_FILE: '/certificates/ca.crt' }],
 ])('is found healthy where it listens for %s', async (_whom, settings) => {
   await using server = await new KnockServerContainer()
     .withBindMounts(CERTIFICATES)
@@ -67,7 +67,7 @@ test.each([
     })
     .start();
   const messages = (await server.logLines()).map(({ msg }) => msg);
-  expect(messages).toContainEqual(expect.stringContaining('callers speak TLS: open https://localhost:'));
+  expect(messages).toContainEqual(expect.stringContaining('clients speak TLS: open https://localhost:'));
 });
 
 test('shows its numbers to nobody without a certificate, however full it is', async () => {

@@ -49,7 +49,7 @@ function serve(env: Record<string, string>, more: Parameters<typeof start>[0] = 
   return start({ TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS, ...more });
 }
 
-/** A caller that speaks TLS; rejects where the handshake fails. */
+/** A client that speaks TLS; rejects where the handshake fails. */
 async function dialTls({ port }: TestServer, options: ConnectionOptions = {}): Promise<Dialled> {
   const raw = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   const socket = connectTls({ socket: raw, ca: authority.cert, servername: 'localhost', ...options });
@@ -58,9 +58,9 @@ async function dialTls({ port }: TestServer, options: ConnectionOptions = {}): P
 }
 
 async function exchangeTls(server: TestServer, bytes: Buffer | string, options?: ConnectionOptions): Promise<string> {
-  const caller = await dialTls(server, options);
-  caller.end(bytes);
-  return (await caller.closed()).toString();
+  const client = await dialTls(server, options);
+  client.end(bytes);
+  return (await client.closed()).toString();
 }
 
 /** What has ended by then was not ended by a clock: the first of those that are shipped runs for 10 s. */
@@ -82,18 +82,18 @@ test('speaks frames, text and HTTP inside TLS, at the same port', async () => {
   ]);
 });
 
-test('answers a text caller inside TLS that pauses and waits', async () => {
+test('answers a text client inside TLS that pauses and waits', async () => {
   await using server = await serve(SERVER);
-  const caller = await dialTls(server);
-  caller.send('Hello, server');
-  expect((await caller.closed()).toString()).toBe('hello from the server!');
+  const client = await dialTls(server);
+  client.send('Hello, server');
+  expect((await client.closed()).toString()).toBe('hello from the server!');
 });
 
 test.each([
   ['frames', frame('Hello'), /tls: this server speaks TLS only/],
   ['text', 'Hello\n', /^error: tls: this server speaks TLS only.*\n$/],
   ['HTTP', HTTP, /^HTTP\/1\.1 400 [^]*tls: this server speaks TLS only/],
-])('tells a caller in %s without TLS that it is needed, and handles nothing', async (_what, bytes, answer) => {
+])('tells a client in %s without TLS that it is needed, and handles nothing', async (_what, bytes, answer) => {
   const heard: string[] = [];
   await using server = await serve(SERVER, { handler: (message) => `${heard.push(message)}` });
   expect(await server.exchange(bytes)).toMatch(answer);
@@ -114,7 +114,7 @@ test('with TLS=optional serves both', async () => {
   expect(await exchangeTls(server, 'Hello\n')).toBe('hello from the server!\n');
 });
 
-test('with a CA serves only callers with its certificate, and tells the others why', async () => {
+test('with a CA serves only clients with its certificate, and tells the others why', async () => {
   const heard: string[] = [];
   await using server = await serve(
     { ...SERVER, TLS_CA_FILE: CA },
@@ -198,11 +198,11 @@ test('a handshake that comes byte by byte is as good as any', async () => {
   expect(await text(inside)).toBe('hello from the server!\n');
 });
 
-test('ends a caller inside TLS that does not read, and nobody else is held up', async () => {
+test('ends a client inside TLS that does not read, and nobody else is held up', async () => {
   const reply = 'x'.repeat(2 ** 20);
   await using server = await serve(SERVER, { WRITE_TIMEOUT_MS: 300, handler: () => reply });
   const [frames, http] = await Promise.all([dialTls(server), dialTls(server)]);
-  for (const caller of [frames, http]) caller.socket.pause();
+  for (const client of [frames, http]) client.socket.pause();
   frames.send(Buffer.alloc(4 * 64));
   http.send(HTTP.replace('Connection: close\r\n', '').repeat(64));
   const drip = setInterval(() => {
@@ -213,32 +213,32 @@ test('ends a caller inside TLS that does not read, and nobody else is held up', 
   expect(await exchangeTls(server, 'Hello\n')).toContain('xxx');
 });
 
-test('lets a caller inside TLS that reads slowly have its whole reply', async () => {
+test('lets a client inside TLS that reads slowly have its whole reply', async () => {
   const reply = 'x'.repeat(8 * 2 ** 20);
   // The whole of it takes longer.
   await using server = await serve(SERVER, { WRITE_TIMEOUT_MS: 2000, handler: () => reply });
-  const caller = await dialTls(server);
-  caller.socket.pause();
+  const client = await dialTls(server);
+  client.socket.pause();
   const reading = setInterval(() => {
-    caller.socket.resume();
-    setTimeout(() => caller.socket.pause(), 5);
+    client.socket.resume();
+    setTimeout(() => client.socket.pause(), 5);
   }, 100);
-  caller.end(frame('Hello'));
-  expect((await caller.closed()).length).toBe(4 + reply.length);
+  client.end(frame('Hello'));
+  expect((await client.closed()).length).toBe(4 + reply.length);
   clearInterval(reading);
 });
 
-test('the last words arrive inside TLS as well, though the caller goes on sending', async () => {
+test('the last words arrive inside TLS as well, though the client goes on sending', async () => {
   await using server = await serve(SERVER, { MAX_MESSAGE_BYTES: 100 });
   for (let run = 0; run < 10; run += 1) {
-    const caller = await dialTls(server);
-    caller.send(Buffer.concat([Buffer.from('00ffffff', 'hex'), Buffer.alloc(512 * 1024)]));
-    expect.soft((await caller.closed()).toString()).toContain('too_large: ');
-    expect.soft(caller.error).toBeUndefined();
+    const client = await dialTls(server);
+    client.send(Buffer.concat([Buffer.from('00ffffff', 'hex'), Buffer.alloc(512 * 1024)]));
+    expect.soft((await client.closed()).toString()).toContain('too_large: ');
+    expect.soft(client.error).toBeUndefined();
   }
 });
 
-test('drains callers inside TLS, those that are shaking hands among them', async () => {
+test('drains clients inside TLS, those that are shaking hands among them', async () => {
   const entered = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<string>();
   const handler = (message: string) => {
@@ -267,7 +267,7 @@ test('drains callers inside TLS, those that are shaking hands among them', async
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 
-test.each(VERSIONS)('is not held by a caller that sends rubbish behind its handshake, in %s', async (version) => {
+test.each(VERSIONS)('is not held by a client that sends rubbish behind its handshake, in %s', async (version) => {
   await using server = await serve(SERVER);
   for (const bytes of ['', frame('Hello'), frame('Hello').subarray(0, 5), 'Hello\n', HTTP]) {
     const { socket } = await server.dial();
@@ -283,7 +283,7 @@ test.each(VERSIONS)('is not held by a caller that sends rubbish behind its hands
     .toHaveLength(5);
 });
 
-test.each(VERSIONS)('has nothing left of callers that reset at any moment of a handshake, in %s', async (version) => {
+test.each(VERSIONS)('has nothing left of clients that reset at any moment of a handshake, in %s', async (version) => {
   await using server = await serve(SERVER);
   for (let n = 0; n < 100; n += 1) {
     const { socket } = await server.dial();
@@ -297,7 +297,7 @@ test.each(VERSIONS)('has nothing left of callers that reset at any moment of a h
     .toBe(100);
 });
 
-test.each(VERSIONS)('resumes no session of a caller whose certificate is asked for, in %s', async (version) => {
+test.each(VERSIONS)('resumes no session of a client whose certificate is asked for, in %s', async (version) => {
   await using server = await serve({ ...SERVER, TLS_CA_FILE: CA });
   const known = await authority.vouchFor('known');
   let session: Buffer | undefined;
@@ -389,7 +389,7 @@ test.each([
   [
     serverSettings,
     { TLS: 'required' },
-    ['TLS="required": needs TLS_CERT_FILE and TLS_KEY_FILE: without them no caller speaks TLS'],
+    ['TLS="required": needs TLS_CERT_FILE and TLS_KEY_FILE: without them no client speaks TLS'],
   ],
   [
     clientSettings,
@@ -399,12 +399,12 @@ test.each([
   [
     serverSettings,
     { TLS_CA_FILE: CA },
-    [`TLS_CA_FILE="${CA}": needs TLS_CERT_FILE and TLS_KEY_FILE: without them no caller speaks TLS`],
+    [`TLS_CA_FILE="${CA}": needs TLS_CERT_FILE and TLS_KEY_FILE: without them no client speaks TLS`],
   ],
   [
     serverSettings,
     { ...SERVER, TLS_CA_FILE: CA, TLS: 'optional' },
-    ['TLS="optional": must be required where TLS_CA_FILE is set: callers without TLS have no certificate'],
+    ['TLS="optional": must be required where TLS_CA_FILE is set: clients without TLS have no certificate'],
   ],
   [
     clientSettings,

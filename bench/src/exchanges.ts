@@ -7,7 +7,7 @@ import { ARTICLE_PYTHON, BARE_LOG, BARE_NET, KNOCK_FRAMES } from './servers.ts';
 const FIGURE = 'exchange-cpu';
 const SECTION = 'One exchange for each connection';
 const FIRST_PORT = 21_200;
-/** Exchanges a second: below 400, or the ports of the caller's side run out. */
+/** Exchanges a second: below 400, or the ports of the client's side run out. */
 const RATE = 300;
 const ROUND_MS = 1000;
 /** At this rate V8 takes its time until it has compiled what runs. */

@@ -4,6 +4,6 @@ import { Unsent } from '@knock/shared/unsent';
 
 export function frame(text: string): Buffer {
   const unsent = new Unsent();
-  new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, from: 'server' }).encode(text, unsent);
+  new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, role: 'client' }).encode(text, unsent);
   return unsent.take();
 }

@@ -10,7 +10,7 @@ import { BARE_NET, knock, KNOCK_FRAMES } from './servers.ts';
 
 const SECTION = 'Idle connections';
 /** A process of their own for each server, since a process may not have as many descriptors as both need. */
-const CALLERS = join(import.meta.dirname, 'idle-callers.ts');
+const CLIENTS = join(import.meta.dirname, 'idle-clients.ts');
 const FIRST_PORT = 21_300;
 const STEPS = 10;
 const CONNECTIONS = 10_000;
@@ -25,17 +25,17 @@ export async function measureIdle({ progress }: Pick<Measure, 'progress'>): Prom
     const port = FIRST_PORT + place;
     const program = stack.use(server.program(port));
     await program.listens(port);
-    const callers = fork(CALLERS, [String(port), server.encode('Hello, server').toString('hex')]);
-    stack.defer(() => void callers.kill());
-    running.push({ name: server.name, program, callers });
+    const clients = fork(CLIENTS, [String(port), server.encode('Hello, server').toString('hex')]);
+    stack.defer(() => void clients.kill());
+    running.push({ name: server.name, program, clients });
   }
   const values: Record<string, number[]> = {};
   for (let step = 1; step <= STEPS; step += 1) {
     progress(`${SECTION}: ${step * (CONNECTIONS / STEPS)} of ${CONNECTIONS}`);
-    for (const { name, program, callers } of inTurn(running, step)) {
+    for (const { name, program, clients } of inTurn(running, step)) {
       const before = program.memory();
-      callers.send(CONNECTIONS / STEPS);
-      await once(callers, 'message');
+      clients.send(CONNECTIONS / STEPS);
+      await once(clients, 'message');
       await sleep(SETTLE_MS);
       (values[name] ??= []).push((program.memory() - before) / (CONNECTIONS / STEPS));
     }

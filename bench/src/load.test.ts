@@ -33,14 +33,14 @@ async function doubling(seen: (bytes: number, socket: Socket) => void = () => un
 
 test.runIf(problem === undefined)('counts as many answers as messages were said, by their bytes alone', async () => {
   let bytes = 0;
-  const callers = new Set<Socket>();
+  const clients = new Set<Socket>();
   await using server = await doubling((length, socket) => {
     bytes += length;
-    callers.add(socket);
+    clients.add(socket);
   });
   const how = { message: MESSAGE, replyBytes: 2 * MESSAGE.length, connections: 3, depth: 4, ms: 200 };
   const { messages, seconds, p50, p99, p999 } = await load({ port: server.port, ...how });
-  expect(callers.size).toBe(3);
+  expect(clients.size).toBe(3);
   expect(messages).toBeGreaterThan(0);
   // What was on its way at the end was said, and is not counted.
   expect(bytes / MESSAGE.length - messages).toBeLessThanOrEqual(3 * 4);
@@ -50,13 +50,13 @@ test.runIf(problem === undefined)('counts as many answers as messages were said,
 });
 
 test.runIf(problem === undefined)('has a connection for each exchange where it is given a rate', async () => {
-  const callers = new Set<Socket>();
-  await using server = await doubling((_, socket) => callers.add(socket));
+  const clients = new Set<Socket>();
+  await using server = await doubling((_, socket) => clients.add(socket));
   const how = { message: MESSAGE, replyBytes: 2 * MESSAGE.length, connections: 0, depth: 0, ms: 500, rate: 100 };
-  expect((await load({ port: server.port, ...how })).messages).toBe(callers.size);
+  expect((await load({ port: server.port, ...how })).messages).toBe(clients.size);
   // Fewer on a busy machine; at its own pace it would be thousands.
-  expect(callers.size).toBeGreaterThanOrEqual(10);
-  expect(callers.size).toBeLessThanOrEqual(50);
+  expect(clients.size).toBeGreaterThanOrEqual(10);
+  expect(clients.size).toBeLessThanOrEqual(50);
 });
 
 test.runIf(problem === undefined)('fails where the server closes instead of answering', async () => {

@@ -41,7 +41,7 @@ function redis(port: number): Program {
 export const BARE_NET: Server = { name: 'bare node:net', program: ours('bare-net.ts'), encode: frame };
 /** For one exchange for each connection: what the line of log costs. */
 export const BARE_LOG: Server = { name: 'bare node:net, log', program: ours('bare-net-log.ts'), encode: frame };
-/** For large messages: it takes no more than one of each caller. */
+/** For large messages: it takes no more than one of each client. */
 export const BARE_TEXTS: Server = { name: 'bare node:net, texts', program: ours('bare-texts.ts'), encode: frame };
 export const BARE_HTTP: Server = { name: 'bare node:http', program: ours('bare-http.ts'), encode: request };
 export const KNOCK_FRAMES: Server = { name: 'Knock, frames', program: knock(), encode: frame };
@@ -54,7 +54,7 @@ export const KNOCK_GET: Server = { ...KNOCK_HTTP, program: knock({ REPLY: GET_RE
 export const REDIS: Server = { name: 'redis-server', program: redis, encode: ping };
 export const ZEROMQ_ROUTER = ours('zeromq.ts');
 export const GRPC = ours('grpc.ts');
-/** One caller after another, and one message from each. */
+/** One client after another, and one message from each. */
 export const ARTICLE_PYTHON: Server = {
   name: "the article's Python server",
   program: (port) => new Program({ command: 'python3', args: [ARTICLE], on: 0, environment: { PORT: String(port) } }),

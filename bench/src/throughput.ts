@@ -155,8 +155,8 @@ export function textOf(bytes: number): string {
 }
 
 function titleOf({ connections, depth, bytes, get }: Shape): string {
-  const callers = connections === 1 ? '1 connection' : `${connections} connections`;
-  return `${callers} × ${depth} unanswered, ${sizeOf(bytes)}${get ? ', HTTP GET' : ''}`;
+  const clients = connections === 1 ? '1 connection' : `${connections} connections`;
+  return `${clients} × ${depth} unanswered, ${sizeOf(bytes)}${get ? ', HTTP GET' : ''}`;
 }
 
 function sizeOf(bytes: number): string {

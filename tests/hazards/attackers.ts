@@ -1,14 +1,14 @@
-/** What a horde can consist of: callers of each language that mean no good, by what they do. */
+/** What a horde can consist of: clients of each language that mean no good, by what they do. */
 import type { Group, Pieces } from './horde.ts';
 import type { Language } from './languages.ts';
 
 /** The largest message that a server takes as it is shipped, in bytes. */
 export const MAX_MESSAGE_BYTES = 65_536;
 
-/** More than a kernel takes at once, and with it everything between a caller and a server. */
+/** More than a kernel takes at once, and with it everything between a client and a server. */
 const PLENTY_BYTES = 2 * MAX_MESSAGE_BYTES;
 
-const NAME = 'caller ####';
+const NAME = 'client ####';
 
 /** Say nothing. */
 export function silent({ count }: { count: number }): Group {
@@ -56,7 +56,7 @@ export function saying(text: string, { count }: { count: number }): Group {
   return { count, opening: [...beginning('frames', text.length), [text, 1]] };
 }
 
-/** A message of so many bytes, of which the first name the caller. */
+/** A message of so many bytes, of which the first name the client. */
 function whole(language: Language, bytes: number): Pieces {
   const body: Pieces = [
     [NAME, 1],

@@ -34,15 +34,15 @@ function loggingTo(reader: string): KnockServerContainer {
 
 /** Says much, on one connection, so that there is much to log. */
 async function chatter({ host, port }: { host: string; port: number }): Promise<void> {
-  const caller = await Dialled.to(port, host);
+  const client = await Dialled.to(port, host);
   const many = Buffer.concat(Array.from({ length: 100 }, (_, n) => frame(`message ${n} of many`)));
   const perSecond = 40;
-  await paced(SECONDS * perSecond, async () => caller.send(many), perSecond);
-  caller.end();
-  await caller.closed();
+  await paced(SECONDS * perSecond, async () => client.send(many), perSecond);
+  client.end();
+  await client.closed();
 }
 
-/** How much a server grows while there is much to log, and how long a healthy caller waits meanwhile. */
+/** How much a server grows while there is much to log, and how long a healthy client waits meanwhile. */
 async function burden(server: StartedKnockServerContainer): Promise<Latencies & { grownMiB: number }> {
   const address = await server.address();
   const before = await residentMiB(server);
@@ -73,7 +73,7 @@ test('a log that nobody reads costs 1 MiB and nobody any time, and what is missi
     const beside = `99th percentile ${p99}; where the log is read, median ${inMs(medianOfRead)}, 99th ${inMs(percentile(read[way], 99))}`;
     measured(context, {
       line: LINE,
-      what: `a healthy caller meanwhile, ${what} (${beside})`,
+      what: `a healthy client meanwhile, ${what} (${beside})`,
       values: blocked[way],
       unit: 'ms',
     });

@@ -1,4 +1,4 @@
-/** More callers than the server takes: those inside notice nothing, those outside hear why, and nobody is left hanging. */
+/** More clients than the server takes: those inside notice nothing, those outside hear why, and nobody is left hanging. */
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 
 import { Dialled } from '@knock/server/test/dialled';
@@ -10,16 +10,16 @@ import { answers, type Language, LANGUAGES, say } from './languages.ts';
 import { paced } from './pacing.ts';
 import { type Address, disturbed, Talker } from './talker.ts';
 
-/** How many callers above the limit are told so at once. */
+/** How many clients above the limit are told so at once. */
 const TOLD_AT_ONCE = 32;
-/** A caller that has heard nothing by then, not even an end, was left hanging. The first clock that would end it runs for 10 s. */
+/** A client that has heard nothing by then, not even an end, was left hanging. The first clock that would end it runs for 10 s. */
 const HANGING_MS = sized({ test: 8000, scorecard: 3000 });
 /** Nobody waits so long for a place that has become free. */
 const SERVED_WITHIN_MS = sized({ test: 5000, scorecard: 1000 });
 const CROWD = 300;
 
-interface Caller {
-  caller: Dialled;
+interface Client {
+  client: Dialled;
   language: Language;
   /** `closed`: without a word. */
   outcome: 'served' | 'told' | 'closed' | 'hanging' | 'other';
@@ -33,18 +33,18 @@ function languageOf(n: number): Language {
 }
 
 /** Says one thing, if anything, and looks what becomes of it: a reply, a refusal, an end, or nothing. */
-async function knock(caller: Dialled, language: Language, message?: string): Promise<Caller> {
+async function knock(client: Dialled, language: Language, message?: string): Promise<Client> {
   const began = performance.now();
-  const heard = new Promise((resolve) => caller.socket.once('data', resolve));
-  if (message !== undefined) caller.send(say(language, message));
-  const over = Promise.race([heard, caller.closed()]).then(() => true);
+  const heard = new Promise((resolve) => client.socket.once('data', resolve));
+  if (message !== undefined) client.send(say(language, message));
+  const over = Promise.race([heard, client.closed()]).then(() => true);
   // What has come by then may not have been read yet: Node looks at its timers first.
   const late = sleep(HANGING_MS, undefined, { ref: false }).then(() => immediate(false));
-  const outcome = (await Promise.race([over, late])) ? outcomeOf(caller, language) : 'hanging';
-  return { caller, language, outcome, ms: performance.now() - began };
+  const outcome = (await Promise.race([over, late])) ? outcomeOf(client, language) : 'hanging';
+  return { client, language, outcome, ms: performance.now() - began };
 }
 
-function outcomeOf({ received }: Dialled, language: Language): Caller['outcome'] {
+function outcomeOf({ received }: Dialled, language: Language): Client['outcome'] {
   const [first, ...more] = answers(language, received);
   if (first === undefined) return 'closed';
   if (first.kind === 'reply') return 'served';
@@ -53,13 +53,13 @@ function outcomeOf({ received }: Dialled, language: Language): Caller['outcome']
   return isBusy && saysWhenToCome ? 'told' : 'other';
 }
 
-function count(callers: Caller[], outcome: Caller['outcome']): number {
-  return callers.filter((caller) => caller.outcome === outcome).length;
+function count(clients: Client[], outcome: Client['outcome']): number {
+  return clients.filter((client) => client.outcome === outcome).length;
 }
 
 /** The outcome, and the error with which the connection ended. */
-function sight({ outcome, caller }: Caller): string {
-  return `${outcome}, ${caller.error?.code}`;
+function sight({ outcome, client }: Client): string {
+  return `${outcome}, ${client.error?.code}`;
 }
 
 /** Asks both probes from the machine of the server, as its health check does. */
@@ -92,11 +92,11 @@ async function newcomers({ host, port }: Address): Promise<{ times: number[]; tu
     const began = performance.now();
     let outcome;
     while (outcome !== 'served') {
-      const { caller, ...came } = await knock(await Dialled.to(port, host), languageOf(times.length), 'a newcomer');
+      const { client, ...came } = await knock(await Dialled.to(port, host), languageOf(times.length), 'a newcomer');
       knocks += 1;
       outcome = came.outcome;
-      caller.end();
-      await caller.closed();
+      client.end();
+      await client.closed();
     }
     times.push(performance.now() - began);
   }
@@ -104,7 +104,7 @@ async function newcomers({ host, port }: Address): Promise<{ times: number[]; tu
 }
 
 test.for(sized({ test: [50], scorecard: [50, 1000] }))(
-  'at a limit of %i callers those inside are not disturbed by 300 more, who hear why or are closed',
+  'at a limit of %i clients those inside are not disturbed by 300 more, who hear why or are closed',
   async (limit, context) => {
     await using server = await new KnockServerContainer()
       .withSettings({ MAX_CONNECTIONS: `${limit}`, REPLY: '{message}' })
@@ -115,15 +115,15 @@ test.for(sized({ test: [50], scorecard: [50, 1000] }))(
     const address = await server.address();
     const dial = () => Dialled.to(address.port, address.host);
     // Not the container's own way: it asks the engine for the address, and whoever has not spoken has 1.5 s only.
-    const dialMany = (callers: number) => Promise.all(Array.from({ length: callers }, dial));
+    const dialMany = (clients: number) => Promise.all(Array.from({ length: clients }, dial));
     const inside = await paced(limit, (n) => Talker.enter(address, languageOf(n), `guest ${n}`));
     for (const guest of inside) guest.talk(limit / 2 + 25);
 
     const at = `at a limit of ${limit}`;
     // Exactly: 32 that have not spoken yet stand before the door, so those behind them are closed.
     const first = await dialMany(TOLD_AT_ONCE);
-    const behind = await Promise.all((await dialMany(8)).map((caller) => knock(caller, 'text')));
-    const told = await Promise.all(first.map((caller, n) => knock(caller, languageOf(n), 'let me in')));
+    const behind = await Promise.all((await dialMany(8)).map((client) => knock(client, 'text')));
+    const told = await Promise.all(first.map((client, n) => knock(client, languageOf(n), 'let me in')));
     const heardWhy = count(told, 'told');
     counted(context, { line: 14, what: `32 at once ${at}: heard why`, count: heardWhy, of: TOLD_AT_ONCE });
     expect(behind.map(sight)).toEqual(behind.map(() => 'closed, undefined'));
@@ -140,7 +140,7 @@ test.for(sized({ test: [50], scorecard: [50, 1000] }))(
       count: count(crowd, 'closed'),
       of: CROWD,
     });
-    const ms = crowd.map((caller) => caller.ms);
+    const ms = crowd.map((client) => client.ms);
     measured(context, { line: 14, what: `a crowd ${at}: told or closed after`, values: ms, unit: 'ms' });
     const talks = await Promise.all(inside.map((guest) => guest.leave()));
     const lost = disturbed(talks);
@@ -173,14 +173,14 @@ const WAVES = sized({ test: 2, scorecard: 15 });
 const ROOM = 150;
 
 /** A crowd of which whoever is served stays until all have knocked. */
-async function comeAndStay({ host, port }: Address): Promise<Caller[]> {
-  const callers = await paced(CROWD, async (n) => {
+async function comeAndStay({ host, port }: Address): Promise<Client[]> {
+  const clients = await paced(CROWD, async (n) => {
     const isSilent = n > ROOM && n % 4 === 0;
     return knock(await Dialled.to(port, host), languageOf(n), isSilent ? undefined : 'let me in');
   });
-  for (const { caller } of callers) caller.end();
-  await Promise.all(callers.map(({ caller }) => caller.closed()));
-  return callers;
+  for (const { client } of clients) client.end();
+  await Promise.all(clients.map(({ client }) => client.closed()));
+  return clients;
 }
 
 /** How many descriptors the server has open, and whether its image's own health check finds it well. */
@@ -204,26 +204,26 @@ test.for(DESCRIPTORS)(
     expect(warnings).toContainEqual(expect.stringMatching(/^MAX_CONNECTIONS=1000 is lowered to /));
     const address = await server.address();
     const waves = (async () => {
-      const all: Caller[] = [];
+      const all: Client[] = [];
       for (let wave = 0; wave < WAVES; wave += 1) all.push(...(await comeAndStay(address)));
       return all;
     })();
     const seen = await meanwhile(waves, () => look(server));
-    const callers = await waves;
+    const clients = await waves;
 
-    const at = `with ${nofile} descriptors, ${WAVES} times ${CROWD} callers`;
-    const hanging = callers.filter(({ outcome }) => outcome === 'hanging' || outcome === 'other');
+    const at = `with ${nofile} descriptors, ${WAVES} times ${CROWD} clients`;
+    const hanging = clients.filter(({ outcome }) => outcome === 'hanging' || outcome === 'other');
     for (const outcome of ['served', 'told', 'closed'] as const) {
-      counted(context, { line: 15, what: `${outcome} ${at}`, count: count(callers, outcome), of: callers.length });
+      counted(context, { line: 15, what: `${outcome} ${at}`, count: count(clients, outcome), of: clients.length });
     }
-    counted(context, { line: 15, what: `left hanging ${at}`, count: hanging.length, of: callers.length });
+    counted(context, { line: 15, what: `left hanging ${at}`, count: hanging.length, of: clients.length });
     const most = Math.max(...seen.map(({ descriptors }) => descriptors));
     measured(context, { line: 15, what: `descriptors in use at most, of ${nofile}`, values: [most], unit: '' });
     const unhealthy = seen.filter(({ isHealthy }) => !isHealthy).length;
     counted(context, { line: 15, what: `health checks that failed ${at}`, count: unhealthy, of: seen.length });
 
     expect(hanging.map(sight)).toEqual([]);
-    expect(count(callers, 'served')).toBeGreaterThanOrEqual(WAVES);
+    expect(count(clients, 'served')).toBeGreaterThanOrEqual(WAVES);
     expect(most).toBeLessThan(nofile);
     expect(unhealthy).toBe(0);
     const { State: now, RestartCount: restarts } = await (await server.engine()).inspect();
@@ -243,7 +243,7 @@ test.for(DESCRIPTORS)(
       unit: 'ms',
     });
     expect(Math.max(...waits)).toBeLessThan(SERVED_WITHIN_MS);
-    await server.expectClosed(before, { busy: callers.length - count(callers, 'served') + turnedAway });
+    await server.expectClosed(before, { busy: clients.length - count(clients, 'served') + turnedAway });
     // Whoever asked for the numbers takes a place for a moment more, and there may be but one.
     await newcomers(address);
     await server.expectWell(before);

@@ -1,4 +1,4 @@
-/** Callers whose network is cut: no end comes and no reset, and yet the server has to notice. */
+/** Clients whose network is cut: no end comes and no reset, and yet the server has to notice. */
 import { frame } from '@knock/server/test/dialled';
 import { GenericContainer, getContainerRuntimeClient, Network, Wait } from 'testcontainers';
 import { expect, test } from 'vitest';
@@ -19,7 +19,7 @@ const LINGER_MS = 1000;
 const GRACE_MS = 5000;
 
 /** On so many connections each, hears the reply to one message, and waits for the reply to another one. */
-const CALLERS = `
+const CLIENTS = `
   const { connect } = require('node:net');
   const [, count, ...messages] = process.argv;
   const sockets = messages.map((hex) => Array.from({ length: count }, () => {
@@ -45,7 +45,7 @@ const ESTABLISHED = '01';
 const KEEP_ALIVE = '02';
 const TICKS_PER_SECOND = 100;
 
-/** What the server's kernel knows of each of its callers. */
+/** What the server's kernel knows of each of its clients. */
 async function kernelSockets(server: StartedKnockServerContainer): Promise<KernelSocket[]> {
   const { output } = await server.exec(['cat', '/proc/net/tcp', '/proc/net/tcp6']);
   const rows = output.matchAll(/^ *\d+: \S+ \S+ (\S+) (\S+):\S+ (\S+):(\S+) /gm);
@@ -57,21 +57,21 @@ async function kernelSockets(server: StartedKnockServerContainer): Promise<Kerne
     }));
 }
 
-test('the kernel asks after every caller that has been silent for 15 s', async () => {
+test('the kernel asks after every client that has been silent for 15 s', async () => {
   await using server = await new KnockServerContainer().start();
   const before = await server.numbers();
-  const callers = await server.dialMany(3);
-  callers[0]!.send(frame('well?'));
-  callers[1]!.send('GET / HTTP/1.1\r\nHost: knock\r\n\r\n');
-  await Promise.all(callers.slice(0, 2).map((caller) => caller.until('hello')));
+  const clients = await server.dialMany(3);
+  clients[0]!.send(frame('well?'));
+  clients[1]!.send('GET / HTTP/1.1\r\nHost: knock\r\n\r\n');
+  await Promise.all(clients.slice(0, 2).map((client) => client.until('hello')));
   const soon = { unacknowledged: 0, keepAliveIn: expect.toSatisfy((seconds: number) => seconds > 5 && seconds <= 15) };
   await expect.poll(() => kernelSockets(server)).toEqual([soon, soon, soon]);
-  for (const caller of callers) caller.end();
-  await server.expectClosed(before, { caller_left: 1 });
+  for (const client of clients) client.end();
+  await server.expectClosed(before, { client_left: 1 });
   await server.expectWell(before);
 });
 
-test('callers whose network is cut are noticed, whether they were idle or their replies are on the way', async (context) => {
+test('clients whose network is cut are noticed, whether they were idle or their replies are on the way', async (context) => {
   const idleMs = sized({ test: 3000, scorecard: 60_000 });
   await using network = await new Network().start();
   const container = await slowServer();
@@ -83,21 +83,21 @@ test('callers whose network is cut are noticed, whether they were idle or their 
   const before = await server.numbers();
   const [idle, waiting] = ['well?', `wait ${HANDLER_MS}`] as const;
   const messages = [idle, waiting].map((text) => frame(text).toString('hex'));
-  await using callers = await new GenericContainer('knock-client')
-    .withEntrypoint(['node', '--eval', CALLERS, `${COUNT}`, ...messages])
+  await using clients = await new GenericContainer('knock-client')
+    .withEntrypoint(['node', '--eval', CLIENTS, `${COUNT}`, ...messages])
     .withNetwork(network)
     .withWaitStrategy(Wait.forLogMessage('all have said it'))
     .start();
   const cutAt = Date.now();
   const { network: networks } = await getContainerRuntimeClient();
-  await networks.getById(network.getId()).disconnect({ Container: callers.getId() });
+  await networks.getById(network.getId()).disconnect({ Container: clients.getId() });
   const unacknowledged = async () => (await kernelSockets(server)).filter((socket) => socket.unacknowledged > 0).length;
   await expect.poll(unacknowledged, { timeout: HANDLER_MS + 5000 }).toBeGreaterThanOrEqual(COUNT);
 
   const reasons = sized({
     // Long before the kernel has asked.
     test: { idle_timeout: 2 * COUNT },
-    scorecard: { caller_left: COUNT, idle_timeout: COUNT },
+    scorecard: { client_left: COUNT, idle_timeout: COUNT },
   });
   await server.expectClosed(before, reasons, { withinMs: sized({ test: 20_000, scorecard: 90_000 }) });
   const longest = sized({

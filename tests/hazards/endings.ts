@@ -1,4 +1,4 @@
-/** How connections ended, as the server's own log says: what no caller can see that does not read. */
+/** How connections ended, as the server's own log says: what no client can see that does not read. */
 import type { CloseReason } from '@knock/server/close-reason';
 
 import type { StartedKnockServerContainer } from '../knock-server.ts';

@@ -22,7 +22,7 @@ const OVER_A_SOCKET = 500;
 const MAX_MESSAGE_BYTES = 100;
 const END_WITHIN_MS = 8000;
 /** What ends those who close their side or break off. */
-const ENDS: CloseReason[] = ['caller_left', 'cut_short', 'too_large', 'bad_frame', 'unknown_language', 'tls'];
+const ENDS: CloseReason[] = ['client_left', 'cut_short', 'too_large', 'bad_frame', 'unknown_language', 'tls'];
 
 /** The replies that were said, in brackets: so no message can look like a refusal, or lose its end. */
 function repliesIn(said: Buffer, { protocol, methods }: Held, { whole }: { whole: boolean }): string[] {
@@ -31,7 +31,7 @@ function repliesIn(said: Buffer, { protocol, methods }: Held, { whole }: { whole
     if (kind === 'reply') return [text];
     // HEAD is the empty message, and its reply is not sent.
     if (kind === 'head' && text === '200 2') return ['[]'];
-    // A caller that never sends a line feed gets none.
+    // A client that never sends a line feed gets none.
     return kind === 'part' && protocol === 'text' && whole ? [Buffer.from(text, 'latin1').toString()] : [];
   });
 }
@@ -62,7 +62,7 @@ test('whatever bytes come, cut anywhere, the handler hears exactly the messages 
     expect(heard).toEqual(expected);
     const replies = repliesIn(said, held, { whole: end !== 'resets' });
     expect(replies).toEqual(inBrackets(end === 'resets' ? heard.slice(0, replies.length) : heard));
-    expect(reason).toMatch(/^(?:done|caller_left|cut_short|too_large|bad_frame|unknown_language|tls|\w+_timeout)$/);
+    expect(reason).toMatch(/^(?:done|client_left|cut_short|too_large|bad_frame|unknown_language|tls|\w+_timeout)$/);
   });
   const what = 'crashes, hangs and changed messages in process';
   expect(await counterexample(context, { line: LINE, what, runs: IN_PROCESS, property })).toBeUndefined();
@@ -82,23 +82,23 @@ const call = fc
   });
 
 /** All that came back; undefined: there was no end to it. */
-async function play(caller: Dialled, { pieces, resets }: Call): Promise<Buffer | undefined> {
+async function play(client: Dialled, { pieces, resets }: Call): Promise<Buffer | undefined> {
   for (const piece of pieces) {
-    caller.send(piece);
+    client.send(piece);
     await new Promise(setImmediate);
   }
-  if (resets) caller.socket.resetAndDestroy();
-  else caller.end();
+  if (resets) client.socket.resetAndDestroy();
+  else client.end();
   const tooLate = AbortSignal.timeout(END_WITHIN_MS);
   return Promise.race([
-    caller.closed(),
+    client.closed(),
     new Promise<undefined>((resolve) => tooLate.addEventListener('abort', () => resolve(undefined))),
   ]);
 }
 
 test('over a socket, hostile bytes, half-closes and resets at random places are answered alike, and the server stays well', async (context) => {
   await using server = await new KnockServerContainer()
-    // No pause of this machine is to end a message: only what a caller does.
+    // No pause of this machine is to end a message: only what a client does.
     .withSettings({ MAX_MESSAGE_BYTES: String(MAX_MESSAGE_BYTES), REPLY: '[{message}]', QUIET_MS: '60000' })
     .start();
   const before = await server.numbers();

@@ -1,4 +1,4 @@
-/** Callers that send, close their side and wait, as `printf … | nc -N` does: each of them is owed its replies. */
+/** Clients that send, close their side and wait, as `printf … | nc -N` does: each of them is owed its replies. */
 import { join } from 'node:path';
 
 import { Dialled } from '@knock/server/test/dialled';
@@ -11,21 +11,21 @@ import { answers, type Language, LANGUAGES, replies, say } from './languages.ts'
 import { recordingServer } from './recording-server.ts';
 
 const LINE = 8;
-const CALLERS = sized({ test: 25, scorecard: 100 });
-const PYTHON_CALLERS = sized({ test: 3, scorecard: 20 });
-/** Long enough for the end of the caller's stream to be seen long before the reply. */
+const CLIENTS = sized({ test: 25, scorecard: 100 });
+const PYTHON_CLIENTS = sized({ test: 3, scorecard: 20 });
+/** Long enough for the end of the client's stream to be seen long before the reply. */
 const DELAY_MS = 100;
 const PYTHON = join(import.meta.dirname, 'say-and-shut-down.py');
 
 /** Says all this, closes its side in the same breath, and waits for the end of the other. */
 async function sayAndClose(server: StartedKnockServerContainer, language: Language, said: Buffer) {
   const { host, port } = await server.address();
-  const caller = await Dialled.to(port, host);
+  const client = await Dialled.to(port, host);
   let lastHeardAt = 0;
-  caller.socket.on('data', () => (lastHeardAt = performance.now()));
-  caller.end(said);
-  const heard = answers(language, await caller.closed());
-  return { heard, error: caller.error, endedAfterMs: performance.now() - lastHeardAt };
+  client.socket.on('data', () => (lastHeardAt = performance.now()));
+  client.end(said);
+  const heard = answers(language, await client.closed());
+  return { heard, error: client.error, endedAfterMs: performance.now() - lastHeardAt };
 }
 
 /** The same, by a program that is none of ours: what came back on each connection. */
@@ -38,31 +38,31 @@ async function sayAndShutDown(server: StartedKnockServerContainer, said: Buffer[
   return stdout.match(/.*\n/g)!.map((line) => Buffer.from(line.trimEnd(), 'hex'));
 }
 
-test('every caller that closes its side before it is answered gets its reply', async (context) => {
+test('every client that closes its side before it is answered gets its reply', async (context) => {
   await using server = await recordingServer({ delayMs: DELAY_MS }).start();
   const before = await server.numbers();
   for (const language of LANGUAGES) {
-    const names = Array.from({ length: CALLERS }, (_, n) => `caller ${n}`);
-    const callers = await Promise.all(names.map((name) => sayAndClose(server, language, say(language, name))));
+    const names = Array.from({ length: CLIENTS }, (_, n) => `client ${n}`);
+    const clients = await Promise.all(names.map((name) => sayAndClose(server, language, say(language, name))));
 
-    const answered = callers.filter(({ heard }, n) => heard.length === 1 && heard[0]!.text === names[n]);
-    counted(context, { line: LINE, what: `replies in ${language}`, count: answered.length, of: CALLERS });
-    const ends = callers.map(({ endedAfterMs }) => endedAfterMs);
+    const answered = clients.filter(({ heard }, n) => heard.length === 1 && heard[0]!.text === names[n]);
+    counted(context, { line: LINE, what: `replies in ${language}`, count: answered.length, of: CLIENTS });
+    const ends = clients.map(({ endedAfterMs }) => endedAfterMs);
     measured(context, { line: LINE, what: `from the reply to the end in ${language}`, values: ends, unit: 'ms' });
-    expect(callers.map(({ heard }) => heard)).toEqual(names.map((name) => replies([name])));
-    expect(callers.filter(({ error }) => error)).toEqual([]);
+    expect(clients.map(({ heard }) => heard)).toEqual(names.map((name) => replies([name])));
+    expect(clients.filter(({ error }) => error)).toEqual([]);
     // Whoever has closed its side is kept waiting for nothing but its reply.
     // On a busy machine, too; to wait for a clock would take ten seconds.
     expect(Math.max(...ends)).toBeLessThan(sized({ test: 5000, scorecard: 1000 }));
     const heard = (await server.numbers())[`knock_messages_total{language="${language.toLowerCase()}"}`];
-    expect(heard).toBe(CALLERS);
+    expect(heard).toBe(CLIENTS);
   }
   // All of them were done: none had left, none was cut short.
   await server.expectClosed(before, {});
   await server.expectWell(before);
 });
 
-test('a caller that says many things and closes its side gets every reply, in order', async () => {
+test('a client that says many things and closes its side gets every reply, in order', async () => {
   await using server = await recordingServer({ delayMs: 10 }).start();
   const before = await server.numbers();
   const messages = Array.from({ length: 20 }, (_, n) => `message ${n}`);
@@ -81,7 +81,7 @@ test('a program in Python that shuts its side down before it reads gets its repl
   await using server = await recordingServer({ delayMs: DELAY_MS }).start();
   const before = await server.numbers();
   for (const language of LANGUAGES) {
-    const messages = Array.from({ length: PYTHON_CALLERS }, (_, n) => `Python ${n}`);
+    const messages = Array.from({ length: PYTHON_CLIENTS }, (_, n) => `Python ${n}`);
     const back = await sayAndShutDown(
       server,
       messages.map((message) => say(language, message)),
@@ -89,7 +89,7 @@ test('a program in Python that shuts its side down before it reads gets its repl
     const heard = back.map((bytes) => answers(language, bytes));
     const answered = heard.filter((one, n) => one.length === 1 && one[0]!.text === messages[n]);
     const what = `replies to Python’s shutdown(SHUT_WR) in ${language}`;
-    counted(context, { line: LINE, what, count: answered.length, of: PYTHON_CALLERS });
+    counted(context, { line: LINE, what, count: answered.length, of: PYTHON_CLIENTS });
     expect(heard).toEqual(messages.map((message) => replies([message])));
   }
   // As the article says it, without a line's end; so is the reply.

@@ -1,17 +1,17 @@
-"""A horde of callers as no program of Node can be: their kernel takes no more than some 2 KiB for them.
+"""A horde of clients as no program of Node can be: their kernel takes no more than some 2 KiB for them.
 
 python3 horde.py HOST PORT PLAN
 
-PLAN is JSON, a list of groups of callers:
+PLAN is JSON, a list of groups of clients:
   count    how many they are
   opening  what each says first, as far as its kernel takes it at once: pieces of [text, times], a byte for a character;
-           #### becomes the number of the caller
+           #### becomes the number of the client
   everyMs  how often it does what comes next; without it, it does nothing more
   takes    how many bytes it reads, a few hundred each time, before it stops reading for ever
   drip     what it says then, over and over, in pieces as above
 
 Prints "all are there" when all have connected; and, for each of those with `takes`, its number and the time, in
-milliseconds since 1970, at which it took the last of them. The callers stay until the program is ended.
+milliseconds since 1970, at which it took the last of them. The clients stay until the program is ended.
 """
 
 import heapq
@@ -23,48 +23,48 @@ import time
 RECEIVE_BUFFER = 2048
 BITE = 512
 # A closed connection keeps its port for a minute, and a machine has 28 000 of them.
-CALLERS_PER_SECOND = 400
+CLIENTS_PER_SECOND = 400
 FOR_EVER = 1e6
 
 
 def call(host, port, number, group):
-    """One caller: does something, and yields for how many seconds it waits then."""
-    with socket.socket() as caller:
+    """One client: does something, and yields for how many seconds it waits then."""
+    with socket.socket() as client:
         # Before it connects, since a window that was once offered cannot be taken back.
-        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        caller.connect((host, port))
-        caller.setblocking(False)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        client.connect((host, port))
+        client.setblocking(False)
         try:
-            yield from behave(caller, number, group)
+            yield from behave(client, number, group)
         except ConnectionError:
             pass  # The server has given it up.
 
 
-def behave(caller, number, group):
+def behave(client, number, group):
     every = group.get("everyMs", 0) / 1000
-    say(caller, number, group["opening"])
+    say(client, number, group["opening"])
     if "takes" in group:
-        yield from take(caller, group["takes"], every)
+        yield from take(client, group["takes"], every)
         print(number, time.time() * 1000, flush=True)
     while "drip" in group:
         yield every
-        say(caller, number, group["drip"])
+        say(client, number, group["drip"])
     yield FOR_EVER
 
 
-def say(caller, number, pieces):
+def say(client, number, pieces):
     text = "".join(text * times for text, times in pieces)
     try:
-        caller.send(text.replace("####", f"{number:04}").encode("latin-1"))
+        client.send(text.replace("####", f"{number:04}").encode("latin-1"))
     except BlockingIOError:
         pass
 
 
-def take(caller, count, seconds):
+def take(client, count, seconds):
     while count > 0:
         yield seconds
         try:
-            count -= len(caller.recv(min(BITE, count)))
+            count -= len(client.recv(min(BITE, count)))
         except BlockingIOError:
             pass
 
@@ -74,14 +74,14 @@ def main():
     groups = [group for group in plan for _ in range(group["count"])]
     began = time.monotonic()
     due = [
-        (began + number / CALLERS_PER_SECOND, number, call(host, port, number, group))
+        (began + number / CLIENTS_PER_SECOND, number, call(host, port, number, group))
         for number, group in enumerate(groups)
     ]
     missing = set(range(len(groups)))
     while True:
-        when, number, caller = heapq.heappop(due)
+        when, number, client = heapq.heappop(due)
         time.sleep(max(0, when - time.monotonic()))
-        heapq.heappush(due, (time.monotonic() + next(caller, FOR_EVER), number, caller))
+        heapq.heappush(due, (time.monotonic() + next(client, FOR_EVER), number, client))
         if number in missing:
             missing.remove(number)
             if not missing:

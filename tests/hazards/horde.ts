@@ -1,13 +1,13 @@
-/** Callers that mean no good, in a program of their own: they have a kernel's buffer of 2 KiB each, which Node cannot give them. */
+/** Clients that mean no good, in a program of their own: they have a kernel's buffer of 2 KiB each, which Node cannot give them. */
 import { join } from 'node:path';
 
 import type { StartedKnockServerContainer } from '../knock-server.ts';
 import { Program } from '../program.ts';
 
-/** Texts of which each is said so many times; a byte for each character, and `####` for the number of the caller. */
+/** Texts of which each is said so many times; a byte for each character, and `####` for the number of the client. */
 export type Pieces = [text: string, times: number][];
 
-/** Callers that behave alike. */
+/** Clients that behave alike. */
 export interface Group {
   count: number;
   /** What each says first. */
@@ -48,7 +48,7 @@ export class Horde implements AsyncDisposable {
     return this.#groups.reduce((size, { count }) => size + count, 0);
   }
 
-  /** When each caller has stopped reading, in their order: milliseconds since 1970. All of them have to be such that do. */
+  /** When each client has stopped reading, in their order: milliseconds since 1970. All of them have to be such that do. */
   async stoppedAt(): Promise<number[]> {
     const lines = Array.from({ length: this.size }, (_, n) => this.#program.printed(new RegExp(`^${n} (.*)$`, 'm')));
     return (await Promise.all(lines)).map(([, at]) => Number(at));

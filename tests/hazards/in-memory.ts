@@ -1,7 +1,7 @@
 /**
- * The real server in this process, and callers that reach it without a kernel in between. Each piece that a caller sends
+ * The real server in this process, and clients that reach it without a kernel in between. Each piece that a client sends
  * is one read of the server, so every cut is exactly the cut that the test means; and time stands still until it is let
- * pass, so a hundred thousand callers take a minute, and "no hang" is judged by the clocks as they are shipped.
+ * pass, so a hundred thousand clients take a minute, and "no hang" is judged by the clocks as they are shipped.
  *
  * What a kernel adds (reads that are joined, buffers that fill, resets that overtake what was sent) is not here: where
  * that matters, a test uses the container.
@@ -20,7 +20,7 @@ import { type Ending, MemorySocket, type SocketObserver } from './memory-socket.
 
 export type { Ending };
 
-/** What happens next: the caller sends this, it pauses, or the server begins to drain. */
+/** What happens next: the client sends this, it pauses, or the server begins to drain. */
 export type Step = Buffer | { pauseMs: number } | { drain: true };
 
 /** What became of a conversation. */
@@ -76,7 +76,7 @@ export class InMemoryServer implements AsyncDisposable {
   }
 
   /**
-   * One whole conversation. Rejects where the server throws, and where it leaves the caller without an end for longer
+   * One whole conversation. Rejects where the server throws, and where it leaves the client without an end for longer
    * than any of its clocks runs.
    */
   async converse(steps: Step[], ending: Ending): Promise<Outcome> {
@@ -151,10 +151,10 @@ class Witness implements SocketObserver {
   #failure: unknown;
 
   constructor(handler: Handler) {
-    this.handler = (message, caller) => {
+    this.handler = (message, client) => {
       this.happen();
       this.heard.push(message);
-      const reply = handler(message, caller);
+      const reply = handler(message, client);
       return typeof reply === 'string' ? reply : reply.finally(() => this.happen());
     };
     const log = ({ reason }: { reason?: CloseReason }) => (this.reason = reason ?? this.reason);

@@ -17,7 +17,7 @@ const KILLS = sized({ test: 2, scorecard: 100 });
 /** How much later than its deadline a verdict may come: in a test run on a busy machine. */
 const LATE_MS = sized({ test: 2000, scorecard: 100 });
 const DEADLINE_MS = sized({ test: 20_000, scorecard: 10_000 });
-/** In a test run no healthy caller gives up, however busy the machine: only a server that dies leaves anybody in doubt. */
+/** In a test run no healthy client gives up, however busy the machine: only a server that dies leaves anybody in doubt. */
 const CLOCKS = sized({ test: { REPLY_TIMEOUT_MS: 10_000, CONNECT_TIMEOUT_MS: 10_000, DEADLINE_MS }, scorecard: {} });
 const MIB = 2 ** 20;
 const BYTES = MIB + 1;

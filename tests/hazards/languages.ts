@@ -1,4 +1,4 @@
-/** The three languages as a caller speaks them: put together and taken apart by hand, so that no codec is tested against itself. */
+/** The three languages as a client speaks them: put together and taken apart by hand, so that no codec is tested against itself. */
 import { frame } from '@knock/server/test/dialled';
 
 export type Language = 'frames' | 'text' | 'HTTP';
@@ -19,7 +19,7 @@ export function say(language: Language, message: string): Buffer {
   return Buffer.from(`POST / HTTP/1.1\r\nHost: knock\r\nContent-Length: ${length}\r\n\r\n${message}`);
 }
 
-/** What a caller has to get for these messages if each is answered by itself, in their order. */
+/** What a client has to get for these messages if each is answered by itself, in their order. */
 export function replies(messages: readonly string[]): Answer[] {
   return messages.map((text) => ({ kind: 'reply', text }));
 }

@@ -1,4 +1,4 @@
-/** A healthy caller's view of a server: how long it waits for its replies. */
+/** A healthy client's view of a server: how long it waits for its replies. */
 import { once } from 'node:events';
 
 import { Dialled, frame } from '@knock/server/test/dialled';
@@ -36,13 +36,13 @@ export async function latencies(address: Address, { seconds }: { seconds: number
 }
 
 async function askOnOneConnection({ host, port }: Address, count: number): Promise<number[]> {
-  const caller = await Dialled.to(port, host);
-  caller.send(MESSAGE);
-  const [{ length: replyLength }] = (await once(caller.socket, 'data', patience())) as [Buffer];
+  const client = await Dialled.to(port, host);
+  client.send(MESSAGE);
+  const [{ length: replyLength }] = (await once(client.socket, 'data', patience())) as [Buffer];
   const sentAt: number[] = [];
   const waited: number[] = [];
   let received = 0;
-  caller.socket.on('data', (bytes: Buffer) => {
+  client.socket.on('data', (bytes: Buffer) => {
     received += bytes.length;
     while (waited.length < Math.floor(received / replyLength)) {
       waited.push(performance.now() - sentAt[waited.length]!);
@@ -50,23 +50,23 @@ async function askOnOneConnection({ host, port }: Address, count: number): Promi
   });
   const ask = async () => {
     sentAt.push(performance.now());
-    caller.send(MESSAGE);
+    client.send(MESSAGE);
   };
   await paced(count, ask, MESSAGES_PER_SECOND);
-  caller.end();
-  await once(caller.socket, 'close', patience());
+  client.end();
+  await once(client.socket, 'close', patience());
   if (waited.length !== count) throw new Error(`of ${count} messages ${waited.length} were answered`);
   return waited;
 }
 
 async function askOnNewConnection({ host, port }: Address): Promise<number> {
   const began = performance.now();
-  const caller = await Dialled.to(port, host);
-  caller.send(MESSAGE);
-  await once(caller.socket, 'data', patience());
+  const client = await Dialled.to(port, host);
+  client.send(MESSAGE);
+  await once(client.socket, 'data', patience());
   const waited = performance.now() - began;
-  caller.end();
-  await caller.closed();
+  client.end();
+  await client.closed();
   return waited;
 }
 

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 
-/** How a caller ends: it closes its side, it breaks off, or it stays and does nothing more. */
+/** How a client ends: it closes its side, it breaks off, or it stays and does nothing more. */
 export type Ending = 'closes' | 'resets' | 'stays';
 
 /** Told of whatever happens on a socket. */
@@ -31,7 +31,7 @@ export class MemorySocket extends Duplex {
     return Buffer.concat(this.#said);
   }
 
-  /** What the caller does, when the server gets to read it. */
+  /** What the client does, when the server gets to read it. */
   send(what: Buffer | Ending): void {
     this.#coming.push(what);
     if (this.#asked) this.#ask();

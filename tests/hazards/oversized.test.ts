@@ -1,4 +1,4 @@
-/** Messages above the limit are refused by what announces them, and their callers get to read why. */
+/** Messages above the limit are refused by what announces them, and their clients get to read why. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -46,14 +46,14 @@ const ANNOUNCEMENTS: Announcement[] = [
   },
 ];
 
-/** Whether the server has said exactly this: one refusal for the size, and the caller's kernel no error. */
-function wasToldWhy({ language }: Announcement, caller: Dialled): boolean {
-  const [first, ...more] = answers(language, caller.received);
+/** Whether the server has said exactly this: one refusal for the size, and the client's kernel no error. */
+function wasToldWhy({ language }: Announcement, client: Dialled): boolean {
+  const [first, ...more] = answers(language, client.received);
   const isRefusal = first?.kind === 'refusal' && /^(?:too_large|413|431)\b/.test(first.text);
-  return isRefusal && more.length === 0 && caller.error === undefined;
+  return isRefusal && more.length === 0 && client.error === undefined;
 }
 
-test('a message above the limit is refused as soon as it is announced, and its caller reads why', async (context) => {
+test('a message above the limit is refused as soon as it is announced, and its client reads why', async (context) => {
   await using server = await new KnockServerContainer().start();
   const before = await server.numbers();
   const { host, port } = await server.address();
@@ -61,17 +61,17 @@ test('a message above the limit is refused as soon as it is announced, and its c
   for (const announcement of ANNOUNCEMENTS) {
     const times: number[] = [];
     for (let n = 0; n < TRIES; n += 1) {
-      const caller = await Dialled.to(port, host);
+      const client = await Dialled.to(port, host);
       // The announcement has to be enough by itself, and what comes in the same breath must not be in its way.
       const atOnce = n % 2 === 0;
       const began = performance.now();
-      caller.send(atOnce ? Buffer.concat([announcement.bytes, PAYLOAD]) : announcement.bytes);
-      await Promise.race([once(caller.socket, 'data'), caller.closed()]);
+      client.send(atOnce ? Buffer.concat([announcement.bytes, PAYLOAD]) : announcement.bytes);
+      await Promise.race([once(client.socket, 'data'), client.closed()]);
       times.push(performance.now() - began);
-      if (!atOnce) caller.send(PAYLOAD);
-      await caller.closed();
-      told += wasToldWhy(announcement, caller) ? 1 : 0;
-      resets += caller.error ? 1 : 0;
+      if (!atOnce) client.send(PAYLOAD);
+      await client.closed();
+      told += wasToldWhy(announcement, client) ? 1 : 0;
+      resets += client.error ? 1 : 0;
     }
     const what = `time to the refusal in ${announcement.language}, ${announcement.what}`;
     measured(context, { line: LINE, what, values: times, unit: 'ms' });
@@ -85,29 +85,29 @@ test('a message above the limit is refused as soon as it is announced, and its c
   await server.expectWell(before);
 });
 
-test('a caller that reads nothing until it has sent for 0.8 s what is above the limit still reads why', async (context) => {
+test('a client that reads nothing until it has sent for 0.8 s what is above the limit still reads why', async (context) => {
   await using server = await new KnockServerContainer().start();
   const before = await server.numbers();
   const { host, port } = await server.address();
-  const callers = await paced(ANNOUNCEMENTS.length * TRIES, async (n) => {
+  const clients = await paced(ANNOUNCEMENTS.length * TRIES, async (n) => {
     const announcement = ANNOUNCEMENTS[n % ANNOUNCEMENTS.length]!;
-    const caller = await Dialled.to(port, host);
-    caller.socket.pause();
-    caller.send(announcement.bytes);
+    const client = await Dialled.to(port, host);
+    client.socket.pause();
+    client.send(announcement.bytes);
     // For most of the second for which the server still reads.
     for (const end = performance.now() + 800; performance.now() < end;) {
-      caller.send(PAYLOAD.subarray(0, PAYLOAD.length / 8));
+      client.send(PAYLOAD.subarray(0, PAYLOAD.length / 8));
       await sleep(100);
     }
-    caller.socket.resume();
-    await caller.closed();
-    return { announcement, caller };
+    client.socket.resume();
+    await client.closed();
+    return { announcement, client };
   });
-  const missed = callers.filter(({ announcement, caller }) => !wasToldWhy(announcement, caller));
-  const what = 'refusals read by callers that sent for 0.8 s before they read, six kinds';
-  counted(context, { line: LINE, what, count: callers.length - missed.length, of: callers.length });
-  expect(missed.map(({ announcement: { what: kind }, caller: { error } }) => ({ kind, error }))).toEqual([]);
-  await server.expectClosed(before, { too_large: callers.length });
+  const missed = clients.filter(({ announcement, client }) => !wasToldWhy(announcement, client));
+  const what = 'refusals read by clients that sent for 0.8 s before they read, six kinds';
+  counted(context, { line: LINE, what, count: clients.length - missed.length, of: clients.length });
+  expect(missed.map(({ announcement: { what: kind }, client: { error } }) => ({ kind, error }))).toEqual([]);
+  await server.expectClosed(before, { too_large: clients.length });
   await server.expectWell(before);
 });
 
@@ -116,17 +116,17 @@ test('messages that are announced and refused cost no memory, and what comes beh
   const before = await server.numbers();
   const { host, port } = await server.address();
   const say = async (bytes: Buffer) => {
-    const caller = await Dialled.to(port, host);
-    caller.send(bytes);
-    if (bytes === ORDINARY) caller.end();
-    await caller.closed();
+    const client = await Dialled.to(port, host);
+    client.send(bytes);
+    if (bytes === ORDINARY) client.end();
+    await client.closed();
   };
   const peakAfter = async (bytes: Buffer) => {
     await paced(MEMORY_TRIES, () => say(bytes), 300);
     return mostResidentMiB(server);
   };
   const [{ bytes: header }] = ANNOUNCEMENTS as [Announcement];
-  // Ordinary callers first, and some of the others: Node's own heap grows with the first thousand of any kind.
+  // Ordinary clients first, and some of the others: Node's own heap grows with the first thousand of any kind.
   await peakAfter(ORDINARY);
   const warm = await peakAfter(header);
   const announced = await peakAfter(header);
@@ -136,7 +136,7 @@ test('messages that are announced and refused cost no memory, and what comes beh
   measured(context, { line: LINE, what: `memory for ${tries}`, values: [announced - warm], unit: 'MiB' });
   const what = `memory for ${tries} and of which 0.5 MiB is sent`;
   measured(context, { line: LINE, what, values: [sent - announced], unit: 'MiB' });
-  // Room for a single one of them would be 16 MiB; and as much is what a heap may grow by that has seen few callers.
+  // Room for a single one of them would be 16 MiB; and as much is what a heap may grow by that has seen few clients.
   expect(announced - warm).toBeLessThan(sized({ test: 16, scorecard: 4 }));
   // What is read and thrown away lies about until Node collects it, which it does every 64 MiB.
   expect(sent - announced).toBeLessThan(64);

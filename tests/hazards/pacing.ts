@@ -1,4 +1,4 @@
-/** Many callers one after another, but never more in a second than a machine has ports for: a closed one stays taken for a minute. */
+/** Many clients one after another, but never more in a second than a machine has ports for: a closed one stays taken for a minute. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export const MOST_PER_SECOND = 400;

@@ -1,5 +1,5 @@
 /**
- * A server that is paused and goes on, as `docker pause` does it: its clocks have run out meanwhile, and what its callers
+ * A server that is paused and goes on, as `docker pause` does it: its clocks have run out meanwhile, and what its clients
  * sent waits in the kernel. Node runs timers before it reads, so a clock that acts at once throws out whoever is well.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,7 @@ import { paced } from './pacing.ts';
 import { type Address, disturbed, type Talk, Talker } from './talker.ts';
 
 const LINE = 18;
-/** The time that callers have for each thing that they do; the pause takes twice as long. */
+/** The time that clients have for each thing that they do; the pause takes twice as long. */
 const LIMIT_MS = sized({ test: 5000, scorecard: 3000 });
 const PAUSE_MS = 2 * LIMIT_MS;
 const RUNS = sized({ test: 1, scorecard: 10 });
@@ -35,7 +35,7 @@ const SETTINGS = {
   REPLY: '{message}',
 };
 
-/** A caller whose first `yield` is where the server is paused, and whose second is where it goes on. */
+/** A client whose first `yield` is where the server is paused, and whose second is where it goes on. */
 type Interrupted = AsyncGenerator<undefined, Talk>;
 
 async function* inMidMessage(address: Address, language: Language): Interrupted {
@@ -65,9 +65,9 @@ async function* notThereYet({ host, port }: Address, language: Language): Interr
 
 async function* inHalves(talker: Talker): Interrupted {
   const bytes = talker.next();
-  talker.caller.send(bytes.subarray(0, bytes.length / 2));
+  talker.client.send(bytes.subarray(0, bytes.length / 2));
   yield;
-  talker.caller.send(bytes.subarray(bytes.length / 2));
+  talker.client.send(bytes.subarray(bytes.length / 2));
   return yield* leavesWhenAnswered(talker);
 }
 
@@ -82,41 +82,41 @@ async function* leavesWhenAnswered(talker: Talker): Interrupted {
 }
 
 async function* readsMeanwhile({ host, port }: Address, language: Language): Interrupted {
-  const caller = await Dialled.to(port, host);
-  const expected = await sayUntilHeldBack(caller, language);
+  const client = await Dialled.to(port, host);
+  const expected = await sayUntilHeldBack(client, language);
   yield;
-  caller.socket.resume();
+  client.socket.resume();
   yield;
-  const heard = answers(language, await caller.closed());
-  return { who: `begins to read meanwhile, in ${language}`, expected, heard, error: caller.error };
+  const heard = answers(language, await client.closed());
+  return { who: `begins to read meanwhile, in ${language}`, expected, heard, error: client.error };
 }
 
 /** Has used half of its time to read before the pause, and takes more than half of it afterwards: it counts anew. */
 async function* readsLate({ host, port }: Address, language: Language): Interrupted {
-  const caller = await Dialled.to(port, host);
-  const expected = await sayUntilHeldBack(caller, language);
+  const client = await Dialled.to(port, host);
+  const expected = await sayUntilHeldBack(client, language);
   await sleep(0.5 * LIMIT_MS - HELD_BACK_MS);
   yield;
   yield;
   // With the half of before it is more than the whole.
   await sleep(0.65 * LIMIT_MS);
-  caller.socket.resume();
-  const heard = answers(language, await caller.closed());
-  return { who: `takes its time to read, in ${language}`, expected, heard, error: caller.error };
+  client.socket.resume();
+  const heard = answers(language, await client.closed());
+  return { who: `takes its time to read, in ${language}`, expected, heard, error: client.error };
 }
 
 /** Reads no replies and says one thing after another until the server reads no more either; then closes its side. */
-async function sayUntilHeldBack(caller: Dialled, language: Language): Promise<Answer[]> {
-  caller.socket.pause();
+async function sayUntilHeldBack(client: Dialled, language: Language): Promise<Answer[]> {
+  client.socket.pause();
   const sent: string[] = [];
   let isTaken: unknown = true;
   while (isTaken) {
     const message = `${sent.length} ${'x'.repeat(60_000)}`;
     sent.push(message);
-    const taken = new Promise((resolve) => caller.socket.write(say(language, message), () => resolve(true)));
+    const taken = new Promise((resolve) => client.socket.write(say(language, message), () => resolve(true)));
     isTaken = await Promise.race([taken, sleep(HELD_BACK_MS, false)]);
   }
-  caller.end();
+  client.end();
   return replies(sent);
 }
 
@@ -124,8 +124,8 @@ async function sayUntilHeldBack(caller: Dialled, language: Language): Promise<An
  * Lets them do their first part, pauses the server while they do their second, and resolves when it goes on: with how
  * their last part ends.
  */
-async function pauseAmong(server: StartedKnockServerContainer, callers: Interrupted[]): Promise<() => Promise<Talk[]>> {
-  const step = () => Promise.all(callers.map((caller) => caller.next()));
+async function pauseAmong(server: StartedKnockServerContainer, clients: Interrupted[]): Promise<() => Promise<Talk[]>> {
+  const step = () => Promise.all(clients.map((client) => client.next()));
   await step();
   const engine = await server.engine();
   await engine.pause();
@@ -139,8 +139,8 @@ async function pauseAmong(server: StartedKnockServerContainer, callers: Interrup
 
 type Way = (address: Address, language: Language) => Interrupted;
 
-/** Some callers in each language for each of these ways. */
-function callersOf(ways: Way[], count: number, address: Address): Interrupted[] {
+/** Some clients in each language for each of these ways. */
+function clientsOf(ways: Way[], count: number, address: Address): Interrupted[] {
   const languages = Array.from({ length: count }, () => LANGUAGES).flat();
   return ways.flatMap((way) => languages.map((language) => way(address, language)));
 }
@@ -155,9 +155,9 @@ test('nobody is thrown out who talked, or was about to, while the server was pau
   const interrupted: Talk[] = [];
   const waits: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
-    const talkers = await paced(TALKERS.length, (n) => Talker.enter(address, TALKERS[n]!, `run ${run}, caller ${n}`));
+    const talkers = await paced(TALKERS.length, (n) => Talker.enter(address, TALKERS[n]!, `run ${run}, client ${n}`));
     for (const talker of talkers) talker.talk(EVERY_MS);
-    const others = callersOf([inMidMessage, inItsFirstMessage, silentSoFar, notThereYet], 3, address);
+    const others = clientsOf([inMidMessage, inItsFirstMessage, silentSoFar, notThereYet], 3, address);
     const goOn = await pauseAmong(server, others);
     const began = performance.now();
     await Promise.allSettled(talkers.map((talker) => talker.answered()));
@@ -189,7 +189,7 @@ test('nobody is thrown out who has replies to read when the server is paused for
   const address = await server.address();
   const talks: Talk[] = [];
   for (let run = 0; run < RUNS; run += 1) {
-    const goOn = await pauseAmong(server, callersOf([readsMeanwhile, readsLate], 1, address));
+    const goOn = await pauseAmong(server, clientsOf([readsMeanwhile, readsLate], 1, address));
     talks.push(...(await goOn()));
   }
   const lost = disturbed(talks);

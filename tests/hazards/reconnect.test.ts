@@ -21,7 +21,7 @@ const DEADLINE_MS = 10_000;
 /** A line with the time at which it was logged, in milliseconds since 1970. */
 type Timed = LogLine & { time: number };
 
-/** One life of the server: when it listened, and when it accepted each of its callers. */
+/** One life of the server: when it listened, and when it accepted each of its clients. */
 interface Life {
   listensAt: number;
   accepts: number[];

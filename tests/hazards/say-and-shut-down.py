@@ -7,12 +7,12 @@ import socket
 import sys
 
 host, port, *messages = sys.argv[1:]
-callers = []
+clients = []
 for message in messages:
-    caller = socket.create_connection((host, int(port)), timeout=5)
-    caller.sendall(bytes.fromhex(message))
-    caller.shutdown(socket.SHUT_WR)
-    callers.append(caller)
-for caller in callers:
-    with caller, caller.makefile("rb") as replies:
+    client = socket.create_connection((host, int(port)), timeout=5)
+    client.sendall(bytes.fromhex(message))
+    client.shutdown(socket.SHUT_WR)
+    clients.append(client)
+for client in clients:
+    with client, client.makefile("rb") as replies:
         print(replies.read().hex())

@@ -6,8 +6,8 @@ import { createHandler as createShipped, type Handler, type HandlerOptions } fro
 /** `wait 5000` is answered with itself after so many milliseconds, any other message at once, as the server does. */
 export function createHandler(options: HandlerOptions): Handler {
   const shipped = createShipped(options);
-  return (message, caller) => {
+  return (message, client) => {
     const [, ms] = /^wait (\d+)/.exec(message) ?? [];
-    return ms === undefined ? shipped(message, caller) : sleep(Number(ms), message, { signal: caller.signal });
+    return ms === undefined ? shipped(message, client) : sleep(Number(ms), message, { signal: client.signal });
   };
 }

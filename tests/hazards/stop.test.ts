@@ -19,20 +19,20 @@ const GRACE_SECONDS = 15;
 /** In a test run on a busy machine, and still long before the 8 s of a drain are over. */
 const AT_ONCE_MS = sized({ test: 4000, scorecard: 500 });
 
-interface Caller {
-  caller: Dialled;
+interface Client {
+  client: Dialled;
   language: Language;
   said: string[];
 }
 
-/** Callers in all languages in turn, each of which has said all this in one breath. */
-async function callersThatSaid(server: StartedKnockServerContainer, all: string[][]): Promise<Caller[]> {
+/** Clients in all languages in turn, each of which has said all this in one breath. */
+async function clientsThatSaid(server: StartedKnockServerContainer, all: string[][]): Promise<Client[]> {
   const dialled = await server.dialMany(all.length);
-  return dialled.map((caller, n) => {
+  return dialled.map((client, n) => {
     const language = LANGUAGES[n % LANGUAGES.length]!;
     const said = all[n]!;
-    caller.send(Buffer.concat(said.map((message) => say(language, message))));
-    return { caller, language, said };
+    client.send(Buffer.concat(said.map((message) => say(language, message))));
+    return { client, language, said };
   });
 }
 
@@ -45,7 +45,7 @@ async function expectHandling(server: StartedKnockServerContainer, messages: num
   await expect.poll(heard, { interval: 20 }).toBe(messages);
 }
 
-/** What a caller hears of a server that leaves, when it has been answered: in frames there is a word for it. */
+/** What a client hears of a server that leaves, when it has been answered: in frames there is a word for it. */
 function farewell(language: Language): Answer[] {
   return language === 'frames' ? [{ kind: 'goaway', text: '' }] : [];
 }
@@ -90,56 +90,56 @@ async function stop(server: StartedKnockServerContainer): Promise<Ended & { call
 }
 
 test.for([0, 9])(
-  'a server with %i idle callers and nobody to serve ends at once on docker stop',
+  'a server with %i idle clients and nobody to serve ends at once on docker stop',
   async (count, context) => {
     const [times, calls]: [number[], number[]] = [[], []];
     for (let run = 0; run < RUNS; run += 1) {
       await using server = await new KnockServerContainer().withSettings({ REPLY: '{message}' }).start();
-      const callers = await callersThatSaid(
+      const clients = await clientsThatSaid(
         server,
         Array.from({ length: count }, () => ['Hello']),
       );
-      await Promise.all(callers.map(({ caller }) => caller.until('Hello')));
+      await Promise.all(clients.map(({ client }) => client.until('Hello')));
       // A third of them, one in each language, do not close their side when the server does.
-      for (const { caller } of callers.slice(0, count / 3)) caller.socket.removeAllListeners('end');
+      for (const { client } of clients.slice(0, count / 3)) client.socket.removeAllListeners('end');
 
       const { exitCode, ms, callMs } = await stop(server);
       times.push(ms);
       calls.push(callMs);
       expect(exitCode).toBe(0);
-      for (const { caller, language, said } of callers) {
-        caller.end();
-        expect(answers(language, await caller.closed())).toEqual([...replies(said), ...farewell(language)]);
+      for (const { client, language, said } of clients) {
+        client.end();
+        expect(answers(language, await client.closed())).toEqual([...replies(said), ...farewell(language)]);
       }
-      expect(await reasons(server)).toEqual(callers.map(() => 'drained'));
+      expect(await reasons(server)).toEqual(clients.map(() => 'drained'));
     }
-    measured(context, { line: LINE, what: `${count} idle callers: signal to end, code 0`, values: times, unit: 'ms' });
-    measured(context, { line: LINE, what: `${count} idle callers: docker stop as a whole`, values: calls, unit: 'ms' });
+    measured(context, { line: LINE, what: `${count} idle clients: signal to end, code 0`, values: times, unit: 'ms' });
+    measured(context, { line: LINE, what: `${count} idle clients: docker stop as a whole`, values: calls, unit: 'ms' });
     expect(Math.max(...times)).toBeLessThanOrEqual(AT_ONCE_MS);
   },
 );
 
-test('a server that is stopped answers 20 callers whose messages are being handled, and ends', async (context) => {
+test('a server that is stopped answers 20 clients whose messages are being handled, and ends', async (context) => {
   const times: number[] = [];
   let answered = 0;
   // Three have said more than what is being handled.
   const all = Array.from({ length: 20 }, (_, n) => (n < 3 ? ['some work', 'more work'] : ['some work']));
   for (let run = 0; run < RUNS; run += 1) {
     await using server = await recordingServer({ delayMs: 2000 }).start();
-    const callers = await callersThatSaid(server, all);
-    await expectHandling(server, callers.length);
+    const clients = await clientsThatSaid(server, all);
+    await expectHandling(server, clients.length);
 
     const { exitCode, ms, lines } = await stop(server);
     times.push(ms);
     expect(exitCode).toBe(0);
-    for (const { caller, language, said } of callers) {
-      const heard = answers(language, await caller.closed());
+    for (const { client, language, said } of clients) {
+      const heard = answers(language, await client.closed());
       expect.soft(heard).toEqual([...replies(said), ...farewell(language)]);
       if (heard.filter(({ kind }) => kind === 'reply').length === said.length) answered += 1;
-      if (language === 'HTTP') expect.soft(caller.received.toString()).toMatch(/\r\nConnection: close\r\n/);
+      if (language === 'HTTP') expect.soft(client.received.toString()).toMatch(/\r\nConnection: close\r\n/);
     }
     expect(lines.map(({ msg }) => msg)).toContain('draining: 20 connections are still being served');
-    expect(await reasons(server)).toEqual(expect.arrayContaining(callers.map(() => 'drained')));
+    expect(await reasons(server)).toEqual(expect.arrayContaining(clients.map(() => 'drained')));
   }
   counted(context, {
     line: LINE,
@@ -164,14 +164,14 @@ test('a server that is stopped cuts off whoever still waits for its handler when
     await using server = await recordingServer({ delayMs: 60_000 })
       .withSettings(sized({ test: { DRAIN_TIMEOUT_MS: `${limitMs}` }, scorecard: {} }))
       .start();
-    const callers = await callersThatSaid(server, [['endless'], ['endless'], ['endless']]);
-    await expectHandling(server, callers.length);
+    const clients = await clientsThatSaid(server, [['endless'], ['endless'], ['endless']]);
+    await expectHandling(server, clients.length);
 
     const { exitCode, ms } = await stop(server);
     times.push(ms);
     expect(exitCode).toBe(0);
-    for (const { caller } of callers) expect((await caller.closed()).toString()).toBe('');
-    expect(await reasons(server)).toEqual(callers.map(() => 'drain_timeout'));
+    for (const { client } of clients) expect((await client.closed()).toString()).toBe('');
+    expect(await reasons(server)).toEqual(clients.map(() => 'drain_timeout'));
   }
   const what = `stuck, at a limit of ${limitMs} ms: signal to end, code 0`;
   measured(context, { line: LINE, what, values: times, unit: 'ms' });
@@ -183,8 +183,8 @@ test('a second signal ends a server at once, with code 1, whoever is being serve
   const times: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     await using server = await recordingServer({ delayMs: 60_000 }).start();
-    const callers = await callersThatSaid(server, [['endless'], ['endless'], ['endless']]);
-    await expectHandling(server, callers.length);
+    const clients = await clientsThatSaid(server, [['endless'], ['endless'], ['endless']]);
+    await expectHandling(server, clients.length);
     const engine = await server.engine();
     await engine.kill({ signal: 'SIGTERM' });
     await expect
@@ -196,7 +196,7 @@ test('a second signal ends a server at once, with code 1, whoever is being serve
     times.push(ms);
     expect(exitCode).toBe(1);
     expect(lines.map(({ msg }) => msg)).toContainEqual(expect.stringMatching(/came again: ending at once$/));
-    for (const { caller } of callers) expect((await caller.closed()).toString()).toBe('');
+    for (const { client } of clients) expect((await client.closed()).toString()).toBe('');
   }
   measured(context, { line: LINE, what: 'a second signal: signal to end, code 1', values: times, unit: 'ms' });
   expect(Math.max(...times)).toBeLessThanOrEqual(sized({ test: AT_ONCE_MS, scorecard: 200 }));

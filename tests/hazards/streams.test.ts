@@ -138,7 +138,7 @@ test('after redis’ seeds and blocks that never end a message, ends in bounded 
     expect(drip).toMatchObject({ heard: [], reason: seed === '\0' ? 'too_large' : 'message_timeout' });
     ms.drip.push(drip.ms);
   }
-  // A caller that is told why and stays is borne a while longer.
+  // A client that is told why and stays is borne a while longer.
   const whats = { flood: 'redis’ seeds and a flood: until the end', drip: 'redis’ seeds and 5 KiB/s: until the end' };
   measured(context, { line: LINE, what: whats.flood, values: ms.flood, unit: 'ms' });
   measured(context, { line: LINE, what: whats.drip, values: ms.drip, unit: 'ms' });

@@ -1,11 +1,11 @@
-/** A caller that says one thing after another, at a pace of its own, whether it is answered or not; each thing is another. */
+/** A client that says one thing after another, at a pace of its own, whether it is answered or not; each thing is another. */
 import { isDeepStrictEqual } from 'node:util';
 
 import { Dialled } from '@knock/server/test/dialled';
 
 import { type Answer, answers, type Language, replies, say } from './languages.ts';
 
-/** What one caller said and heard, from beginning to end. */
+/** What one client said and heard, from beginning to end. */
 export interface Talk {
   who: string;
   /** What it had to hear: each message back, in order. */
@@ -22,7 +22,7 @@ export interface Address {
 }
 
 export class Talker {
-  readonly caller: Dialled;
+  readonly client: Dialled;
   readonly language: Language;
   /** How long each reply took, in milliseconds. */
   readonly times: number[] = [];
@@ -39,12 +39,12 @@ export class Talker {
     return talker;
   }
 
-  constructor(caller: Dialled, language: Language, name: string) {
-    this.caller = caller;
+  constructor(client: Dialled, language: Language, name: string) {
+    this.client = client;
     this.language = language;
     this.#name = name;
-    caller.socket.on('data', () => this.#look());
-    caller.socket.once('close', () => clearInterval(this.#timer));
+    client.socket.on('data', () => this.#look());
+    client.socket.once('close', () => clearInterval(this.#timer));
   }
 
   talk(everyMs: number): void {
@@ -52,7 +52,7 @@ export class Talker {
   }
 
   say(): void {
-    this.caller.send(this.next());
+    this.client.send(this.next());
   }
 
   /** The bytes of the next thing that it has to say, for whoever says it in pieces. */
@@ -65,19 +65,19 @@ export class Talker {
 
   /** Resolves when all that it has said was answered; rejects if its connection ends before. */
   async answered(): Promise<void> {
-    await this.caller.until(this.#sent.at(-1)!);
+    await this.client.until(this.#sent.at(-1)!);
   }
 
   /** Says no more, closes its side, and waits for the end of the other. */
   async leave(): Promise<Talk> {
     clearInterval(this.#timer);
-    this.caller.end();
-    const heard = answers(this.language, await this.caller.closed());
-    return { who: this.#name, expected: replies(this.#sent), heard, error: this.caller.error };
+    this.client.end();
+    const heard = answers(this.language, await this.client.closed());
+    return { who: this.#name, expected: replies(this.#sent), heard, error: this.client.error };
   }
 
   #look(): void {
-    const heard = answers(this.language, this.caller.received).filter(({ kind }) => kind === 'reply').length;
+    const heard = answers(this.language, this.client.received).filter(({ kind }) => kind === 'reply').length;
     const now = performance.now();
     while (this.times.length < heard) this.times.push(now - this.#sentAt[this.times.length]!);
   }

@@ -1,4 +1,4 @@
-/** Many callers that mean no good, all at once and one kind after another: what they cost, and what everybody else notices of it. */
+/** Many clients that mean no good, all at once and one kind after another: what they cost, and what everybody else notices of it. */
 import type { CloseReason } from '@knock/server/close-reason';
 import { Dialled, frame } from '@knock/server/test/dialled';
 import { expect, test } from 'vitest';
@@ -30,7 +30,7 @@ const DESCRIPTORS = { nofile: { soft: 4096, hard: 4096 } };
 const REPLY = '{message}'.repeat(16);
 const FOR_LARGE_REPLIES = MAX_MESSAGE_BYTES / 16;
 
-test('all that do not read, that drip and that are silent cost 72 MiB together, and hold no healthy caller up', async (context) => {
+test('all that do not read, that drip and that are silent cost 72 MiB together, and hold no healthy client up', async (context) => {
   // In a test run a fifth of them, for as long as it takes to see what they do.
   const [share, clocks] = sized({
     test: [0.2, { MESSAGE_TIMEOUT_MS: '9000', WRITE_TIMEOUT_MS: '9000', FIRST_BYTE_TIMEOUT_MS: '9000' }],
@@ -55,10 +55,10 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   const memory = [await residentMiB(server)];
   const attacked = await latencies(address, { seconds });
   memory.push(await residentMiB(server));
-  // None of them was gone before the end; the one who asks is a caller as well.
+  // None of them was gone before the end; the one who asks is a client as well.
   expect(await server.numbers()).toMatchObject({ 'knock_connections{place="served"}': horde.size + 1 });
   const added = Math.max(...memory) - memoryBefore;
-  measured(context, { line: 5, what: `for ${horde.size} callers`, values: [added], unit: 'MiB' });
+  measured(context, { line: 5, what: `for ${horde.size} clients`, values: [added], unit: 'MiB' });
   expect(added).toBeLessThanOrEqual(72);
   for (const [way, what] of [
     ['onOneConnection', 'over one connection'],
@@ -79,13 +79,13 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   await server.expectWell(before);
 });
 
-/** Callers of which each has to end for the same reason. */
+/** Clients of which each has to end for the same reason. */
 interface Attack {
   reason: CloseReason;
   groups: Group[];
 }
 
-/** All that callers can do to a server in each of its languages; `share` says how many of them do it. */
+/** All that clients can do to a server in each of its languages; `share` says how many of them do it. */
 function attacks(share: number): Attack[] {
   const inEach = (group: (language: Language) => Group) => LANGUAGES.map((language) => group(language));
   return [
@@ -158,7 +158,7 @@ async function withstand(server: StartedKnockServerContainer, { reason, groups }
   await server.expectClosed(before, { [reason]: horde.size }, { withinMs: PATIENCE_MS });
 }
 
-test('callers cost nothing for what they have said before, and their next message finds room', async (context) => {
+test('clients cost nothing for what they have said before, and their next message finds room', async (context) => {
   await using server = await new KnockServerContainer().withResourcesQuota({ memory: MEMORY_GIB }).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
@@ -166,23 +166,23 @@ test('callers cost nothing for what they have said before, and their next messag
   // For one such character a string takes two bytes for each.
   const largest = frame(`${'x'.repeat(MAX_MESSAGE_BYTES - 2)}\u0101`);
   const memoryBefore = await residentMiB(server);
-  const callers = await paced(count, async () => {
-    const caller = await Dialled.to(port, host);
-    caller.send(largest);
-    await caller.until('hello');
-    return caller;
+  const clients = await paced(count, async () => {
+    const client = await Dialled.to(port, host);
+    client.send(largest);
+    await client.until('hello');
+    return client;
   });
   const each = (((await residentMiB(server)) - memoryBefore) / count) * 1024;
-  const what = `for each of ${count} idle callers that have said the largest message`;
+  const what = `for each of ${count} idle clients that have said the largest message`;
   measured(context, { line: 23, what, values: [each], unit: 'KiB' });
   expect.soft(each).toBeLessThanOrEqual(64);
 
-  for (const caller of callers) caller.send(largest.subarray(0, -1));
+  for (const client of clients) client.send(largest.subarray(0, -1));
   const heldBack = count * (2 * largest.length - 1);
   const read = async () => (await server.numbers())['knock_bytes_total{direction="in"}'];
   await expect.poll(read).toBeGreaterThanOrEqual(heldBack);
-  for (const caller of callers) caller.end(largest.subarray(-1));
-  const heard = await Promise.all(callers.map((caller) => caller.closed()));
+  for (const client of clients) client.end(largest.subarray(-1));
+  const heard = await Promise.all(clients.map((client) => client.closed()));
   const answered = heard.filter((bytes) => answers('frames', bytes).length === 2);
   counted(context, { line: 23, what: 'answered once more, all at once', count: answered.length, of: count });
   expect(answered).toHaveLength(count);

@@ -16,45 +16,45 @@ const ROOM_FOR_ATTACKERS = '`MAX_CONNECTIONS=2500`, 4096 descriptors';
 /** In their order; a line's number is its place, from 1. */
 export const LINES: readonly Line[] = [
   {
-    measure: 'how long a caller that drips its message is borne',
+    measure: 'how long a client that drips its message is borne',
     anchors: 'nginx 60 s between two reads; Node up to 90 s; Kestrel 5 s, then 240 B/s',
     promise: '10.6 s at most, in frames, text and HTTP',
   },
   {
-    measure: 'how long a caller that says nothing is borne',
+    measure: 'how long a client that says nothing is borne',
     anchors: 'Envoy 15 s, nginx 30 s, cmux for ever',
     promise: '31 s at most',
   },
   {
-    measure: 'bytes held for one caller that does not read',
+    measure: 'bytes held for one client that does not read',
     anchors: 'Envoy 1 MiB, NATS 64 MiB, redis without limit',
     promise: '2 MiB at most',
     setting: '`WRITE_TIMEOUT_MS=1000`',
   },
   {
-    measure: 'how long a caller that does not read is borne after its last progress',
+    measure: 'how long a client that does not read is borne after its last progress',
     anchors: 'NATS 10 s, nginx 60 s',
     promise: '11 s at most',
   },
   {
-    measure: 'memory for 200 callers that do not read, 500 that drip and 1000 that are silent',
+    measure: 'memory for 200 clients that do not read, 500 that drip and 1000 that are silent',
     anchors: 'bare Node: 11.7 KiB for each silent socket',
     promise: '72 MiB at most',
     setting: ROOM_FOR_ATTACKERS,
   },
   {
-    measure: 'a healthy caller’s 99th percentile under that load',
+    measure: 'a healthy client’s 99th percentile under that load',
     anchors: 'none',
     promise: '20 ms at most',
     setting: ROOM_FOR_ATTACKERS,
   },
   {
-    measure: 'a caller whose network is gone is noticed: idle, and with unread bytes',
+    measure: 'a client whose network is gone is noticed: idle, and with unread bytes',
     anchors: 'redis about 600 s, NATS 240 to 360 s; the kernel about 15 min',
     promise: '30 s, 70 s at most',
   },
   {
-    measure: 'replies that arrive after the caller has closed its side, the handler being asynchronous',
+    measure: 'replies that arrive after the client has closed its side, the handler being asynchronous',
     anchors: 'Node’s default 0 of 50',
     promise: 'all of 300, in three languages',
   },
@@ -88,13 +88,13 @@ export const LINES: readonly Line[] = [
     setting: 'in process',
   },
   {
-    measure: 'callers above the limit that hear a reason, 32 at once; callers below it that are disturbed',
+    measure: 'clients above the limit that hear a reason, 32 at once; clients below it that are disturbed',
     anchors: 'redis as well as it can; Node none',
     promise: 'all; none',
   },
   {
-    measure: 'crashes, and callers left without an end, at 128 descriptors under 300 callers',
-    anchors: 'Node drops callers without a word',
+    measure: 'crashes, and clients left without an end, at 128 descriptors under 300 clients',
+    anchors: 'Node drops clients without a word',
     promise: 'none',
   },
   {

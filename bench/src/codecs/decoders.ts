@@ -26,7 +26,7 @@ export const decoders: Record<string, Decoder> = {
   knock: {
     frame,
     decode(chunks, hear) {
-      const codec = new FrameCodec<string>({ maxBytes: MAX_PAYLOAD_BYTES, from: 'caller' });
+      const codec = new FrameCodec<string>({ maxBytes: MAX_PAYLOAD_BYTES, role: 'server' });
       for (const chunk of chunks) {
         codec.push(chunk);
         for (let text = codec.next(); text !== undefined; text = codec.next()) hear(text);

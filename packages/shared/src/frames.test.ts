@@ -15,7 +15,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const LIMIT = 8;
 const HELLO = '00 00 00 0d 48 65 6c 6c 6f 2c 20 73 65 72 76 65 72';
 
-type From = 'caller' | 'server';
+type Role = 'client' | 'server';
 
 interface Fault {
   code: string;
@@ -26,8 +26,8 @@ interface Fault {
 /** Bytes from hexadecimal digits, with or without spaces. */
 const hex = (digits: string) => Buffer.from(digits.replaceAll(' ', ''), 'hex');
 const byteByByte = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
-const callers = (maxBytes = LIMIT) => new FrameCodec<string>({ maxBytes, from: 'caller' });
-const servers = (maxBytes = LIMIT) => new FrameCodec({ maxBytes, from: 'server' });
+const clients = (maxBytes = LIMIT) => new FrameCodec<string>({ maxBytes, role: 'server' });
+const servers = (maxBytes = LIMIT) => new FrameCodec({ maxBytes, role: 'client' });
 const fatal = (code: string): Fault => ({ code, fatal: true, detail: expect.any(String) });
 const passing = (code: string): Fault => ({ code, fatal: false, detail: expect.any(String) });
 
@@ -56,25 +56,25 @@ function decode(codec: FrameCodec, pieces: Buffer[]) {
 }
 
 interface Circumstances {
-  from?: From;
+  role?: Role;
   /** What the end of the stream gives; by default nothing. */
   end?: Fault;
 }
 
 /** Two tests: the bytes in one piece, and each byte on its own. */
-function decodes(name: string, bytes: Buffer, heard: (Said | Fault)[], { from = 'caller', end }: Circumstances = {}) {
+function decodes(name: string, bytes: Buffer, heard: (Said | Fault)[], { role = 'server', end }: Circumstances = {}) {
   const last = heard.at(-1);
   const stops = typeof last === 'object' && 'fatal' in last && last.fatal;
   const expected = stops ? { heard } : { heard, hasPartial: end !== undefined, end };
   const cuts = { whole: (whole: Buffer) => [whole], 'byte by byte': byteByByte };
   for (const [how, cut] of Object.entries(cuts)) {
     test(`${name} (${how})`, () => {
-      expect(decode(new FrameCodec({ maxBytes: LIMIT, from }), cut(bytes))).toStrictEqual(expected);
+      expect(decode(new FrameCodec({ maxBytes: LIMIT, role }), cut(bytes))).toStrictEqual(expected);
     });
   }
 }
 
-const fromServer: Circumstances = { from: 'server' };
+const fromServer: Circumstances = { role: 'client' };
 
 decodes('hears nothing in no bytes', hex(''), []);
 decodes('hears a message', hex('00 00 00 05 48 65 6c 6c 6f'), ['Hello']);
@@ -90,9 +90,9 @@ decodes('hears what came before a frame above the limit', hex('00 00 00 01 61  0
   'a',
   fatal('too_large'),
 ]);
-decodes('refuses a refusal from a caller by its first byte', hex('01'), [fatal('bad_frame')]);
-decodes('refuses a goaway from a caller by its first byte', hex('02'), [fatal('bad_frame')]);
-decodes('refuses an unknown kind from a caller by its first byte', hex('7f'), [fatal('bad_frame')]);
+decodes('refuses a refusal from a client by its first byte', hex('01'), [fatal('bad_frame')]);
+decodes('refuses a goaway from a client by its first byte', hex('02'), [fatal('bad_frame')]);
+decodes('refuses an unknown kind from a client by its first byte', hex('7f'), [fatal('bad_frame')]);
 decodes('refuses a wrong kind behind a message', hex('00 00 00 01 61  48'), ['a', fatal('bad_frame')]);
 decodes('judges the kind before the length', hex('7f ff ff ff'), [fatal('bad_frame')]);
 decodes('refuses an unknown kind from a server by its first byte', hex('03'), [fatal('bad_frame')], fromServer);
@@ -148,8 +148,8 @@ decodes('refuses an end inside a frame after one that is not UTF-8', hex('00 00 
 });
 
 test('takes the article’s message as the 17 bytes of the specification', () => {
-  expect(encoded(callers(), 'Hello, server')).toEqual(hex(HELLO));
-  expect(decode(callers(13), [hex(HELLO)])).toStrictEqual({
+  expect(encoded(clients(), 'Hello, server')).toEqual(hex(HELLO));
+  expect(decode(clients(13), [hex(HELLO)])).toStrictEqual({
     heard: ['Hello, server'],
     hasPartial: false,
     end: undefined,
@@ -158,24 +158,24 @@ test('takes the article’s message as the 17 bytes of the specification', () =>
 
 test('takes a payload of the largest length that 24 bits can announce', () => {
   const text = 'a'.repeat(MAX_PAYLOAD_BYTES);
-  const frame = encoded(callers(), text);
+  const frame = encoded(clients(), text);
   expect(frame.subarray(0, HEADER_BYTES)).toEqual(hex('00 ff ff ff'));
-  const codec = callers(MAX_PAYLOAD_BYTES);
+  const codec = clients(MAX_PAYLOAD_BYTES);
   codec.push(frame);
   // Not toBe(text): a difference of two texts of 16 MiB takes minutes to show.
   expect(codec.next() === text).toBe(true);
 });
 
 test('does not encode a text that is longer than 24 bits can announce', () => {
-  expect(() => encoded(callers(), 'a'.repeat(MAX_PAYLOAD_BYTES + 1))).toThrow(RangeError);
+  expect(() => encoded(clients(), 'a'.repeat(MAX_PAYLOAD_BYTES + 1))).toThrow(RangeError);
 });
 
 test('counts bytes, not characters, where it refuses to encode', () => {
-  expect(() => encoded(callers(), 'é'.repeat((MAX_PAYLOAD_BYTES + 1) / 2))).toThrow(/16777216 bytes/);
+  expect(() => encoded(clients(), 'é'.repeat((MAX_PAYLOAD_BYTES + 1) / 2))).toThrow(/16777216 bytes/);
 });
 
 test('does not encode half a surrogate pair', () => {
-  expect(() => encoded(callers(), 'a\uD83D')).toThrow(RangeError);
+  expect(() => encoded(clients(), 'a\uD83D')).toThrow(RangeError);
   expect(() => encoded(servers(), new Refusal('failed', '\uDE00'))).toThrow(RangeError);
 });
 
@@ -188,24 +188,24 @@ test('encodes a goaway as a header alone', () => {
 });
 
 test('measures the limit in bytes', () => {
-  expect(decode(callers(3), [encoded(callers(), 'éé')]).heard).toEqual([fatal('too_large')]);
-  expect(decode(callers(4), [encoded(callers(), 'éé')]).heard).toEqual(['éé']);
+  expect(decode(clients(3), [encoded(clients(), 'éé')]).heard).toEqual([fatal('too_large')]);
+  expect(decode(clients(4), [encoded(clients(), 'éé')]).heard).toEqual(['éé']);
 });
 
 test('says what is wrong in the words of a person', () => {
   const detail = (codec: FrameCodec, digits: string) => decode(codec, [hex(digits)]).heard.at(-1);
-  expect(detail(callers(), '02')).toMatchObject({ detail: 'a frame of kind 2 came: a caller sends only kind 0' });
+  expect(detail(clients(), '02')).toMatchObject({ detail: 'a frame of kind 2 came: a client sends only kind 0' });
   expect(detail(servers(), '48')).toMatchObject({ detail: 'a frame of kind 72 came: the kinds are 0, 1 and 2' });
-  expect(detail(callers(), '00 00 00 09')).toMatchObject({
+  expect(detail(clients(), '00 00 00 09')).toMatchObject({
     detail: 'a message of 9 bytes is above the limit of 8 bytes: send less, or raise MAX_MESSAGE_BYTES',
   });
-  expect(decode(callers(), [hex('00 00 00 01 61 00 00 00')]).end).toMatchObject({
+  expect(decode(clients(), [hex('00 00 00 01 61 00 00 00')]).end).toMatchObject({
     detail: 'the stream ended inside a frame, after 3 of its bytes',
   });
 });
 
 test('has a part of a frame from the first byte of a frame to its last', () => {
-  const codec = callers();
+  const codec = clients();
   const hasPartial = byteByByte(hex('00 00 00 01 61')).map((byte) => {
     codec.push(byte);
     codec.next();
@@ -215,7 +215,7 @@ test('has a part of a frame from the first byte of a frame to its last', () => {
 });
 
 test('never takes a pause for the end of a message', () => {
-  const codec = callers();
+  const codec = clients();
   expect(codec.idleEndsMessage).toBe(false);
   codec.push(hex('00 00 00 01'));
   expect(codec.idleEndsMessage).toBe(false);
@@ -225,7 +225,7 @@ test.each([
   ['all', '00 00 00 01 61', false],
   ['all but a few bytes', '00 00 00 08 61 61 61 61 61 61 61 61  00', true],
 ])('lets go of a chunk of which it has read %s', async (_, digits, hasPartial) => {
-  const codec = callers();
+  const codec = clients();
   const chunk = new WeakRef(hex(digits));
   codec.push(chunk.deref()!);
   while (codec.next() !== undefined);
@@ -252,17 +252,17 @@ function cutAt(bytes: Buffer, positions: number[]): Buffer[] {
 
 test('gives back any well-formed text that it encoded', () => {
   const roundTrip = fc.property(anyText, (text) => {
-    expect(decode(callers(1000), [encoded(callers(), text)]).heard).toEqual([text]);
+    expect(decode(clients(1000), [encoded(clients(), text)]).heard).toEqual([text]);
   });
   fc.assert(roundTrip, { numRuns: 1000 });
 });
 
 test('hears any messages, however their frames are cut', () => {
   const alike = fc.property(fc.array(anyText), anyCut, (texts, positions) => {
-    const stream = Buffer.concat(texts.map((text) => encoded(callers(), text)));
+    const stream = Buffer.concat(texts.map((text) => encoded(clients(), text)));
     const expected = { heard: texts, hasPartial: false, end: undefined };
-    expect(decode(callers(1000), cutAt(stream, positions))).toStrictEqual(expected);
-    expect(decode(callers(1000), byteByByte(stream))).toStrictEqual(expected);
+    expect(decode(clients(1000), cutAt(stream, positions))).toStrictEqual(expected);
+    expect(decode(clients(1000), byteByByte(stream))).toStrictEqual(expected);
   });
   fc.assert(alike, { numRuns: 300 });
 });
@@ -299,12 +299,12 @@ function frameOf([kind, payload]: [number, Uint8Array]): Buffer {
   return Buffer.concat([Buffer.of(kind, 0, 0, payload.length), payload]);
 }
 
-test.each<From>(['caller', 'server'])('makes the same of any bytes from a %s, however they are cut', (from) => {
+test.each<Role>(['server', 'client'])('makes the same of any bytes as a %s, however they are cut', (role) => {
   const alike = fc.property(anyBytes, anyCut, (bytes, positions) => {
-    const whole = decode(new FrameCodec({ maxBytes: LIMIT, from }), [bytes]);
+    const whole = decode(new FrameCodec({ maxBytes: LIMIT, role }), [bytes]);
     const before = bytes.toString('hex');
-    expect(decode(new FrameCodec({ maxBytes: LIMIT, from }), cutAt(bytes, positions))).toStrictEqual(whole);
-    expect(decode(new FrameCodec({ maxBytes: LIMIT, from }), byteByByte(bytes))).toStrictEqual(whole);
+    expect(decode(new FrameCodec({ maxBytes: LIMIT, role }), cutAt(bytes, positions))).toStrictEqual(whole);
+    expect(decode(new FrameCodec({ maxBytes: LIMIT, role }), byteByByte(bytes))).toStrictEqual(whole);
     expect(bytes.toString('hex')).toBe(before);
   });
   fc.assert(alike, { numRuns: 2000 });

@@ -24,11 +24,11 @@ export const MAX_PAYLOAD_BYTES = 0xff_ff_ff;
 interface FrameCodecOptions {
   /** The largest payload that is taken, in bytes; at most {@link MAX_PAYLOAD_BYTES}. */
   maxBytes: number;
-  /** Whose frames are decoded: only the server may send refusals and goaways. */
-  from: 'caller' | 'server';
+  /** Which end decodes: only the server may send refusals and goaways. */
+  role: 'client' | 'server';
 }
 
-/** `Heard` is `string` for frames from a caller. */
+/** `Heard` is `string` for frames from a client. */
 export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notice> {
   readonly idleEndsMessage = false;
   readonly #maxBytes: number;
@@ -36,9 +36,9 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notic
   readonly #unread: Unread;
   readonly #texts = new TextWindow();
 
-  constructor({ maxBytes, from }: FrameCodecOptions) {
+  constructor({ maxBytes, role }: FrameCodecOptions) {
     this.#maxBytes = maxBytes;
-    this.#highestKind = from === 'caller' ? MESSAGE : GOAWAY_KIND;
+    this.#highestKind = role === 'server' ? MESSAGE : GOAWAY_KIND;
     this.#unread = new Unread(HEADER_BYTES + maxBytes, { reuses: true });
   }
 
@@ -94,7 +94,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notic
   }
 
   #badKind(kind: number): CodecError {
-    const known = this.#highestKind === MESSAGE ? 'a caller sends only kind 0' : 'the kinds are 0, 1 and 2';
+    const known = this.#highestKind === MESSAGE ? 'a client sends only kind 0' : 'the kinds are 0, 1 and 2';
     return new CodecError('bad_frame', `a frame of kind ${kind} came: ${known}`, { fatal: true });
   }
 }

@@ -163,7 +163,7 @@ test('gives nothing at an end behind a whole line', () => {
   expect(decode(server(), [Buffer.from('a\n')]).end).toBeUndefined();
 });
 
-test('replies without a line end as long as the caller has sent none', () => {
+test('replies without a line end as long as the client has sent none', () => {
   const codec = server();
   codec.push(Buffer.from('abc'));
   codec.next();
@@ -171,13 +171,13 @@ test('replies without a line end as long as the caller has sent none', () => {
   expect(encoded(codec, 'hi')).toEqual(Buffer.from('hi'));
 });
 
-test('replies with an LF once the caller has sent one', () => {
+test('replies with an LF once the client has sent one', () => {
   const codec = server();
   decode(codec, [Buffer.from('a\nbc')]);
   expect(encoded(codec, 'hi')).toEqual(Buffer.from('hi\n'));
 });
 
-test('replies with an LF also when the caller’s only line is refused', () => {
+test('replies with an LF also when the client’s only line is refused', () => {
   const codec = server();
   decode(codec, [Buffer.from('\xff\n', 'latin1')]);
   expect(encoded(codec, 'hi')).toEqual(Buffer.from('hi\n'));
@@ -194,7 +194,7 @@ test('hears a bare reply as a client when the server ends', () => {
   expect(decode(client(), [Buffer.from('hi')])).toMatchObject({ heard: [], end: 'hi' });
 });
 
-test('encodes a refusal as a line, for a caller who sends none as well', () => {
+test('encodes a refusal as a line, for a client who sends none as well', () => {
   expect(encoded(server(), new Refusal('busy', 'come back later')).toString()).toBe('error: busy: come back later\n');
 });
 

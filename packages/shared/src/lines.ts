@@ -15,7 +15,7 @@ const LINE_END_BYTES = 2;
 interface LineCodecOptions {
   /** The longest line that is taken, in bytes, its end not counted. */
   maxBytes: number;
-  /** Who decodes: the server's replies have no line end for a caller that never sent one, since it waits for bytes. */
+  /** Who decodes: the server's replies have no line end for a client that never sent one, since it waits for bytes. */
   side: 'server' | 'client';
 }
 

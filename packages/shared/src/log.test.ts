@@ -31,7 +31,7 @@ async function output(...description: Parameters<typeof program>) {
 
 const EVENTS = `
   logger.debug('not at this level');
-  logger.info({ caller: 'client-3', bytes: 13 }, 'client-3 said "Hello, server"');
+  logger.info({ client: 'client-3', bytes: 13 }, 'client-3 said "Hello, server"');
   logger.error({ err: new Error('first line, second line'.replace(', ', '\\n')) }, 'it failed');
   await log.close();`;
 
@@ -49,7 +49,7 @@ describe.concurrent('the log', () => {
         level: 30,
         time: expect.any(Number),
         name: 'server-1',
-        caller: 'client-3',
+        client: 'client-3',
         bytes: 13,
         msg: 'client-3 said "Hello, server"',
       },

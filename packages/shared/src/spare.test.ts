@@ -44,7 +44,7 @@ test('finds the piece that fits among others', () => {
 const maxBytes = 1_000_000;
 
 test.each([
-  ['frames', new FrameCodec({ maxBytes, from: 'caller' }), new FrameCodec({ maxBytes, from: 'server' })],
+  ['frames', new FrameCodec({ maxBytes, role: 'server' }), new FrameCodec({ maxBytes, role: 'client' })],
   ['lines', new LineCodec({ maxBytes, side: 'server' }), new LineCodec({ maxBytes, side: 'client' })],
 ])(
   'in %s, what came is heard, and not what lay there before, though nobody asked in between',

@@ -1,7 +1,7 @@
 /**
  * The bytes of one connection that came and are not decoded yet, always in one piece.
  *
- * A list of chunks would be the simpler store, but a caller that sends byte by byte would then cost some 200 bytes
+ * A list of chunks would be the simpler store, but a client that sends byte by byte would then cost some 200 bytes
  * for each of its bytes; and joining the chunks at each arrival would cost a square of the message's length.
  */
 import { borrow, giveBack } from './spare.ts';
@@ -56,7 +56,7 @@ export class Unread {
 
   /** Makes room for `needed` bytes in all, or more. */
   #grow(needed: number): void {
-    // Of what is only announced no more than seven times what has come: an announcement costs its caller nothing.
+    // Of what is only announced no more than seven times what has come: an announcement costs its client nothing.
     const ahead = this.expected > 0 ? Math.min(8 * needed, this.expected) : Math.min(2 * needed, this.#most);
     this.#moveTo(Math.max(needed, ahead));
   }

@@ -1,6 +1,6 @@
 /**
  * The bytes of one connection that are about to be written, in one piece: one write for all that is said in a turn costs
- * less than a Buffer and a write for each of it (measured: 50 callers with 64 messages each were served three times as fast).
+ * less than a Buffer and a write for each of it (measured: 50 clients with 64 messages each were served three times as fast).
  */
 import type { Socket } from 'node:net';
 
@@ -8,7 +8,7 @@ import { borrow, giveBack } from './spare.ts';
 
 /** What is said in one turn is written at the latest when it is so much, in bytes. */
 const FULL_BYTES = 61_440;
-/** The memory in which replies are gathered, in bytes, which a caller that does not read them holds; only a larger text has more. */
+/** The memory in which replies are gathered, in bytes, which a client that does not read them holds; only a larger text has more. */
 export const ROOM_BYTES = 65_536;
 
 const MOST_BYTES_OF_A_CHARACTER = 3;

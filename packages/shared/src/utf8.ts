@@ -12,7 +12,7 @@ const REPLACEMENT = '\uFFFD';
 export function decodeUtf8(bytes: Buffer, start: number, end: number): string {
   const text = bytes.toString('utf8', start, end);
   // Whatever is not UTF-8 decodes to a replacement character, so only text that holds one needs a second look:
-  // a caller may have sent that character itself.
+  // a client may have sent that character itself.
   if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end))) {
     throw new CodecError(
       'bad_utf8',

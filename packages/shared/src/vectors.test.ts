@@ -7,7 +7,7 @@ import { FrameCodec } from './frames.ts';
 
 interface Vector {
   name: string;
-  from: 'caller' | 'server';
+  from: 'client' | 'server';
   hex: string;
   heard: unknown[];
   maxBytes?: number;
@@ -40,7 +40,7 @@ function hear(codec: FrameCodec): unknown[] {
 
 describe('docs/vectors.json', () => {
   test.each(vectors)('$name', ({ from, hex, heard, maxBytes = MAX_BYTES }) => {
-    const codec = new FrameCodec({ from, maxBytes });
+    const codec = new FrameCodec({ role: from === 'client' ? 'server' : 'client', maxBytes });
     codec.push(Buffer.from(hex, 'hex'));
     expect(hear(codec)).toEqual(heard);
   });

@@ -36,10 +36,10 @@ export function loadInWords({
   const { replied, ...others } = verdicts;
   const rest = Object.entries(others).filter(([, count]) => count > 0);
   const besides = rest.map(([kind, count]) => `, ${count} ${kind.replace('_', ' ')}`).join('');
-  const callers = connections === 1 ? '1 connection' : `${connections} connections`;
+  const clients = connections === 1 ? '1 connection' : `${connections} connections`;
   const rate = Math.round(replied / seconds).toLocaleString('en');
   const lines = [
-    `${rate} replies a second (${replied} in ${seconds.toFixed(1)} s, ${callers} × ${depth} unanswered${besides})`,
+    `${rate} replies a second (${replied} in ${seconds.toFixed(1)} s, ${clients} × ${depth} unanswered${besides})`,
   ];
   if (lastWithoutReply !== undefined) lines.push(`The last one without a reply: ${lastWithoutReply}`);
   if (replied === 0) return lines.join('\n');

@@ -171,7 +171,7 @@ test('gives a verdict to a message that comes in the moment of hanging up or sto
 test('hears the answers that are on their way when it hangs up', async () => {
   const { promise: heard, resolve: hear } = Promise.withResolvers<void>();
   await using server = await scripted((socket) => {
-    // It has the last word: not before its caller's end has come.
+    // It has the last word: not before its client's end has come.
     socket.removeAllListeners('end');
     socket.on('end', () => socket.end(frame('late')));
     onMessage(socket, () => hear());

@@ -1,7 +1,7 @@
-/** Who comes in: callers above the limit, and callers of a server that leaves, are not served, but they are told so. */
+/** Who comes in: clients above the limit, and clients of a server that leaves, are not served, but they are told so. */
 import type { Connection } from './connection.ts';
 
-/** Why a caller is not served. */
+/** Why a client is not served. */
 export interface Denial {
   reason: 'busy' | 'drained' | 'tls';
   /** The code of its refusal, where it is not told goaway. */
@@ -9,11 +9,11 @@ export interface Denial {
   detail: string;
 }
 
-/** How many callers above the limit are told so at once. */
+/** How many clients above the limit are told so at once. */
 const MAX_ABOVE_LIMIT = 32;
 /** How many more are let in from this very machine, so that its health check is heard; any others are closed without a word. */
 const MAX_LOCAL_ABOVE_LIMIT = 16;
-/** How long a caller is looked at, to tell it in its own language. */
+/** How long a client is looked at, to tell it in its own language. */
 const LOOK_MS = 1500;
 
 export const LEAVING: Denial = {
@@ -49,18 +49,18 @@ export class Admission {
     return this.#inside.size;
   }
 
-  /** Whether a new caller would be served; the one who asks takes no place. */
+  /** Whether a new client would be served; the one who asks takes no place. */
   isReady(asker?: Connection): boolean {
     const others = this.#inside.size - (asker && this.#inside.has(asker) ? 1 : 0);
     return !this.#closed && others < this.#maxConnections;
   }
 
-  /** Takes a new caller in, or turns it away: then it may be ending already. */
+  /** Takes a new client in, or turns it away: then it may be ending already. */
   admit(connection: Connection): void {
     if (this.isReady()) this.#inside.add(connection);
     else if (this.#closed) this.#deny(connection, LEAVING);
     else {
-      const detail = `the server serves ${this.#maxConnections} callers, its limit: try again soon`;
+      const detail = `the server serves ${this.#maxConnections} clients, its limit: try again soon`;
       this.#deny(connection, { reason: 'busy', code: 'busy', detail });
     }
   }
@@ -70,7 +70,7 @@ export class Admission {
     this.#closed = true;
   }
 
-  /** From now on only this caller is served. The others are returned, since they have to be let go. */
+  /** From now on only this client is served. The others are returned, since they have to be let go. */
   closeBehind(chosen: Connection): Connection[] {
     this.close();
     const others = [...this.#inside].filter((connection) => connection !== chosen);
@@ -81,7 +81,7 @@ export class Admission {
     return others;
   }
 
-  /** Why this caller is not served; undefined: it is. */
+  /** Why this client is not served; undefined: it is. */
   denialFor(connection: Connection): Denial | undefined {
     return this.#denied.get(connection);
   }
@@ -103,7 +103,7 @@ export class Admission {
     connection.socket.once('close', () => clearTimeout(timer));
   }
 
-  /** Behind a proxy on this machine every caller is local, so these are bounded as well. */
+  /** Behind a proxy on this machine every client is local, so these are bounded as well. */
   #hasPlaceAboveLimit(connection: Connection): boolean {
     if (this.open - this.#local.size <= this.#maxConnections + MAX_ABOVE_LIMIT) return true;
     if (!connection.isLocal || this.#local.size >= MAX_LOCAL_ABOVE_LIMIT) return false;

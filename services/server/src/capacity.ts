@@ -1,12 +1,12 @@
-/** How many callers there is room for, by arithmetic: each limit is known at the start, so nothing is budgeted later. */
+/** How many clients there is room for, by arithmetic: each limit is known at the start, so nothing is budgeted later. */
 import { ROOM_BYTES } from '@knock/shared/unsent';
 
 import type { ServerSettings } from './settings.ts';
 
-/** Descriptors that are not callers: the listener, the log, look-ups, callers that are being turned away. */
+/** Descriptors that are not clients: the listener, the log, look-ups, clients that are being turned away. */
 const RESERVED_DESCRIPTORS = 128;
 
-/** What a caller inside TLS takes besides: OpenSSL's own, as it was seen. */
+/** What a client inside TLS takes besides: OpenSSL's own, as it was seen. */
 const TLS_BYTES = 49_152;
 
 export interface Machine {
@@ -19,7 +19,7 @@ export interface Machine {
 export interface Capacity {
   maxConnections: number;
   /**
-   * What the callers can make the server hold, in bytes, if no reply is larger than a message may be. What was read and
+   * What the clients can make the server hold, in bytes, if no reply is larger than a message may be. What was read and
    * not yet looked at, and the server itself, come on top.
    */
   memoryBytes: number;
@@ -30,7 +30,7 @@ type CapacitySettings = Pick<ServerSettings, 'MAX_CONNECTIONS' | 'MAX_MESSAGE_BY
 
 /**
  * What these settings come to on this machine. `MAX_CONNECTIONS` is lowered to what the descriptors allow; where the
- * memory may not suffice there is only a warning, since callers seldom do their worst all at once.
+ * memory may not suffice there is only a warning, since clients seldom do their worst all at once.
  */
 export function capacity(settings: CapacitySettings, machine: Machine): Capacity {
   const { MAX_CONNECTIONS, MAX_MESSAGE_BYTES, TLS_CERT_FILE } = settings;

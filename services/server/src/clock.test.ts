@@ -53,7 +53,7 @@ test('is running for its reason until it acts or is stopped', () => {
 test('lets bytes that came while the program was held up be read before it acts', async () => {
   await using server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const caller = connect((server.address() as { port: number }).port, '127.0.0.1');
+  const client = connect((server.address() as { port: number }).port, '127.0.0.1');
   const [socket] = await once(server, 'connection');
   const events: string[] = [];
   const clock = new Clock<'idle'>(() => events.push('time up'));
@@ -61,12 +61,12 @@ test('lets bytes that came while the program was held up be read before it acts'
     events.push('read');
     clock.stop();
   });
-  await new Promise((resolve) => caller.write('in time', resolve));
+  await new Promise((resolve) => client.write('in time', resolve));
   clock.start('idle', 20);
   // As a paused container does: the time passes, and nothing runs.
   const end = performance.now() + 60;
   while (performance.now() < end);
   await expect.poll(() => events).toEqual(['read']);
-  caller.destroy();
+  client.destroy();
   socket.destroy();
 });

@@ -2,7 +2,7 @@
  * A clock that lets the reads of this turn happen before it acts.
  *
  * Node runs timers before it reads what waits in the kernel. After a long turn, or when a paused container goes on, a
- * timer would throw out a caller whose bytes arrived in time and just were not read yet; so a clock that has run out
+ * timer would throw out a client whose bytes arrived in time and just were not read yet; so a clock that has run out
  * waits for one `setImmediate`, which comes after the reads, and acts only if nobody has stopped it by then.
  *
  * To start it again while it runs is cheap, since that happens at each read: the timer is left to come too early, and is set

@@ -2,7 +2,7 @@
 
 export const CLOSE_REASONS = [
   'done',
-  'caller_left',
+  'client_left',
   'cut_short',
   'first_byte_timeout',
   'message_timeout',

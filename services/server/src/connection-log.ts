@@ -9,7 +9,7 @@ export function logConnection(logger: Logger, connection: Connection): void {
   const { who, firstMessage, firstReply, lastRefusal, refusals } = connection;
   const fields = {
     connection: connection.id,
-    caller: who,
+    client: who,
     address: connection.address,
     language: connection.language,
     ...(connection.inTls ? { tls: true } : {}),
@@ -30,10 +30,10 @@ export function logConnection(logger: Logger, connection: Connection): void {
   else logger.info(fields, sentence);
 }
 
-/** Health checks, and probes that only connect, come all the time and say nothing about the callers. */
+/** Health checks, and probes that only connect, come all the time and say nothing about the clients. */
 function isProbe({ messages, probes, refusals, socket, closeReason }: Connection): boolean {
   if (messages > 0 || refusals.size > 0) return false;
-  return probes > 0 ? closeReason !== 'bad_frame' : socket.bytesRead === 0 && closeReason === 'caller_left';
+  return probes > 0 ? closeReason !== 'bad_frame' : socket.bytesRead === 0 && closeReason === 'client_left';
 }
 
 /** How often each code was said, and what was said last. */
@@ -69,7 +69,7 @@ export function logRead(logger: Logger, connection: Connection, bytes: Buffer): 
   logger.trace(fields, `${connection.who} sent ${sizeOf(bytes)}: ${fields.bytes}`);
 }
 
-/** A handler that failed; only the first time for each connection above `debug`, so that no caller can fill the log. */
+/** A handler that failed; only the first time for each connection above `debug`, so that no client can fill the log. */
 export function logFailure(logger: Logger, connection: Connection, thrown: unknown): void {
   const { failure, stack } = describeFailure(thrown);
   const hasFailed = connection.refusals.has('failed') || connection.refusals.has('500');
@@ -130,7 +130,7 @@ export function logStrangeBytes(logger: Logger, connection: Connection, head: Bu
     return;
   }
   const length = head.length < 4 ? '' : `, and a length of ${head.readUIntBE(1, 3)} bytes`;
-  const meaning = `read as a frame, that is kind ${head[0]}, which no caller may send${length}`;
+  const meaning = `read as a frame, that is kind ${head[0]}, which no client may send${length}`;
   const advice = 'send a frame (00, three bytes of length, the text), a line of text, or an HTTP request';
   logger.warn(fields, `${who} sent ${fields.bytes}, which is no language of ours: ${meaning}; ${advice}`);
 }
@@ -139,7 +139,7 @@ export function logStrangeBytes(logger: Logger, connection: Connection, head: Bu
 function describeFailure(thrown: unknown): { failure: string; stack?: string } {
   if (!(thrown instanceof Error)) return { failure: `it threw ${typeof thrown}` };
   const [name, message, stack] = [thrown.name, thrown.message, thrown.stack].map(String) as [string, string, string];
-  // Only the lines that name a place, behind the message: it may hold what the caller sent, such lines among it.
+  // Only the lines that name a place, behind the message: it may hold what the client sent, such lines among it.
   const places = stack.slice(stack.indexOf(message) + message.length).match(/^ {4}at .*$/gm) ?? [];
   return { failure: sampleText(`${name}: ${message}`), stack: places.map(escapeControls).join('\n') };
 }

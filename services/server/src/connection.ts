@@ -1,4 +1,4 @@
-/** One caller's socket: what is known of it, its one clock, and how it ends. */
+/** One client's socket: what is known of it, its one clock, and how it ends. */
 import type { Socket } from 'node:net';
 
 import { isLoopback } from '@knock/shared/names';
@@ -7,7 +7,7 @@ import type { Unsent } from '@knock/shared/unsent';
 
 import { Clock } from './clock.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
-import type { Caller } from './handler.ts';
+import type { ClientInfo } from './handler.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -15,7 +15,7 @@ import type { ServerSettings } from './settings.ts';
 export interface Owner {
   /** Bytes have come. */
   read?(bytes: Buffer): void;
-  /** The caller has closed its side: no more bytes will come. */
+  /** The client has closed its side: no more bytes will come. */
   readEnd?(): void;
   /** Its turn to write has come: see {@link PendingWrites}. */
   endTurn?(): void;
@@ -25,7 +25,7 @@ export interface Owner {
   timeUp(reason: TimeoutReason): void;
   /** The server leaves: answer what was wholly heard, then end. */
   drain(): void;
-  /** The caller is given up before it was served: end, and say so where its language is known. */
+  /** The client is given up before it was served: end, and say so where its language is known. */
   leave(reason: CloseReason, sentence: string): void;
   /** A fault in our own code ends the connection: say so where the protocol has words for it. May fail itself. */
   endWithFault?(): void;
@@ -50,11 +50,11 @@ interface ConnectionEvents {
   fault: (connection: Connection, fault: unknown) => void;
 }
 
-/** How long what a caller still sends is read and thrown away once our last words are out. */
+/** How long what a client still sends is read and thrown away once our last words are out. */
 const LINGER_MS = 1000;
 const LINGER_WHILE_DRAINING_MS = 200;
 
-/** The write clock runs in slices, so that a caller is given up soon after its time, and not at the next look. */
+/** The write clock runs in slices, so that a client is given up soon after its time, and not at the next look. */
 const WRITE_SLICES = 40;
 const SHORTEST_SLICE_MS = 100;
 
@@ -62,10 +62,10 @@ const NONE: ReadonlyMap<string, number> = new Map();
 
 export class Connection {
   readonly id: number;
-  /** The caller's socket, or, since its handshake, what is inside TLS. */
+  /** The client's socket, or, since its handshake, what is inside TLS. */
   socket: Socket;
   readonly address: string;
-  /** The caller's port; undefined where it was gone before it was looked at. */
+  /** The client's port; undefined where it was gone before it was looked at. */
   readonly port: number | undefined;
   readonly openedAt = performance.now();
   /** One clock at a time, since a connection waits for one thing at a time. */
@@ -86,13 +86,13 @@ export class Connection {
   firstMessage: string | undefined;
   firstReply: string | undefined;
   lastRefusal: { code: string; sentence: string } | undefined;
-  /** The caller's name, as soon as somebody has found it out. */
+  /** The client's name, as soon as somebody has found it out. */
   name: string | undefined;
   #paused = false;
   #listensToWrites = false;
   #refusals: Map<string, number> | undefined;
   readonly #writeTimeoutMs: number;
-  /** The write clock: since when the caller has read nothing, as far as is known; and when the slice began. */
+  /** The write clock: since when the client has read nothing, as far as is known; and when the slice began. */
   #idleSince = 0;
   #sliceBeganAt = 0;
   #reason: CloseReason | undefined;
@@ -110,7 +110,7 @@ export class Connection {
     this.socket = socket;
     this.#wire = socket;
     this.#events = events;
-    // An IPv4 caller on a socket for both families comes as ::ffff:192.0.2.1.
+    // An IPv4 client on a socket for both families comes as ::ffff:192.0.2.1.
     this.address = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
     this.port = socket.remotePort;
     this.#writeTimeoutMs = WRITE_TIMEOUT_MS;
@@ -145,7 +145,7 @@ export class Connection {
   }
 
   #end(): void {
-    this.#reason ??= 'caller_left';
+    this.#reason ??= 'client_left';
     this.#letGo();
     clearTimeout(this.#lingering);
     this.#gone?.abort();
@@ -188,13 +188,13 @@ export class Connection {
     this.#listen(inside);
   }
 
-  /** Whether the caller is on this very machine. */
+  /** Whether the client is on this very machine. */
   get isLocal(): boolean {
     const { localAddress, remoteAddress } = this.socket;
     return isLoopback(this.address) || (remoteAddress !== undefined && remoteAddress === localAddress);
   }
 
-  /** What people call the caller. */
+  /** What people call the client. */
   get who(): string {
     return this.name ?? this.address;
   }
@@ -221,7 +221,7 @@ export class Connection {
     return this.#reason !== undefined;
   }
 
-  /** Aborts when the caller is gone. Made when it is first asked for, since few handlers ask. */
+  /** Aborts when the client is gone. Made when it is first asked for, since few handlers ask. */
   get signal(): AbortSignal {
     this.#gone ??= new AbortController();
     if (this.socket.destroyed) this.#gone.abort();
@@ -244,7 +244,7 @@ export class Connection {
     this.tap?.answered(reply);
   }
 
-  /** `sentence`: what the caller was told behind it, fit for the log. */
+  /** `sentence`: what the client was told behind it, fit for the log. */
   countRefusal(code: string, sentence: string): void {
     this.#refusals ??= new Map();
     this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
@@ -275,21 +275,21 @@ export class Connection {
     this.socket.pause();
   }
 
-  /** Gives the caller `WRITE_TIMEOUT_MS`, started again by each byte that its kernel takes, to read what was written. */
+  /** Gives the client `WRITE_TIMEOUT_MS`, started again by each byte that its kernel takes, to read what was written. */
   expectRead(): void {
     this.#listenToWrites();
     this.#idleSince = performance.now();
     this.#startSlice();
   }
 
-  /** The caller has read what was written. */
+  /** The client has read what was written. */
   wasRead(): void {
     this.socket.setTimeout(0);
   }
 
   /**
-   * Says the last words and ends, so that they arrive: what the caller still sends is thrown away for a while. To
-   * destroy a socket that has unread input resets the connection, and a reset makes the caller's kernel forget what
+   * Says the last words and ends, so that they arrive: what the client still sends is thrown away for a while. To
+   * destroy a socket that has unread input resets the connection, and a reset makes the client's kernel forget what
    * its program had not read yet.
    */
   finish(reason: CloseReason, lastWords?: Buffer | string): void {
@@ -314,13 +314,13 @@ export class Connection {
       // Not with nothing, which would be a write of its own.
       socket.end();
     }
-    // Until the caller has taken everything nothing is read, since reading would start its write clock again.
+    // Until the client has taken everything nothing is read, since reading would start its write clock again.
     if (socket.writableLength > 0) {
       this.pause();
       this.expectRead();
     } else {
       this.resume();
-      // Inside TLS, where the caller's reset has come before our end, Node never tells that it is finished.
+      // Inside TLS, where the client's reset has come before our end, Node never tells that it is finished.
       this.#linger();
     }
   }
@@ -332,7 +332,7 @@ export class Connection {
     this.#tell((owner) => owner.drain());
   }
 
-  /** Ends before it was served; the caller hears why where its protocol is known. */
+  /** Ends before it was served; the client hears why where its protocol is known. */
   leave(reason: CloseReason, detail: string): void {
     this.#tell((owner) => owner.leave(reason, detail));
   }
@@ -349,7 +349,7 @@ export class Connection {
     this.owner = undefined;
   }
 
-  /** Waits for the caller to close its side, where it has not. */
+  /** Waits for the client to close its side, where it has not. */
   #linger(): void {
     if (this.socket.readableEnded && !this.inTls) return;
     clearTimeout(this.#lingering);
@@ -380,16 +380,16 @@ export class Connection {
 }
 
 /** What a handler gets to know of the one who speaks. (A plain object with a getter would cost each connection 700 bytes: V8 shares its shape with no other.) */
-export class KnownCaller implements Caller {
+export class ConnectedClient implements ClientInfo {
   readonly id: number;
   readonly address: string;
-  readonly language: Caller['language'];
+  readonly language: ClientInfo['language'];
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
     this.id = connection.id;
     this.address = connection.address;
-    this.language = connection.language as Caller['language'];
+    this.language = connection.language as ClientInfo['language'];
     this.#connection = connection;
   }
 
@@ -399,7 +399,7 @@ export class KnownCaller implements Caller {
 }
 
 function reasonOf({ code = '' }: NodeJS.ErrnoException): CloseReason {
-  // The caller broke off, or its network is gone: keep-alive's probes were not answered.
-  if (['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)) return 'caller_left';
+  // The client broke off, or its network is gone: keep-alive's probes were not answered.
+  if (['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)) return 'client_left';
   return code.startsWith('ERR_SSL_') ? 'tls' : 'error';
 }

@@ -4,21 +4,21 @@ import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
-import { type Caller, createHandler } from './handler.ts';
+import { type ClientInfo, createHandler } from './handler.ts';
 
-const CALLER: Caller = { id: 1, address: '192.0.2.1', language: 'text', signal: new AbortController().signal };
+const CLIENT: ClientInfo = { id: 1, address: '192.0.2.1', language: 'text', signal: new AbortController().signal };
 
 test.each([
   ['hello from the server!', 'hello from the server!'],
   ['{message}', 'Hello'],
   ['{server} heard {message}, "{message}"', 'server-1 heard Hello, "Hello"'],
 ])('answers the setting REPLY, filled in: %j', (reply, answer) => {
-  expect(createHandler({ reply, server: 'server-1' })('Hello', CALLER)).toBe(answer);
+  expect(createHandler({ reply, server: 'server-1' })('Hello', CLIENT)).toBe(answer);
 });
 
 test('takes nothing in a message for something to be filled in', () => {
   const handler = createHandler({ reply: '{message}', server: 'server-1' });
-  expect(handler('{server} {message} $&', CALLER)).toBe('{server} {message} $&');
+  expect(handler('{server} {message} $&', CLIENT)).toBe('{server} {message} $&');
 });
 
 test('can be changed as its file says', async () => {
@@ -26,5 +26,5 @@ test('can be changed as its file says', async () => {
   const [example = ''] = /(?<=^ \*\n)(?: \* {5}.*\n)+/m.exec(source) ?? [];
   const script = stripTypeScriptTypes(example.replaceAll(/^ \* {5}/gm, ''));
   const { createHandler: changed } = await import(`data:text/javascript,${encodeURIComponent(script)}`);
-  expect(changed({ reply: '', server: '' })('Hello', CALLER)).toBe('You said HELLO');
+  expect(changed({ reply: '', server: '' })('Hello', CLIENT)).toBe('You said HELLO');
 });

@@ -1,7 +1,7 @@
 /**
  * THE file that you change: what the server answers.
  *
- * A message came in, whichever language carried it; return the reply, or a promise of it. Throw, and the caller hears
+ * A message came in, whichever language carried it; return the reply, or a promise of it. Throw, and the client hears
  * `failed` while everybody else is served on. Everything around this function (framing, limits, clocks, draining) is
  * done for you. For example, in the place of the function at the end:
  *
@@ -11,16 +11,16 @@
  */
 
 /** Who said it. */
-export interface Caller {
+export interface ClientInfo {
   /** Counts connections from 1. */
   readonly id: number;
   readonly address: string;
   readonly language: 'frames' | 'text' | 'http';
-  /** Aborts when the caller is gone, so that work for it can stop. */
+  /** Aborts when the client is gone, so that work for it can stop. */
   readonly signal: AbortSignal;
 }
 
-export type Handler = (message: string, caller: Caller) => string | Promise<string>;
+export type Handler = (message: string, client: ClientInfo) => string | Promise<string>;
 
 export interface HandlerOptions {
   /** The setting `REPLY`; `{server}` and `{message}` in it are filled in. */

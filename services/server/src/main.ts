@@ -38,7 +38,7 @@ async function run(settings: ServerSettings, name: string, logger: Logger): Prom
     logger.error(whyNotListening(error as NodeJS.ErrnoException, settings));
     return 1;
   }
-  const reckoning = `${maxConnections} callers at once can take ${mebibytes(memoryBytes)}, by reckoning`;
+  const reckoning = `${maxConnections} clients at once can take ${mebibytes(memoryBytes)}, by reckoning`;
   logger.info({ maxConnections, memoryBytes }, reckoning);
   const { port } = server;
   logger.info({ port }, `${name} listens on port ${port}: ${howToCall(port, name, settings)}`);
@@ -48,7 +48,7 @@ async function run(settings: ServerSettings, name: string, logger: Logger): Prom
 /** The first signal drains, the second ends at once. Resolves with the exit code. */
 async function stopOnSignal(server: Server, logger: Logger): Promise<number> {
   void signals.first.then((signal) => {
-    logger.info({ signal }, `${signal}: no new callers; answering what has come`);
+    logger.info({ signal }, `${signal}: no new clients; answering what has come`);
     return server.close();
   });
   const insisted = signals.second.then((signal) => {
@@ -86,7 +86,7 @@ function thisMachine(): Machine {
 function howToCall(port: number, name: string, { PUBLISHED_PORT, TLS_CERT_FILE }: ServerSettings): string {
   const reachable = PUBLISHED_PORT ?? String(port);
   const isOnePort = /^[1-9]\d*$/.test(reachable);
-  if (isOnePort && TLS_CERT_FILE) return `callers speak TLS: open https://localhost:${reachable}/`;
+  if (isOnePort && TLS_CERT_FILE) return `clients speak TLS: open https://localhost:${reachable}/`;
   if (isOnePort) return `open http://localhost:${reachable}/ or type: nc localhost ${reachable}`;
   const index = /-(\d+)$/.exec(name)?.[1] ?? '1';
   return `from outside: docker compose port --index ${index} server ${port}`;

@@ -1,5 +1,5 @@
 /**
- * The numbers, for Prometheus. While callers are served nothing is counted here but how long handlers take: each
+ * The numbers, for Prometheus. While clients are served nothing is counted here but how long handlers take: each
  * connection knows its own numbers, which are added up at its end, or when somebody asks.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';

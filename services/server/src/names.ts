@@ -1,4 +1,4 @@
-/** The names of callers, for people who read the log: looked up in the background, never waited for. */
+/** The names of clients, for people who read the log: looked up in the background, never waited for. */
 import { nameOf } from '@knock/shared/names';
 
 import type { Connection } from './connection.ts';
@@ -12,7 +12,7 @@ export class Names {
   readonly #names = new Map<string, { name: Promise<string>; until: number }>();
   #lookUps = 0;
 
-  /** Tells a connection its caller's name, as soon as that is known. */
+  /** Tells a connection its client's name, as soon as that is known. */
   tell(connection: Connection): void {
     void this.#nameOf(connection.address)?.then((name) => (connection.name = name));
   }

@@ -6,10 +6,10 @@ import type { Connection, Tap } from './connection.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 
 /** What is known of one connection. */
-export interface CallerNews {
+export interface ClientNews {
   id: number;
   address: string;
-  /** The caller's port. */
+  /** The client's port. */
   port: number | undefined;
   name: string | undefined;
   language: ProtocolName | undefined;
@@ -121,7 +121,7 @@ export class Onlooker implements Tap {
   }
 
   /** What has changed since it was asked last; undefined: nothing, or it is not shown. */
-  news(): CallerNews | undefined {
+  news(): ClientNews | undefined {
     const { steps, exchange, missed } = this.#take();
     const fields = this.#fields();
     const { ms: _, ...facts } = fields;
@@ -133,12 +133,12 @@ export class Onlooker implements Tap {
   }
 
   /** All that is known now; undefined: it is not shown. */
-  all(): CallerNews | undefined {
+  all(): ClientNews | undefined {
     const fields = this.#fields();
     return fields.state === 'hidden' ? undefined : fields;
   }
 
-  #fields(): CallerNews {
+  #fields(): ClientNews {
     const { id, address, port, name, language, inTls, closeReason, reads, messages, bytesIn, bytesOut } =
       this.#connection;
     const state = this.#state();
@@ -148,7 +148,7 @@ export class Onlooker implements Tap {
     return { id, address, port, name, language, tls: inTls, state, reason, ms, reads, messages, bytesIn, bytesOut };
   }
 
-  #state(): CallerNews['state'] {
+  #state(): ClientNews['state'] {
     const { probes, messages, ending, language, reads, bytesOut } = this.#connection;
     if (probes > 0 && messages === 0) return 'hidden';
     if (this.isOver) return 'closed';

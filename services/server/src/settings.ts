@@ -11,7 +11,7 @@ export const serverSettings = z
     ACCEPT: oneOf('forever', 'once')
       .default('forever')
       .describe(
-        '`once`: serve the first caller that sends a message, then end, as the first server of the article does',
+        '`once`: serve the first client that sends a message, then end, as the first server of the article does',
       ),
     REPLY: z
       .string()
@@ -20,15 +20,15 @@ export const serverSettings = z
     MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('for all languages'),
     MAX_CONNECTIONS: wholeNumber({ min: 1, max: 1_000_000 })
       .default(1000)
-      .describe('callers above it hear `busy`, 32 at once; never above the descriptor limit less 128, nor below 1'),
-    FIRST_BYTE_TIMEOUT_MS: milliseconds().default(30_000).describe('for a caller that says nothing'),
+      .describe('clients above it hear `busy`, 32 at once; never above the descriptor limit less 128, nor below 1'),
+    FIRST_BYTE_TIMEOUT_MS: milliseconds().default(30_000).describe('for a client that says nothing'),
     MESSAGE_TIMEOUT_MS: milliseconds().default(10_000).describe("from a message's first byte to its last"),
     HANDLER_TIMEOUT_MS: milliseconds().default(30_000).describe('from a message to its reply'),
     IDLE_TIMEOUT_MS: milliseconds().default(60_000).describe('between messages; HTTP keep-alive too'),
-    WRITE_TIMEOUT_MS: milliseconds().default(10_000).describe('for a caller that does not read'),
+    WRITE_TIMEOUT_MS: milliseconds().default(10_000).describe('for a client that does not read'),
     DRAIN_TIMEOUT_MS: milliseconds()
       .default(8000)
-      .describe('for the callers that are being served when the server is told to stop'),
+      .describe('for the clients that are being served when the server is told to stop'),
     QUIET_MS: milliseconds().default(250).describe('the pause that ends a text message without a line end'),
     PAGE: oneOf('on', 'off').default('on').describe('the live page, and the events that it shows'),
     ALLOWED_HOSTS: z
@@ -40,18 +40,18 @@ export const serverSettings = z
           .map((name) => name.trim().toLowerCase())
           .filter(Boolean),
       )
-      .describe('names with a dot that HTTP callers may use for this server, separated by commas'),
+      .describe('names with a dot that HTTP clients may use for this server, separated by commas'),
     TLS_CERT_FILE: certificateFile()
       .optional()
-      .describe('the certificate of the server: with it and its key, callers speak TLS'),
+      .describe('the certificate of the server: with it and its key, clients speak TLS'),
     TLS_KEY_FILE: keyFile().optional().describe('the key of the certificate'),
     TLS_CA_FILE: authorityFile()
       .optional()
-      .describe('only callers with a certificate for which this one vouches come in'),
+      .describe('only clients with a certificate for which this one vouches come in'),
     TLS: oneOf('required', 'optional')
       .optional()
       .describe(
-        'required where there is a certificate; `optional`: callers without TLS are served as well. Those of the machine itself may always ask for its health',
+        'required where there is a certificate; `optional`: clients without TLS are served as well. Those of the machine itself may always ask for its health',
       ),
     PUBLISHED_PORT: z
       .string()
@@ -67,17 +67,17 @@ export const serverSettings = z
   .refine(pairRule.check, pairRule.params)
   .refine(({ TLS_CA_FILE, TLS_CERT_FILE }) => TLS_CERT_FILE !== undefined || TLS_CA_FILE === undefined, {
     path: ['TLS_CA_FILE'],
-    error: 'needs TLS_CERT_FILE and TLS_KEY_FILE: without them no caller speaks TLS',
+    error: 'needs TLS_CERT_FILE and TLS_KEY_FILE: without them no client speaks TLS',
     when: filesAreGood,
   })
   .refine(({ TLS_CERT_FILE, TLS }) => TLS_CERT_FILE !== undefined || TLS === undefined, {
     path: ['TLS'],
-    error: 'needs TLS_CERT_FILE and TLS_KEY_FILE: without them no caller speaks TLS',
+    error: 'needs TLS_CERT_FILE and TLS_KEY_FILE: without them no client speaks TLS',
     when: filesAreGood,
   })
   .refine(({ TLS_CA_FILE, TLS }) => TLS_CA_FILE === undefined || TLS !== 'optional', {
     path: ['TLS'],
-    error: 'must be required where TLS_CA_FILE is set: callers without TLS have no certificate',
+    error: 'must be required where TLS_CA_FILE is set: clients without TLS have no certificate',
     when: filesAreGood,
   });
 

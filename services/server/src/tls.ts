@@ -31,7 +31,7 @@ const NEEDS_CERTIFICATE: Denial = {
   reason: 'tls',
   code: 'tls',
   detail:
-    'this server serves only callers that show a certificate for which its CA vouches: show one that is valid now',
+    'this server serves only clients that show a certificate for which its CA vouches: show one that is valid now',
 };
 
 export class Tls {
@@ -41,7 +41,7 @@ export class Tls {
   readonly #server: Server;
   readonly #handshakes = new WeakMap<Socket, Handshake>();
   readonly #asksForCertificate: boolean;
-  /** Callers inside TLS whose certificate is not good enough. */
+  /** Clients inside TLS whose certificate is not good enough. */
   readonly #strangers = new WeakSet<Connection>();
 
   constructor({ TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS }: TlsSettings, logger: Logger) {
@@ -53,7 +53,7 @@ export class Tls {
       key: TLS_KEY_FILE?.pem,
       // Without tickets: a session that is resumed shows no certificate, and Node asks for none again.
       ...(TLS_CA_FILE ? { ca: TLS_CA_FILE.pem, requestCert: true, secureOptions: constants.SSL_OP_NO_TICKET } : {}),
-      // Node would hang up without a word; a caller without a certificate is told inside, in its language.
+      // Node would hang up without a word; a client without a certificate is told inside, in its language.
       rejectUnauthorized: false,
       handshakeTimeout: NEVER_MS,
     });
@@ -62,7 +62,7 @@ export class Tls {
   }
 
   /**
-   * Shakes hands with a caller whose first bytes, `head`, were read from a socket that is paused now. `secured` is told
+   * Shakes hands with a client whose first bytes, `head`, were read from a socket that is paused now. `secured` is told
    * when its connection goes on inside TLS.
    */
   shake(connection: Connection, head: Buffer, secured: () => void): void {
@@ -79,7 +79,7 @@ export class Tls {
     this.#server.emit('connection', socket);
   }
 
-  /** Why this caller, whose language is known, is not served; undefined: it is. */
+  /** Why this client, whose language is known, is not served; undefined: it is. */
   denialFor(connection: Connection): Denial | undefined {
     if (this.#strangers.has(connection)) return NEEDS_CERTIFICATE;
     return this.#required && !connection.inTls ? NEEDS_TLS : undefined;
@@ -121,7 +121,7 @@ class Handshake implements Owner {
   begin(): void {
     const { socket } = this.#connection;
     this.#connection.owner = this;
-    // Before the connection's own listener, which would say that the caller left.
+    // Before the connection's own listener, which would say that the client left.
     socket.prependOnceListener('close', this.#broken);
   }
 
@@ -144,7 +144,7 @@ class Handshake implements Owner {
     this.#connection.destroy(reason === 'drain_timeout' ? 'drained' : reason);
   }
 
-  /** There are no words for it before hands were shaken; a caller that has just come may be about to end it. */
+  /** There are no words for it before hands were shaken; a client that has just come may be about to end it. */
   drain(): void {
     this.#connection.clock.start('drain_timeout', MIN_DRAIN_MS);
   }

@@ -4,7 +4,7 @@
  */
 import type { Connection } from './connection.ts';
 import type { Overview } from './metrics.ts';
-import { type CallerNews, Onlooker } from './onlooker.ts';
+import { type ClientNews, Onlooker } from './onlooker.ts';
 
 /** What a watcher may leave unread, in bytes. */
 const MOST_UNREAD_BYTES = 65_536;
@@ -34,7 +34,7 @@ export interface Update {
   server: string;
   totals: Overview;
   /** The connections of which there is news, each once. */
-  callers: CallerNews[];
+  clients: ClientNews[];
   /** A watcher's first: all that is known stands in it. */
   whole?: true;
   /** The last one: the server leaves. */
@@ -43,7 +43,7 @@ export interface Update {
 
 interface Watcher {
   outlet: Outlet;
-  /** The address whose callers are looked at byte by byte. */
+  /** The address whose clients are looked at byte by byte. */
   follows: string | undefined;
 }
 
@@ -77,14 +77,14 @@ export class Watch {
     return this.#watchers.size >= MAX_WATCHERS;
   }
 
-  /** `follows`: an address whose callers' bytes are wanted as well. Returns what to call when the watcher has gone. */
+  /** `follows`: an address whose clients' bytes are wanted as well. Returns what to call when the watcher has gone. */
   join(outlet: Outlet, follows: string | undefined): () => void {
     const watcher = { outlet, follows };
     this.#watchers.add(watcher);
     this.#follow();
     this.#fill();
-    const callers = Array.from(this.#shown.values(), (onlooker) => onlooker.all()).filter((news) => news !== undefined);
-    outlet.write(sse({ ...this.#update(callers), whole: true }));
+    const clients = Array.from(this.#shown.values(), (onlooker) => onlooker.all()).filter((news) => news !== undefined);
+    outlet.write(sse({ ...this.#update(clients), whole: true }));
     if (this.#timer === undefined) this.#schedule(INTERVAL_MS);
     return () => this.#part(watcher);
   }
@@ -149,30 +149,30 @@ export class Watch {
   /** Tells the watchers what has happened, and looks again after a while. */
   #look(): void {
     const began = performance.now();
-    const callers = this.#news();
+    const clients = this.#news();
     this.#fill();
-    const update = this.#update(callers);
+    const update = this.#update(clients);
     // Bytes alone are no news: each update makes some itself.
     const counts = JSON.stringify({ ...update.totals, bytes: undefined });
-    if (callers.length > 0 || counts !== this.#lastCounts) this.#send(sse(update));
+    if (clients.length > 0 || counts !== this.#lastCounts) this.#send(sse(update));
     else if (began - this.#sentAt > SIGN_OF_LIFE_MS) this.#send(': nothing new\n\n');
     this.#lastCounts = counts;
     const rest = REST * (performance.now() - began);
     this.#schedule(Math.min(Math.max(INTERVAL_MS, rest), LONGEST_REST_MS));
   }
 
-  #news(): CallerNews[] {
-    const callers = [];
+  #news(): ClientNews[] {
+    const clients = [];
     for (const [connection, onlooker] of this.#shown) {
       const news = onlooker.news();
-      if (news !== undefined) callers.push(news);
+      if (news !== undefined) clients.push(news);
       if (onlooker.isOver) this.#shown.delete(connection);
     }
-    return callers;
+    return clients;
   }
 
-  #update(callers: CallerNews[]): Update {
-    return { server: this.#options.server, totals: this.#options.overview(), callers };
+  #update(clients: ClientNews[]): Update {
+    return { server: this.#options.server, totals: this.#options.overview(), clients };
   }
 
   #send(text: string): void {

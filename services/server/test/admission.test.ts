@@ -12,19 +12,19 @@ function stopTimers(): Disposable {
   return { [Symbol.dispose]: () => vi.useRealTimers() };
 }
 
-/** A caller that was answered and stays. */
+/** A client that was answered and stays. */
 async function guest(server: TestServer): Promise<Dialled> {
-  const caller = await server.dial();
-  caller.send(frame('here I am'));
-  await caller.until('hello');
-  return caller;
+  const client = await server.dial();
+  client.send(frame('here I am'));
+  await client.until('hello');
+  return client;
 }
 
-test('tells callers above the limit, each in its own language, and serves those below on', async () => {
+test('tells clients above the limit, each in its own language, and serves those below on', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await guest(server);
 
-  expect(await server.exchange(frame('me too'))).toContain('busy: the server serves 1 callers');
+  expect(await server.exchange(frame('me too'))).toContain('busy: the server serves 1 clients');
   expect(await server.exchange('me too\n')).toMatch(/^error: busy: .*\n$/);
   const response = await server.exchange(GET('/'));
   expect(response).toContain('HTTP/1.1 503 ');
@@ -50,7 +50,7 @@ test('answers the probes above the limit: alive, but not ready, and neither is a
   await inside.closed();
 });
 
-test('tells 32 callers at once, and 16 more that come from its own machine; closes the others, and is well afterwards', async () => {
+test('tells 32 clients at once, and 16 more that come from its own machine; closes the others, and is well afterwards', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   using _time = stopTimers();
   const inside = await guest(server);
@@ -59,28 +59,28 @@ test('tells 32 callers at once, and 16 more that come from its own machine; clos
   // The server has seen all of them when it has closed those for whom there is no place.
   while (waiting().length > 32 + 16) await new Promise(setImmediate);
   const told = waiting();
-  for (const caller of told) caller.end(frame('me too'));
-  const answers = await Promise.all(told.map((caller) => caller.closed()));
+  for (const client of told) client.end(frame('me too'));
+  const answers = await Promise.all(told.map((client) => client.closed()));
   expect(answers.filter((answer) => answer.includes('busy: '))).toHaveLength(32 + 16);
   inside.end();
   await inside.closed();
   await server.expectWell();
 });
 
-test('lets a caller that is turned away and says nothing go after one and a half seconds', async () => {
+test('lets a client that is turned away and says nothing go after one and a half seconds', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await guest(server);
   const silent = await server.dial();
   const began = performance.now();
   await silent.closed();
-  // And not after the thirty that a caller inside has to say something.
+  // And not after the thirty that a client inside has to say something.
   expect(performance.now() - began).toBeLessThan(6000);
   await server.expectReasons('busy');
   inside.end();
   await inside.closed();
 });
 
-test('with ACCEPT=once serves the first caller to its end, refuses the second, and ends', async () => {
+test('with ACCEPT=once serves the first client to its end, refuses the second, and ends', async () => {
   await using server = await start({ ACCEPT: 'once' });
   const first = await guest(server);
   await expect(server.dial()).rejects.toThrow('ECONNREFUSED');
@@ -90,7 +90,7 @@ test('with ACCEPT=once serves the first caller to its end, refuses the second, a
   await server.server.ended;
 });
 
-test('with ACCEPT=once does not count callers that are silent, unknown or probes', async () => {
+test('with ACCEPT=once does not count clients that are silent, unknown or probes', async () => {
   await using server = await start({ ACCEPT: 'once' });
   const silent = await server.dial();
   const unknown = await server.dial();
@@ -102,7 +102,7 @@ test('with ACCEPT=once does not count callers that are silent, unknown or probes
   await server.server.ended;
 });
 
-test('with ACCEPT=once lets callers that came at the same time go', async () => {
+test('with ACCEPT=once lets clients that came at the same time go', async () => {
   await using server = await start({ ACCEPT: 'once' });
   const [one, two] = await Promise.all([server.dial(), server.dial()]);
   one.send(frame('me'));
@@ -113,7 +113,7 @@ test('with ACCEPT=once lets callers that came at the same time go', async () => 
   await server.server.ended;
 });
 
-test('with ACCEPT=once does not handle a message that waited behind a probe while another caller was chosen', async () => {
+test('with ACCEPT=once does not handle a message that waited behind a probe while another client was chosen', async () => {
   const heard: string[] = [];
   await using server = await start({ ACCEPT: 'once', handler: (message) => (heard.push(message), message) });
   const { promise, resolve } = Promise.withResolvers<string>();
@@ -132,7 +132,7 @@ test('with ACCEPT=once does not handle a message that waited behind a probe whil
   metrics.mockRestore();
 });
 
-test('with ACCEPT=once does not handle a long line that ends by a pause after another caller was chosen', async () => {
+test('with ACCEPT=once does not handle a long line that ends by a pause after another client was chosen', async () => {
   const heard: string[] = [];
   // The other's second turn of waiting is over long before the limit of those who are not served.
   await using server = await start({

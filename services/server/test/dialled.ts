@@ -1,4 +1,4 @@
-/** A caller for tests: sends the very bytes that it is told to, and keeps all that comes back. */
+/** A client for tests: sends the very bytes that it is told to, and keeps all that comes back. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 

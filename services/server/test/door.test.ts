@@ -5,9 +5,9 @@ import { start } from './test-server.ts';
 
 test('closes a TLS handshake at once, and the log names it', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.send(Buffer.from('16030100a5010000a1', 'hex'));
-  expect((await caller.closed()).length).toBe(0);
+  const client = await server.dial();
+  client.send(Buffer.from('16030100a5010000a1', 'hex'));
+  expect((await client.closed()).length).toBe(0);
   await server.expectReasons('tls');
   expect(server.lines.some(({ msg }) => msg.includes('began a TLS handshake'))).toBe(true);
   await server.expectWell();
@@ -15,9 +15,9 @@ test('closes a TLS handshake at once, and the log names it', async () => {
 
 test('closes what is no language at once, and the log says what came, what it means and what to send', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.send(Buffer.from('0100000d48656c6c6f', 'hex'));
-  expect((await caller.closed()).length).toBe(0);
+  const client = await server.dial();
+  client.send(Buffer.from('0100000d48656c6c6f', 'hex'));
+  expect((await client.closed()).length).toBe(0);
   await server.expectReasons('unknown_language');
   const { msg } = server.lines.find((line) => line.msg.includes('no language'))!;
   expect(msg).toContain('01 00 00 0d');
@@ -27,24 +27,24 @@ test('closes what is no language at once, and the log says what came, what it me
   await server.expectWell();
 });
 
-test('lets go of a caller that connects and leaves, and logs it at debug only', async () => {
+test('lets go of a client that connects and leaves, and logs it at debug only', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.end();
-  await server.expectReasons('caller_left');
+  const client = await server.dial();
+  client.end();
+  await server.expectReasons('client_left');
   expect(server.lines.at(-1)).toMatchObject({ level: 20 });
 });
 
 test('logs one line for a conversation, with what was said first and how it ended', async () => {
   await using server = await start({ LOG_LEVEL: 'info', REPLY: '{message}!' });
-  const caller = await server.dial();
-  caller.end(Buffer.concat([frame('one\n'), frame('two')]));
-  await caller.closed();
+  const client = await server.dial();
+  client.end(Buffer.concat([frame('one\n'), frame('two')]));
+  await client.closed();
   await server.expectReasons('done');
   expect(server.lines).toHaveLength(1);
   expect(server.lines[0]).toMatchObject({
     level: 30,
-    caller: 'localhost',
+    client: 'localhost',
     address: '127.0.0.1',
     language: 'frames',
     messages: 2,
@@ -56,10 +56,10 @@ test('logs one line for a conversation, with what was said first and how it ende
   });
 });
 
-test('serves a hundred callers at once, each in its language', async () => {
+test('serves a hundred clients at once, each in its language', async () => {
   await using server = await start({ REPLY: '{message}' });
   const calls = Array.from({ length: 100 }, async (_, n) => {
-    const text = `caller ${n}`;
+    const text = `client ${n}`;
     if (n % 3 === 0) return (await server.exchange(frame(text))) === frame(text).toString();
     if (n % 3 === 1) return (await server.exchange(`${text}\n`)) === `${text}\n`;
     const response = await fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body: text });

@@ -25,13 +25,13 @@ function gate() {
   };
 }
 
-test('ends idle callers at once, frames with goaway and text by closing, and HTTP after 200 ms', async () => {
+test('ends idle clients at once, frames with goaway and text by closing, and HTTP after 200 ms', async () => {
   await using server = await start();
   const [frames, text, http] = await Promise.all([server.dial(), server.dial(), server.dial()]);
   frames.send(frame('Hello'));
   text.send('Hello\n');
   http.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-  await Promise.all([frames, text, http].map((caller) => caller.until('hello from the server!')));
+  await Promise.all([frames, text, http].map((client) => client.until('hello from the server!')));
   const began = performance.now();
   const closing = server.server.close();
   expect((await frames.closed()).subarray(-4)).toEqual(GOAWAY);
@@ -46,24 +46,24 @@ test('ends idle callers at once, frames with goaway and text by closing, and HTT
 test('answers every message that was wholly read, then says goaway', async () => {
   const { open, entered, handler } = gate();
   await using server = await start({ handler });
-  const caller = await server.dial();
-  caller.send(Buffer.concat([frame('wait'), frame('next'), frame('half').subarray(0, 6)]));
+  const client = await server.dial();
+  client.send(Buffer.concat([frame('wait'), frame('next'), frame('half').subarray(0, 6)]));
   await entered;
   const closing = server.server.close();
   open();
-  expect(await caller.closed()).toEqual(Buffer.concat([frame('answered'), frame('next'), GOAWAY]));
+  expect(await client.closed()).toEqual(Buffer.concat([frame('answered'), frame('next'), GOAWAY]));
   await closing;
 });
 
 test('answers the HTTP request that is being handled, and closes', async () => {
   const { open, entered, handler } = gate();
   await using server = await start({ handler });
-  const caller = await server.dial();
-  caller.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nwait');
+  const client = await server.dial();
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nwait');
   await entered;
   const closing = server.server.close();
   open();
-  const answer = (await caller.closed()).toString();
+  const answer = (await client.closed()).toString();
   expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*Connection: close[^]*answered$/);
   await closing;
   await server.expectReasons('drained');
@@ -71,28 +71,28 @@ test('answers the HTTP request that is being handled, and closes', async () => {
 
 test('answers 503 to a request that is on its way when it begins to drain, since HTTP has no goaway', async () => {
   await using server = await start();
-  const caller = await server.dial();
+  const client = await server.dial();
   const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
-  caller.send(get);
-  await caller.until('hello from the server!');
+  client.send(get);
+  await client.until('hello from the server!');
   const closing = server.server.close();
-  caller.send(get);
-  const [, second] = (await caller.closed()).toString().split('hello from the server!');
+  client.send(get);
+  const [, second] = (await client.closed()).toString().split('hello from the server!');
   expect(second).toMatch(/^HTTP\/1\.1 503 [^]*Connection: close\r\n[^]*busy: the server is leaving/);
   await closing;
 });
 
-test('tells a caller whose HTTP request is not complete that it leaves', async () => {
+test('tells a client whose HTTP request is not complete that it leaves', async () => {
   await using server = await start({ LOG_LEVEL: 'trace' });
-  const caller = await server.dial();
-  caller.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab');
+  const client = await server.dial();
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab');
   await server.expectReadFrom(1);
   const closing = server.server.close();
-  expect((await caller.closed()).toString()).toContain('HTTP/1.1 503 ');
+  expect((await client.closed()).toString()).toContain('HTTP/1.1 503 ');
   await closing;
 });
 
-test('answers a text caller that is inside its quiet pause', async () => {
+test('answers a text client that is inside its quiet pause', async () => {
   await using server = await start({ QUIET_MS: 3000, LOG_LEVEL: 'trace' });
   const [hello, get] = await Promise.all([server.dial(), server.dial()]);
   hello.send('Hello, server');
@@ -119,31 +119,31 @@ test('tells newcomers that it leaves, each in its language, while others are ser
   open();
   await closing;
   await expect(server.dial()).rejects.toThrow('ECONNREFUSED');
-  // A goaway is no refusal, and where one was said the log has the words that the caller has heard.
+  // A goaway is no refusal, and where one was said the log has the words that the client has heard.
   expect(server.lines.flatMap(({ refusals, refusal }) => (refusals ? [[refusals, refusal]] : []))).toEqual([
     [{ busy: 1 }, 'busy: the server is leaving: try again, another one may answer'],
     [{ 503: 1 }, '503: busy: the server is leaving: try again, another one may answer'],
   ]);
 });
 
-test('cuts off a caller that is still being served when the time is up, without goaway', async () => {
+test('cuts off a client that is still being served when the time is up, without goaway', async () => {
   const handler = vi.fn(() => new Promise<string>(() => undefined));
   await using server = await start({ DRAIN_TIMEOUT_MS: 300, handler });
-  const caller = await server.dial();
-  caller.send(frame('stuck'));
+  const client = await server.dial();
+  client.send(frame('stuck'));
   await expect.poll(() => handler.mock.calls.length).toBe(1);
   const began = performance.now();
   await server.server.close();
   expect(performance.now() - began).toBeLessThan(AT_ONCE_MS);
-  expect((await caller.closed()).length).toBe(0);
+  expect((await client.closed()).length).toBe(0);
   await server.expectReasons('drain_timeout');
 });
 
 test('says on the log how many it waits for', async () => {
   const { open, entered, handler } = gate();
   await using server = await start({ handler });
-  const caller = await server.dial();
-  caller.send(frame('wait'));
+  const client = await server.dial();
+  client.send(frame('wait'));
   await entered;
   const closing = server.server.close();
   await expect.poll(() => server.lines.map(({ msg }) => msg)).toContain('draining: 1 connection is still being served');
@@ -185,8 +185,8 @@ test('answers all HTTP requests that were wholly read, and lets a slow reader ha
 test('has every connection on the log before it is done, those that are cut off among them', async () => {
   const handler = vi.fn(() => new Promise<string>(() => undefined));
   const server = await start({ DRAIN_TIMEOUT_MS: 300, handler });
-  const callers = await Promise.all(Array.from({ length: 30 }, () => server.dial()));
-  for (const caller of callers) caller.send(frame('stuck'));
+  const clients = await Promise.all(Array.from({ length: 30 }, () => server.dial()));
+  for (const client of clients) client.send(frame('stuck'));
   await expect.poll(() => handler.mock.calls.length).toBe(30);
   await server.server.close();
   expect(server.lines.filter(({ reason }) => reason === 'drain_timeout')).toHaveLength(30);
@@ -206,12 +206,12 @@ test('does not wait for a newcomer that stays after it was told', async () => {
   frames.send(frame('Hello'));
   open();
   await closing;
-  // A fifth of a second, and not the second and a half that a caller above the limit has to say something.
+  // A fifth of a second, and not the second and a half that a client above the limit has to say something.
   expect(performance.now() - began).toBeLessThan(1400);
   for (const { socket } of [frames, silent]) socket.destroy();
 });
 
-test('resets none of the callers that come while it is busy leaving', async () => {
+test('resets none of the clients that come while it is busy leaving', async () => {
   await using server = await start({
     // On a busy machine the work takes longer than the 8 s after which a drain is over for everybody.
     DRAIN_TIMEOUT_MS: 50_000,
@@ -223,20 +223,20 @@ test('resets none of the callers that come while it is busy leaving', async () =
     },
   });
   const busy = await Promise.all(Array.from({ length: 3 }, () => server.dial()));
-  for (const caller of busy) caller.send(Buffer.concat(Array.from({ length: 100 }, () => frame('work'))));
+  for (const client of busy) client.send(Buffer.concat(Array.from({ length: 100 }, () => frame('work'))));
   await busy[0]!.until(frame('work'));
   const closing = server.server.close();
   const newcomers: Promise<NodeJS.ErrnoException | undefined>[] = [];
   const come = () => {
-    const newcomer = server.dial().then(async (caller) => {
-      caller.send(frame('me'));
-      await caller.closed();
-      return caller.error ?? (caller.received.length > 0 ? undefined : new Error('no word'));
+    const newcomer = server.dial().then(async (client) => {
+      client.send(frame('me'));
+      await client.closed();
+      return client.error ?? (client.received.length > 0 ? undefined : new Error('no word'));
     });
     newcomers.push(newcomer.catch((error: NodeJS.ErrnoException) => error));
   };
   let coming = setInterval(() => [1, 2, 3].forEach(come), 5);
-  await Promise.all(busy.map((caller) => caller.closed()));
+  await Promise.all(busy.map((client) => client.closed()));
   // Now with pauses, one of which the server needs to close its port without a reset.
   clearInterval(coming);
   coming = setInterval(come, 50);
@@ -275,12 +275,12 @@ test.each([
   ['when its drain timeout is over', { DRAIN_TIMEOUT_MS: 500, handler: () => new Promise<string>(() => undefined) }],
 ])('ends %s, though new connections keep coming', async (_when, options) => {
   await using server = await start({ ...options, LOG_LEVEL: 'silent' });
-  const caller = await server.dial();
-  caller.send(frame('stuck, or not'));
+  const client = await server.dial();
+  client.send(frame('stuck, or not'));
   await using _flood = flood(server);
   const began = performance.now();
   await server.server.close();
   // Without a bound it would end with the flood, after 4 s.
   expect(performance.now() - began).toBeLessThan(3000);
-  await caller.closed();
+  await client.closed();
 });

@@ -7,18 +7,18 @@ const HELLO = Buffer.from('0000000d48656c6c6f2c20736572766572', 'hex');
 
 test('answers a frame with a frame', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.end(HELLO);
-  expect(await caller.closed()).toEqual(frame('hello from the server!'));
+  const client = await server.dial();
+  client.end(HELLO);
+  expect(await client.closed()).toEqual(frame('hello from the server!'));
   await server.expectReasons('done');
 });
 
 test('answers frames that come byte by byte', async () => {
   await using server = await start({ REPLY: 'you said {message}' });
-  const caller = await server.dial();
-  await caller.drip(Buffer.concat([frame('one'), frame('two')]));
-  caller.end();
-  expect(await caller.closed()).toEqual(Buffer.concat([frame('you said one'), frame('you said two')]));
+  const client = await server.dial();
+  await client.drip(Buffer.concat([frame('one'), frame('two')]));
+  client.end();
+  expect(await client.closed()).toEqual(Buffer.concat([frame('you said one'), frame('you said two')]));
 });
 
 test('answers in the order of the messages, though the first takes the handler longest', async () => {
@@ -28,9 +28,9 @@ test('answers in the order of the messages, though the first takes the handler l
       return message;
     },
   });
-  const caller = await server.dial();
-  caller.end(Buffer.concat(['slow', 'quick', 'last'].map((text) => frame(text))));
-  expect(await caller.closed()).toEqual(Buffer.concat(['slow', 'quick', 'last'].map((text) => frame(text))));
+  const client = await server.dial();
+  client.end(Buffer.concat(['slow', 'quick', 'last'].map((text) => frame(text))));
+  expect(await client.closed()).toEqual(Buffer.concat(['slow', 'quick', 'last'].map((text) => frame(text))));
 });
 
 test('gives the handler one message of a connection at a time', async () => {
@@ -45,38 +45,38 @@ test('gives the handler one message of a connection at a time', async () => {
       return message;
     },
   });
-  const caller = await server.dial();
-  caller.end(Buffer.concat(Array.from({ length: 100 }, (_, n) => frame(String(n)))));
-  await caller.closed();
+  const client = await server.dial();
+  client.end(Buffer.concat(Array.from({ length: 100 }, (_, n) => frame(String(n)))));
+  await client.closed();
   expect(most).toBe(1);
 });
 
 test('answers an empty message', async () => {
   await using server = await start({ REPLY: '[{message}]' });
-  const caller = await server.dial();
-  caller.end(frame(''));
-  expect(await caller.closed()).toEqual(frame('[]'));
+  const client = await server.dial();
+  client.end(frame(''));
+  expect(await client.closed()).toEqual(frame('[]'));
 });
 
-test('refuses a frame above the limit from its header, and the refusal arrives though the caller goes on sending', async () => {
+test('refuses a frame above the limit from its header, and the refusal arrives though the client goes on sending', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 100 });
-  const caller = await server.dial();
-  caller.send(frame('good'));
-  caller.send(Buffer.from([0, 0, 0, 101]));
-  caller.end(Buffer.alloc(512 * 1024));
-  const answer = (await caller.closed()).toString();
+  const client = await server.dial();
+  client.send(frame('good'));
+  client.send(Buffer.from([0, 0, 0, 101]));
+  client.end(Buffer.alloc(512 * 1024));
+  const answer = (await client.closed()).toString();
   expect(answer).toContain('hello from the server!');
   expect(answer).toContain('too_large: a message of 101 bytes is above the limit of 100');
-  expect(caller.error).toBeUndefined();
+  expect(client.error).toBeUndefined();
   await server.expectReasons('too_large');
   await server.expectWell();
 });
 
 test('refuses what is not UTF-8, and the conversation goes on', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.end(Buffer.concat([Buffer.from([0, 0, 0, 2, 0xc3, 0x28]), frame('good')]));
-  const answer = await caller.closed();
+  const client = await server.dial();
+  client.end(Buffer.concat([Buffer.from([0, 0, 0, 2, 0xc3, 0x28]), frame('good')]));
+  const answer = await client.closed();
   expect(answer.toString()).toContain('bad_utf8: ');
   expect(answer.subarray(-26)).toEqual(frame('hello from the server!'));
   await server.expectReasons('done');
@@ -85,10 +85,10 @@ test('refuses what is not UTF-8, and the conversation goes on', async () => {
 
 test('refuses a frame of a kind that only the server may send, and ends the conversation', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.send(frame('good'));
-  caller.send(frame('busy: me', 1));
-  const answer = (await caller.closed()).toString();
+  const client = await server.dial();
+  client.send(frame('good'));
+  client.send(frame('busy: me', 1));
+  const answer = (await client.closed()).toString();
   expect(answer).toContain('hello from the server!');
   expect(answer).toContain('bad_frame: a frame of kind 1 came');
   await server.expectReasons('bad_frame');
@@ -97,21 +97,21 @@ test('refuses a frame of a kind that only the server may send, and ends the conv
 
 test('takes a stream that ends inside a frame for an error', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.end(HELLO.subarray(0, 10));
-  expect((await caller.closed()).toString()).toContain('bad_frame: the stream ended inside a frame');
+  const client = await server.dial();
+  client.end(HELLO.subarray(0, 10));
+  expect((await client.closed()).toString()).toContain('bad_frame: the stream ended inside a frame');
   await server.expectReasons('cut_short');
   await server.expectWell();
 });
 
 test('refuses a message that is not complete in time, however steadily its bytes come', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 150 });
-  const caller = await server.dial();
-  caller.send(frame('good'));
-  await caller.until('hello');
-  caller.send(frame('x'.repeat(100)).subarray(0, 5));
-  const drip = setInterval(() => caller.send('x'), 20);
-  const answer = await caller.closed();
+  const client = await server.dial();
+  client.send(frame('good'));
+  await client.until('hello');
+  client.send(frame('x'.repeat(100)).subarray(0, 5));
+  const drip = setInterval(() => client.send('x'), 20);
+  const answer = await client.closed();
   clearInterval(drip);
   expect(answer.toString()).toContain('timeout: no whole message within 150 ms');
   await server.expectReasons('message_timeout');
@@ -126,26 +126,26 @@ test('does not count the time in which it is the server that does not read again
       return message;
     },
   });
-  const caller = await server.dial();
+  const client = await server.dial();
   // The second message is not complete while the handler works on the first.
-  caller.send(Buffer.concat([frame('first'), frame('second').subarray(0, 6)]));
-  await caller.until(frame('first'));
-  caller.end(frame('second').subarray(6));
-  expect(await caller.closed()).toEqual(Buffer.concat([frame('first'), frame('second')]));
+  client.send(Buffer.concat([frame('first'), frame('second').subarray(0, 6)]));
+  await client.until(frame('first'));
+  client.end(frame('second').subarray(6));
+  expect(await client.closed()).toEqual(Buffer.concat([frame('first'), frame('second')]));
 });
 
-test('says goaway to a caller that is idle for too long', async () => {
+test('says goaway to a client that is idle for too long', async () => {
   await using server = await start({ IDLE_TIMEOUT_MS: 50 });
-  const caller = await server.dial();
-  caller.send(HELLO);
-  expect(await caller.closed()).toEqual(Buffer.concat([frame('hello from the server!'), GOAWAY]));
+  const client = await server.dial();
+  client.send(HELLO);
+  expect(await client.closed()).toEqual(Buffer.concat([frame('hello from the server!'), GOAWAY]));
   await server.expectReasons('idle_timeout');
 });
 
-test('lets go of a caller that says nothing at all', async () => {
+test('lets go of a client that says nothing at all', async () => {
   await using server = await start({ FIRST_BYTE_TIMEOUT_MS: 50 });
-  const caller = await server.dial();
-  expect((await caller.closed()).length).toBe(0);
+  const client = await server.dial();
+  expect((await client.closed()).length).toBe(0);
   await server.expectReasons('first_byte_timeout');
   await server.expectWell();
 });
@@ -157,9 +157,9 @@ test('says failed when the handler throws, and the conversation goes on', async 
       return message;
     },
   });
-  const caller = await server.dial();
-  caller.end(Buffer.concat([frame('bad'), frame('good')]));
-  const answer = (await caller.closed()).toString();
+  const client = await server.dial();
+  client.end(Buffer.concat([frame('bad'), frame('good')]));
+  const answer = (await client.closed()).toString();
   expect(answer).toContain('failed: ');
   expect(answer).not.toContain('boom');
   expect(answer).toContain('good');
@@ -171,9 +171,9 @@ test('says failed and goaway when the handler does not answer in time, and ends 
     HANDLER_TIMEOUT_MS: 50,
     handler: (message) => (message === 'stuck' ? new Promise<string>(() => undefined) : message),
   });
-  const caller = await server.dial();
-  caller.send(Buffer.concat([frame('stuck'), frame('never handled')]));
-  const answer = await caller.closed();
+  const client = await server.dial();
+  client.send(Buffer.concat([frame('stuck'), frame('never handled')]));
+  const answer = await client.closed();
   expect(answer.toString()).toContain('failed: the server had no reply within 50 ms');
   expect(answer.subarray(-4)).toEqual(GOAWAY);
   await server.expectReasons('handler_timeout');
@@ -182,12 +182,12 @@ test('says failed and goaway when the handler does not answer in time, and ends 
 
 test('says failed when the reply holds half a surrogate pair', async () => {
   await using server = await start({ handler: () => '\ud800' });
-  const caller = await server.dial();
-  caller.end(HELLO);
-  expect((await caller.closed()).toString()).toContain('failed: ');
+  const client = await server.dial();
+  client.end(HELLO);
+  expect((await client.closed()).toString()).toContain('failed: ');
 });
 
-test('tells the handler when its caller is gone', async () => {
+test('tells the handler when its client is gone', async () => {
   const entered = Promise.withResolvers<void>();
   const aborted = Promise.withResolvers<void>();
   await using server = await start({
@@ -197,15 +197,15 @@ test('tells the handler when its caller is gone', async () => {
       return aborted.promise.then(() => 'too late');
     },
   });
-  const caller = await server.dial();
-  caller.send(HELLO);
+  const client = await server.dial();
+  client.send(HELLO);
   await entered.promise;
-  caller.socket.resetAndDestroy();
+  client.socket.resetAndDestroy();
   await aborted.promise;
-  await server.expectReasons('caller_left');
+  await server.expectReasons('client_left');
 });
 
-test('stops reading from a caller that does not read, and ends it when its time is up', async () => {
+test('stops reading from a client that does not read, and ends it when its time is up', async () => {
   const reply = 'x'.repeat(16 * 1024);
   let handled = 0;
   await using server = await start({
@@ -215,10 +215,10 @@ test('stops reading from a caller that does not read, and ends it when its time 
       return reply;
     },
   });
-  const caller = await server.dial();
-  caller.socket.pause();
+  const client = await server.dial();
+  client.socket.pause();
   const asked = 100_000;
-  caller.send(Buffer.concat(Array.from({ length: asked }, () => frame(''))));
+  client.send(Buffer.concat(Array.from({ length: asked }, () => frame(''))));
   await server.expectReasons('write_timeout');
   // What it handled fits the kernel's buffers, of which the largest are a few MiB.
   expect(handled * reply.length).toBeLessThan(32 * 2 ** 20);
@@ -229,34 +229,34 @@ test('serves a slow reader all its replies as long as it reads at all', async ()
   const reply = 'x'.repeat(64 * 1024);
   // All together take longer, of which each takes a moment.
   await using server = await start({ WRITE_TIMEOUT_MS: 2000, handler: () => reply });
-  const caller = await server.dial();
-  caller.socket.pause();
+  const client = await server.dial();
+  client.socket.pause();
   const count = 200;
-  caller.end(Buffer.concat(Array.from({ length: count }, () => frame(''))));
+  client.end(Buffer.concat(Array.from({ length: count }, () => frame(''))));
   const reading = setInterval(() => {
-    caller.socket.resume();
-    caller.socket.once('data', () => caller.socket.pause());
+    client.socket.resume();
+    client.socket.once('data', () => client.socket.pause());
   }, 20);
-  const answer = await caller.closed();
+  const answer = await client.closed();
   clearInterval(reading);
   expect(answer.length).toBe(count * (4 + reply.length));
   await server.expectReasons('done');
 });
 
-test('gives each of many callers its own large messages back, though they share the memory in which those are gathered', async () => {
+test('gives each of many clients its own large messages back, though they share the memory in which those are gathered', async () => {
   await using server = await start({ REPLY: '{message}', MAX_MESSAGE_BYTES: 2 ** 20 });
   const talk = async (n: number) => {
-    const caller = await server.dial();
+    const client = await server.dial();
     const frames = Array.from({ length: 6 }, (_, at) => frame(`${n},${at};`.repeat(6000 + 7000 * ((n + at) % 5))));
     for (const said of frames) {
-      // In pieces, so that the callers' messages come between each other.
+      // In pieces, so that the clients' messages come between each other.
       for (let from = 0; from < said.length; from += 50_000) {
-        caller.send(said.subarray(from, from + 50_000));
+        client.send(said.subarray(from, from + 50_000));
         await new Promise(setImmediate);
       }
     }
-    caller.end();
-    expect((await caller.closed()).equals(Buffer.concat(frames))).toBe(true);
+    client.end();
+    expect((await client.closed()).equals(Buffer.concat(frames))).toBe(true);
   };
   await Promise.all(Array.from({ length: 12 }, (_, n) => talk(n)));
 });

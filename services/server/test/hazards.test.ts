@@ -1,4 +1,4 @@
-/** What callers and handlers can do to a server, each found by somebody who tried. */
+/** What clients and handlers can do to a server, each found by somebody who tried. */
 import { expect, test } from 'vitest';
 
 import { type Dialled, frame } from './dialled.ts';
@@ -14,12 +14,12 @@ const slowly = (ms: number) => async (message: string) => {
 };
 
 /** Sends a byte now and then, until the connection ends or the test stops it. */
-function drip(caller: Dialled, byte: string, everyMs: number): Disposable {
-  const timer = setInterval(() => caller.socket.writable && caller.send(byte), everyMs);
+function drip(client: Dialled, byte: string, everyMs: number): Disposable {
+  const timer = setInterval(() => client.socket.writable && client.send(byte), everyMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-test('holds one request of a caller at a time, however many it sends at once', async () => {
+test('holds one request of a client at a time, however many it sends at once', async () => {
   await using server = await start({ handler: slowly(20) });
   const flood = await server.dial();
   const before = process.memoryUsage().heapUsed;
@@ -74,7 +74,7 @@ test('logs a handler that fails once for each connection, on one line, without t
   expect(failures[0]!['stack']).toMatch(/^ {4}at /);
 });
 
-test('logs no line of the stack that a caller has forged, and no more of an error than of any text', async () => {
+test('logs no line of the stack that a client has forged, and no more of an error than of any text', async () => {
   await using server = await start({
     LOG_LEVEL: 'info',
     handler: (message) => {
@@ -89,7 +89,7 @@ test('logs no line of the stack that a caller has forged, and no more of an erro
   expect(msg.length).toBeLessThan(400);
 });
 
-test('cannot be held by a caller that sends bytes instead of reading its replies', async () => {
+test('cannot be held by a client that sends bytes instead of reading its replies', async () => {
   const reply = 'x'.repeat(2 ** 20);
   await using server = await start({ WRITE_TIMEOUT_MS: 200, handler: () => reply });
   const frames = await server.dial();
@@ -103,7 +103,7 @@ test('cannot be held by a caller that sends bytes instead of reading its replies
   await server.expectReasons('write_timeout', 'write_timeout');
 });
 
-test('gives a handler its whole time, though the caller had to read a reply before', async () => {
+test('gives a handler its whole time, though the client had to read a reply before', async () => {
   await using server = await start({ WRITE_TIMEOUT_MS: 100, handler: slowly(400) });
   const answers = await server.exchange(post('one') + post('two', 'Connection: close\r\n'));
   expect(answers.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
@@ -111,11 +111,11 @@ test('gives a handler its whole time, though the caller had to read a reply befo
 
 test('gives a second request its own time, and no more, though the first is still being handled', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 200, handler: slowly(400) });
-  const caller = await server.dial();
-  caller.send(post('one') + 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
-  using _drip = drip(caller, 'x', 50);
+  const client = await server.dial();
+  client.send(post('one') + 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
+  using _drip = drip(client, 'x', 50);
   const began = performance.now();
-  const answers = (await caller.closed()).toString();
+  const answers = (await client.closed()).toString();
   expect(answers).toContain('HTTP/1.1 200 ');
   expect(answers).toContain('HTTP/1.1 408 ');
   // The bytes that drip would go on for fifty seconds.
@@ -124,14 +124,14 @@ test('gives a second request its own time, and no more, though the first is stil
 
 test('is not held by line ends between requests', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 200, IDLE_TIMEOUT_MS: 300 });
-  const caller = await server.dial();
-  caller.send(post('one'));
-  await caller.until('hello');
-  using _drip = drip(caller, '\r\n', 50);
+  const client = await server.dial();
+  client.send(post('one'));
+  await client.until('hello');
+  using _drip = drip(client, '\r\n', 50);
   await server.expectReasons('idle_timeout');
 });
 
-test('with ACCEPT=once does not take a caller for served that was only told it was too slow', async () => {
+test('with ACCEPT=once does not take a client for served that was only told it was too slow', async () => {
   await using server = await start({ ACCEPT: 'once', MESSAGE_TIMEOUT_MS: 100 });
   const slow = await server.dial();
   slow.send('GET / HT');
@@ -141,14 +141,14 @@ test('with ACCEPT=once does not take a caller for served that was only told it w
   expect(await server.exchange('Hello, server')).toBe('hello from the server!');
 });
 
-test('the last reply arrives, though the caller goes on sending behind its last request', async () => {
+test('the last reply arrives, though the client goes on sending behind its last request', async () => {
   await using server = await start();
   for (let run = 0; run < 20; run += 1) {
-    const caller = await server.dial();
-    caller.send(post('one', 'Connection: close\r\n'));
-    caller.end(Buffer.alloc(64 * 1024, 'x'));
-    expect.soft((await caller.closed()).toString()).toContain('hello from the server!');
-    expect.soft(caller.error).toBeUndefined();
+    const client = await server.dial();
+    client.send(post('one', 'Connection: close\r\n'));
+    client.end(Buffer.alloc(64 * 1024, 'x'));
+    expect.soft((await client.closed()).toString()).toContain('hello from the server!');
+    expect.soft(client.error).toBeUndefined();
   }
 });
 
@@ -156,11 +156,11 @@ test('answers a whole request before it refuses what follows, wherever the bytes
   await using server = await start();
   const bytes = Buffer.concat([Buffer.from(post('one')), frame('no HTTP')]);
   for (let cut = 1; cut < bytes.length; cut += 1) {
-    const caller = await server.dial();
-    caller.send(bytes.subarray(0, cut));
+    const client = await server.dial();
+    client.send(bytes.subarray(0, cut));
     await new Promise(setImmediate);
-    caller.end(bytes.subarray(cut));
-    expect.soft((await caller.closed()).toString(), `cut at ${cut}`).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 /);
+    client.end(bytes.subarray(cut));
+    expect.soft((await client.closed()).toString(), `cut at ${cut}`).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 /);
   }
 });
 
@@ -199,11 +199,11 @@ test('refuses a tunnel in its turn, and an expectation that it cannot meet; it a
   expect(expectation).toContain('HTTP/1.1 417 ');
   const head = post('one', 'Expect: 100-continue\r\nConnection: close\r\n').slice(0, -3);
   expect(await server.exchange(`${head}one`)).toMatch(/^HTTP\/1\.1 200 /);
-  const caller = await server.dial();
-  caller.send(head);
-  await caller.until('HTTP/1.1 100 Continue\r\n\r\n');
-  caller.send('one');
-  expect((await caller.closed()).toString()).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+  const client = await server.dial();
+  client.send(head);
+  await client.until('HTTP/1.1 100 Continue\r\n\r\n');
+  client.send('one');
+  expect((await client.closed()).toString()).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
 });
 
 test('takes a path for a path, though it begins with two slashes', async () => {
@@ -212,14 +212,14 @@ test('takes a path for a path, though it begins with two slashes', async () => {
   expect(answer).toContain('HTTP/1.1 404 ');
 });
 
-test('answers the probes of its own machine, however many silent callers are turned away', async () => {
+test('answers the probes of its own machine, however many silent clients are turned away', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await server.dial();
   inside.send(frame('here'));
   await inside.until('hello');
   const silent = await Promise.all(Array.from({ length: 40 }, () => server.dial()));
   expect(await server.exchange('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 200 ');
-  for (const caller of [...silent, inside]) caller.socket.destroy();
+  for (const client of [...silent, inside]) client.socket.destroy();
 });
 
 test('takes no body for a request, though the request before it asks for another protocol', async () => {
@@ -263,23 +263,23 @@ test('answers chunked bodies, with extensions and trailers, wherever they are cu
   const chunked = `${head}5;x=y\r\none\r\n\r\n3\r\ntwo\r\n0\r\nTrailer: x\r\n\r\n`;
   const bytes = `${chunked}\r\n${post('three')}`;
   for (let cut = 1; cut < bytes.length; cut += 1) {
-    const caller = await server.dial();
-    caller.send(bytes.slice(0, cut));
+    const client = await server.dial();
+    client.send(bytes.slice(0, cut));
     await new Promise(setImmediate);
-    caller.end(bytes.slice(cut));
-    const answers = (await caller.closed()).toString();
+    client.end(bytes.slice(cut));
+    const answers = (await client.closed()).toString();
     expect
       .soft(answers, `cut at ${cut}`)
       .toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\none\r\ntwoHTTP\/1\.1 200 [^]*\r\n\r\nthree$/);
   }
 });
 
-test('is ready as long as another caller in the place of the probe would be served', async () => {
+test('is ready as long as another client in the place of the probe would be served', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   expect(await server.exchange('GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 200 ');
 });
 
-test('tells a slow HTTP caller above the limit that the server is busy', async () => {
+test('tells a slow HTTP client above the limit that the server is busy', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await server.dial();
   inside.send(frame('here'));
@@ -287,8 +287,8 @@ test('tells a slow HTTP caller above the limit that the server is busy', async (
   const [body, line] = await Promise.all([server.dial(), server.dial()]);
   body.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab');
   line.send('POST / HT');
-  for (const caller of [body, line]) {
-    expect((await caller.closed()).toString()).toMatch(/^HTTP\/1\.1 503 [^]*Retry-After: 1\r\n[^]*busy: /);
+  for (const client of [body, line]) {
+    expect((await client.closed()).toString()).toMatch(/^HTTP\/1\.1 503 [^]*Retry-After: 1\r\n[^]*busy: /);
   }
   inside.socket.destroy();
 });
@@ -320,9 +320,9 @@ test.each(
       return late.end();
     },
   });
-  const caller = await server.dial();
-  caller.send(late.bytes);
-  expect((await caller.closed()).toString()).toContain('failed: ');
+  const client = await server.dial();
+  client.send(late.bytes);
+  expect((await client.closed()).toString()).toContain('failed: ');
   await server.expectReasons('handler_timeout');
   const before = await server.scrape('knock_');
   goOn();

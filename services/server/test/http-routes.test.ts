@@ -117,9 +117,9 @@ test.each([
   ['a body above the limit', 'POST / HTTP/1.1\r\nHost: a', 1_000_000, 413],
 ])('answers %s at the head, and does not ask for the body', async (_what, head, bytes, status) => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.send(`${head}\r\nExpect: 100-continue\r\nContent-Length: ${bytes}\r\n\r\n`);
-  const answer = (await caller.closed()).toString();
+  const client = await server.dial();
+  client.send(`${head}\r\nExpect: 100-continue\r\nContent-Length: ${bytes}\r\n\r\n`);
+  const answer = (await client.closed()).toString();
   expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*Connection: close\\r\\n`));
 });
 

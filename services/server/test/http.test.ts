@@ -38,12 +38,12 @@ test('answers HEAD / without a body', async () => {
 
 test('answers a request that comes byte by byte', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  await caller.drip(GET);
-  expect(parse((await caller.closed()).toString())).toEqual({ status: 200, body: 'hello from the server!' });
+  const client = await server.dial();
+  await client.drip(GET);
+  expect(parse((await client.closed()).toString())).toEqual({ status: 200, body: 'hello from the server!' });
 });
 
-test('answers a caller that has closed its side, though the handler takes its time', async () => {
+test('answers a client that has closed its side, though the handler takes its time', async () => {
   await using server = await start({
     handler: async (message) => {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -72,11 +72,11 @@ test('answers pipelined requests one after another, in their order', async () =>
 
 test('keeps the connection for further requests, and ends it when it is idle for too long', async () => {
   await using server = await start({ IDLE_TIMEOUT_MS: 2000 });
-  const caller = await server.dial();
-  caller.send(post('one'));
-  await caller.until('hello from the server!');
-  caller.send(post('two'));
-  const answer = (await caller.closed()).toString();
+  const client = await server.dial();
+  client.send(post('one'));
+  await client.until('hello from the server!');
+  client.send(post('two'));
+  const answer = (await client.closed()).toString();
   expect(answer.match(/hello from the server!/g)).toHaveLength(2);
   await server.expectReasons('idle_timeout');
 });
@@ -160,23 +160,23 @@ test('answers a bare line feed with 400, since it is a request line that HTTP do
 
 test('refuses a body that is announced above the limit before it comes, and the response arrives', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 10 });
-  const caller = await server.dial();
-  caller.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n');
-  const answer = parse((await caller.closed()).toString());
+  const client = await server.dial();
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n');
+  const answer = parse((await client.closed()).toString());
   expect(answer.status).toBe(413);
   expect(answer.body).toContain('10 bytes');
-  expect(caller.error).toBeUndefined();
+  expect(client.error).toBeUndefined();
   await server.expectReasons('too_large');
 });
 
-test('refuses a body that turns out to be above the limit, though the caller goes on sending', async () => {
+test('refuses a body that turns out to be above the limit, though the client goes on sending', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 10 });
-  const caller = await server.dial();
-  caller.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n6\r\n123456\r\n');
-  caller.send('80000\r\n');
-  caller.end(Buffer.alloc(512 * 1024));
-  expect(parse((await caller.closed()).toString()).status).toBe(413);
-  expect(caller.error).toBeUndefined();
+  const client = await server.dial();
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n6\r\n123456\r\n');
+  client.send('80000\r\n');
+  client.end(Buffer.alloc(512 * 1024));
+  expect(parse((await client.closed()).toString()).status).toBe(413);
+  expect(client.error).toBeUndefined();
   await server.expectReasons('too_large');
   await server.expectWell();
 });
@@ -207,10 +207,10 @@ test.each([
   ['its body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc'],
 ])('answers 408 to a request whose sender is too slow in %s', async (_where, bytes) => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 100 });
-  const caller = await server.dial();
+  const client = await server.dial();
   const began = performance.now();
-  caller.send(bytes);
-  expect(parse((await caller.closed()).toString()).status).toBe(408);
+  client.send(bytes);
+  expect(parse((await client.closed()).toString()).status).toBe(408);
   // As it is shipped it would have ten seconds.
   expect(performance.now() - began).toBeLessThan(5000);
   await server.expectReasons('message_timeout');
@@ -219,23 +219,23 @@ test.each([
 
 test('counts the time of the first request from its first byte, and not again from its first whole line', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 4000 });
-  const caller = await server.dial();
+  const client = await server.dial();
   const began = performance.now();
-  caller.send('GET / HT');
+  client.send('GET / HT');
   await new Promise((resolve) => setTimeout(resolve, 3000));
-  caller.send('TP/1.1\r\nHost: a\r\n');
-  expect(parse((await caller.closed()).toString()).status).toBe(408);
+  client.send('TP/1.1\r\nHost: a\r\n');
+  expect(parse((await client.closed()).toString()).status).toBe(408);
   // Counted again it would be seven seconds.
   expect(performance.now() - began).toBeLessThan(6900);
 });
 
 test('answers 408 to a second request that is not complete in time', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 200 });
-  const caller = await server.dial();
-  caller.send(post('one'));
-  await caller.until('hello from the server!');
-  caller.send('GET / HT');
-  expect((await caller.closed()).toString()).toContain('HTTP/1.1 408 ');
+  const client = await server.dial();
+  client.send(post('one'));
+  await client.until('hello from the server!');
+  client.send('GET / HT');
+  expect((await client.closed()).toString()).toContain('HTTP/1.1 408 ');
   await server.expectReasons('message_timeout');
 });
 
@@ -253,9 +253,9 @@ test('answers 500 when the handler throws, and keeps the connection', async () =
 
 test('answers 500 when the handler does not answer in time, and ends the connection', async () => {
   await using server = await start({ HANDLER_TIMEOUT_MS: 50, handler: () => new Promise(() => undefined) });
-  const caller = await server.dial();
-  caller.send(post('stuck'));
-  const answer = parse((await caller.closed()).toString());
+  const client = await server.dial();
+  client.send(post('stuck'));
+  const answer = parse((await client.closed()).toString());
   expect(answer.status).toBe(500);
   expect(answer.body).toContain('failed: ');
   await server.expectReasons('handler_timeout');
@@ -264,9 +264,9 @@ test('answers 500 when the handler does not answer in time, and ends the connect
 test('a fault in our own code costs that connection, gets a 500 and is logged with its stack, and nobody else notices', async () => {
   await using server = await start();
   using _fault = vi.spyOn(Metrics.prototype, 'text').mockRejectedValue(new Error('boom'));
-  const caller = await server.dial();
-  caller.send('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
-  const answer = (await caller.closed()).toString();
+  const client = await server.dial();
+  client.send('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+  const answer = (await client.closed()).toString();
   expect(parse(answer)).toEqual({
     status: 500,
     body: expect.stringMatching(/^failed: the server could not answer .*: its log says why\n$/),
@@ -292,7 +292,7 @@ test('handles no body of which only a part came', async () => {
   left.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc');
   await server.expectReadFrom(2);
   left.socket.resetAndDestroy();
-  await server.expectReasons('cut_short', 'caller_left');
+  await server.expectReasons('cut_short', 'client_left');
   expect(handled).toBe(0);
 });
 
@@ -309,10 +309,10 @@ test('answers the same, wherever the bytes of two requests are cut', async () =>
   const whole = (await server.exchange(requests)).replaceAll(/Date: .*\r\n/g, '');
   expect(whole.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
   for (let cut = 1; cut < requests.length; cut += 1) {
-    const caller = await server.dial();
-    caller.send(requests.slice(0, cut));
+    const client = await server.dial();
+    client.send(requests.slice(0, cut));
     await new Promise(setImmediate);
-    caller.end(requests.slice(cut));
-    expect.soft((await caller.closed()).toString().replaceAll(/Date: .*\r\n/g, ''), `cut at ${cut}`).toBe(whole);
+    client.end(requests.slice(cut));
+    expect.soft((await client.closed()).toString().replaceAll(/Date: .*\r\n/g, ''), `cut at ${cut}`).toBe(whole);
   }
 });

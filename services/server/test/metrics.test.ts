@@ -6,19 +6,19 @@ import { start } from './test-server.ts';
 
 test('counts what open connections have said and heard, and counts it once when they have ended', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.send(Buffer.concat([frame('one'), frame('two'), Buffer.from('00000001ff', 'hex')]));
-  await caller.until('bad_utf8');
+  const client = await server.dial();
+  client.send(Buffer.concat([frame('one'), frame('two'), Buffer.from('00000001ff', 'hex')]));
+  await client.until('bad_utf8');
   const whileOpen = await server.scrape('');
   expect(whileOpen).toMatchObject({
     'knock_messages_total{language="frames"}': 2,
     'knock_refusals_total{code="bad_utf8"}': 1,
-    // The one who asks is a caller as well.
+    // The one who asks is a client as well.
     'knock_connections{place="served"}': 2,
     'knock_connections_closed_total{protocol="frames",reason="done"}': 0,
   });
   expect(whileOpen['knock_bytes_total{direction="in"}']).toBeGreaterThan(7 + 7 + 5);
-  caller.end();
+  client.end();
   await server.expectReasons('done', 'done');
   expect(await server.scrape('')).toMatchObject({
     'knock_messages_total{language="frames"}': 2,
@@ -47,11 +47,11 @@ test('counts each language and each close reason, those that have not come among
   });
 });
 
-test('counts what is said to a caller before it was handed on', async () => {
+test('counts what is said to a client before it was handed on', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 50 });
-  const caller = await server.dial();
-  caller.send('GET /half-a-line');
-  expect((await caller.closed()).toString()).toContain('HTTP/1.1 408 ');
+  const client = await server.dial();
+  client.send('GET /half-a-line');
+  expect((await client.closed()).toString()).toContain('HTTP/1.1 408 ');
   expect(await server.scrape('')).toMatchObject({ 'knock_refusals_total{code="408"}': 1 });
 });
 
@@ -89,17 +89,17 @@ test('shows open connections by language, those that have none yet among them', 
 
 test('counts a connection once when it is accepted and once when it ends, so that neither number ever falls', async () => {
   await using server = await start();
-  const caller = await server.dial();
+  const client = await server.dial();
   const silent = await server.scrape('');
   expect(silent).toMatchObject({
     knock_connections_accepted_total: 2,
     'knock_connections_closed_total{protocol="none",reason="done"}': 0,
   });
   await server.expectReasons('done');
-  caller.send(frame('Hello'));
-  await caller.until('hello');
+  client.send(frame('Hello'));
+  await client.until('hello');
   const talking = await server.scrape('');
-  caller.end();
+  client.end();
   await server.expectReasons('done', 'done', 'done');
   const ended = await server.scrape('');
   expect(ended).toMatchObject({

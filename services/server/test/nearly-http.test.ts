@@ -48,9 +48,9 @@ test.each(['GET well soon\n', 'get /\n', 'Hello, server\n'])('takes %j for text'
 
 test('takes empty lines for messages once the client pauses, and goes on', async () => {
   await using server = await start({ QUIET_MS: 20, REPLY: '[{message}]' });
-  const caller = await server.dial();
-  caller.send('\n');
-  await caller.until('[]\n');
-  caller.end('more\n');
-  expect((await caller.closed()).toString()).toBe('[]\n[more]\n');
+  const client = await server.dial();
+  client.send('\n');
+  await client.until('[]\n');
+  client.end('more\n');
+  expect((await client.closed()).toString()).toBe('[]\n[more]\n');
 });

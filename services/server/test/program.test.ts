@@ -103,37 +103,37 @@ async function isHeldUp(port: number): Promise<boolean> {
 test('ends with 1 at once on a second signal', async () => {
   await using program = new Program({});
   const port = await program.port();
-  const caller = await Dialled.to(port);
-  // A caller that never reads its replies keeps the server from being done.
-  caller.socket.pause();
-  caller.send(Buffer.concat(Array.from({ length: 500_000 }, () => frame(''))));
+  const client = await Dialled.to(port);
+  // A client that never reads its replies keeps the server from being done.
+  client.socket.pause();
+  client.send(Buffer.concat(Array.from({ length: 500_000 }, () => frame(''))));
   await expect.poll(() => isHeldUp(port), { interval: 100 }).toBe(true);
   program.child.kill('SIGTERM');
-  await expect.poll(() => program.stdout, { interval: 10 }).toContain('SIGTERM: no new callers');
+  await expect.poll(() => program.stdout, { interval: 10 }).toContain('SIGTERM: no new clients');
   const began = performance.now();
   program.child.kill('SIGTERM');
   expect(await program.exitCode()).toBe(1);
   // And not when the time of its drain is over, which is 8 s.
   expect(performance.now() - began).toBeLessThan(4000);
-  caller.socket.destroy();
+  client.socket.destroy();
 });
 
-test('with ACCEPT=once ends with 0 after its first caller', async () => {
+test('with ACCEPT=once ends with 0 after its first client', async () => {
   await using program = new Program({ ACCEPT: 'once' });
-  const caller = await Dialled.to(await program.port());
-  caller.end('Hello, server');
-  expect((await caller.closed()).toString()).toBe('hello from the server!');
+  const client = await Dialled.to(await program.port());
+  client.end('Hello, server');
+  expect((await client.closed()).toString()).toBe('hello from the server!');
   expect(await program.exitCode()).toBe(0);
 });
 
 test('fills its name and the message into the reply that it is set to', async () => {
   await using program = new Program({ REPLY: '{server} heard {message}' });
-  const caller = await Dialled.to(await program.port());
-  caller.end("it's $& {server}\n");
-  expect((await caller.closed()).toString()).toMatch(/^\S+ heard it's \$& \{server\}\n$/);
+  const client = await Dialled.to(await program.port());
+  client.end("it's $& {server}\n");
+  expect((await client.closed()).toString()).toMatch(/^\S+ heard it's \$& \{server\}\n$/);
 });
 
-test('closes no healthy caller when it goes on after a pause longer than its clocks', async () => {
+test('closes no healthy client when it goes on after a pause longer than its clocks', async () => {
   await using program = new Program({ IDLE_TIMEOUT_MS: '4000', MESSAGE_TIMEOUT_MS: '4000', LOG_LEVEL: 'debug' });
   const port = await program.port();
   const [frames, text, http, half] = await Promise.all([1, 2, 3, 4].map(() => Dialled.to(port)));
@@ -142,7 +142,7 @@ test('closes no healthy caller when it goes on after a pause longer than its clo
   text!.send('one\n');
   http!.send(get);
   half!.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab');
-  await Promise.all([frames, text, http].map((caller) => caller!.until('hello from the server!')));
+  await Promise.all([frames, text, http].map((client) => client!.until('hello from the server!')));
   program.child.kill('SIGSTOP');
   await new Promise((resolve) => setTimeout(resolve, 200));
   // In time, while the server sleeps.
@@ -152,9 +152,9 @@ test('closes no healthy caller when it goes on after a pause longer than its clo
   half!.send('cd');
   await new Promise((resolve) => setTimeout(resolve, 5000));
   program.child.kill('SIGCONT');
-  for (const caller of [frames, text, http]) {
-    await expect.poll(() => caller!.received.toString().match(/hello from the server!/g)?.length).toBe(2);
+  for (const client of [frames, text, http]) {
+    await expect.poll(() => client!.received.toString().match(/hello from the server!/g)?.length).toBe(2);
   }
   await half!.until('hello from the server!');
-  for (const caller of [frames, text, http, half]) caller!.socket.destroy();
+  for (const client of [frames, text, http, half]) client!.socket.destroy();
 });

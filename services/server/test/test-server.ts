@@ -46,9 +46,9 @@ export class TestServer implements AsyncDisposable {
 
   /** Says one thing, closes its side, and resolves with all that came back. */
   async exchange(bytes: Buffer | string): Promise<string> {
-    const caller = await this.dial();
-    caller.end(bytes);
-    return (await caller.closed()).toString();
+    const client = await this.dial();
+    client.end(bytes);
+    return (await client.closed()).toString();
   }
 
   /** Waits until exactly these connections have ended, for these reasons in this order. */
@@ -74,9 +74,9 @@ export class TestServer implements AsyncDisposable {
 
   /** Whatever was done to it, the server answers somebody else. */
   async expectWell(): Promise<void> {
-    const caller = await this.dial();
-    caller.end(frame('well?'));
-    const answer = await caller.closed();
+    const client = await this.dial();
+    client.end(frame('well?'));
+    const answer = await client.closed();
     expect(answer.length).toBeGreaterThan(4);
     expect(answer[0]).toBe(0);
   }

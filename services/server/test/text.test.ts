@@ -15,39 +15,39 @@ test('drops a carriage return before the line feed', async () => {
 
 test('answers the client of the article, which sends no line end and waits, and closes the connection', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.send('Hello, server');
-  expect((await caller.closed()).toString()).toBe('hello from the server!');
+  const client = await server.dial();
+  client.send('Hello, server');
+  expect((await client.closed()).toString()).toBe('hello from the server!');
   await server.expectReasons('done');
 });
 
 test('waits for the whole pause before it takes what came for a message', async () => {
   await using server = await start({ QUIET_MS: 3000, REPLY: '{message}' });
-  const caller = await server.dial();
-  caller.send('Hello, ');
+  const client = await server.dial();
+  client.send('Hello, ');
   await new Promise((resolve) => setTimeout(resolve, 1000));
-  caller.send('server');
-  expect((await caller.closed()).toString()).toBe('Hello, server');
+  client.send('server');
+  expect((await client.closed()).toString()).toBe('Hello, server');
 });
 
-test('ends no message by a pause once the caller has ended a line', async () => {
+test('ends no message by a pause once the client has ended a line', async () => {
   await using server = await start({ QUIET_MS: 20, REPLY: '{message}' });
-  const caller = await server.dial();
-  caller.send('one\ntw');
-  await caller.until('one\n');
+  const client = await server.dial();
+  client.send('one\ntw');
+  await client.until('one\n');
   await new Promise((resolve) => setTimeout(resolve, 80));
-  caller.send('o\n');
-  await caller.until('two\n');
-  caller.end();
+  client.send('o\n');
+  await client.until('two\n');
+  client.end();
   await server.expectReasons('done');
 });
 
-test('answers what came before the caller closed its side, without a line end if it never sent one', async () => {
+test('answers what came before the client closed its side, without a line end if it never sent one', async () => {
   await using server = await start({ QUIET_MS: 60_000 });
   expect(await server.exchange('Hello, server')).toBe('hello from the server!');
 });
 
-test('answers the last line before the close with a line, if the caller ever sent one', async () => {
+test('answers the last line before the close with a line, if the client ever sent one', async () => {
   await using server = await start({ REPLY: '{message}' });
   expect(await server.exchange('one\ntwo')).toBe('one\ntwo\n');
 });
@@ -72,25 +72,25 @@ test('answers text that begins as a request line does, but is none', async () =>
 test('takes the beginning of a method for text after a pause, which is the message’s pause as well', async () => {
   await using server = await start({ REPLY: '<{message}>', QUIET_MS: 3000 });
   const began = performance.now();
-  const caller = await server.dial();
-  caller.send('GET');
-  expect((await caller.closed()).toString()).toBe('<GET>');
+  const client = await server.dial();
+  client.send('GET');
+  expect((await client.closed()).toString()).toBe('<GET>');
   // Two pauses would be six seconds.
   expect(performance.now() - began).toBeLessThan(5900);
 });
 
-test('takes the beginning of a request line for text when the caller closes its side', async () => {
+test('takes the beginning of a request line for text when the client closes its side', async () => {
   await using server = await start({ REPLY: '<{message}>' });
   expect(await server.exchange('GET /')).toBe('<GET />');
 });
 
 test('refuses a line above the limit, and ends without a reset', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 10 });
-  const caller = await server.dial();
-  caller.send('1234567890\n');
-  caller.end('x'.repeat(512 * 1024));
-  expect((await caller.closed()).toString()).toMatch(/^hello from the server!\nerror: too_large: .*10.*\n$/);
-  expect(caller.error).toBeUndefined();
+  const client = await server.dial();
+  client.send('1234567890\n');
+  client.end('x'.repeat(512 * 1024));
+  expect((await client.closed()).toString()).toMatch(/^hello from the server!\nerror: too_large: .*10.*\n$/);
+  expect(client.error).toBeUndefined();
   await server.expectReasons('too_large');
   await server.expectWell();
 });
@@ -103,9 +103,9 @@ test('refuses a line that is not UTF-8, and answers the next one', async () => {
 
 test('refuses a line that is not complete in time', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 50 });
-  const caller = await server.dial();
-  caller.send('one\ntw');
-  expect((await caller.closed()).toString()).toMatch(/^hello from the server!\nerror: timeout: .*\n$/);
+  const client = await server.dial();
+  client.send('one\ntw');
+  expect((await client.closed()).toString()).toMatch(/^hello from the server!\nerror: timeout: .*\n$/);
   await server.expectReasons('message_timeout');
   await server.expectWell();
 });

@@ -2,46 +2,46 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, test, vi } from 'vitest';
 
-import type { CallerNews } from '../src/onlooker.ts';
+import type { ClientNews } from '../src/onlooker.ts';
 import { type Update, Watch } from '../src/watch.ts';
 import { Dialled, frame } from './dialled.ts';
 import { start, type TestServer } from './test-server.ts';
 
 /** Somebody who looks on, with all that they were told. */
 class Watcher implements AsyncDisposable {
-  readonly #caller: Dialled;
+  readonly #client: Dialled;
 
   static async of({ port }: TestServer, query = ''): Promise<Watcher> {
-    const caller = await Dialled.to(port);
-    caller.send(`GET /events${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    await caller.until('"whole":true');
-    return new Watcher(caller);
+    const client = await Dialled.to(port);
+    client.send(`GET /events${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await client.until('"whole":true');
+    return new Watcher(client);
   }
 
-  constructor(caller: Dialled) {
-    this.#caller = caller;
+  constructor(client: Dialled) {
+    this.#client = client;
   }
 
   get updates(): Update[] {
-    const events = this.#caller.received.toString().matchAll(/^data: (.*)$/gm);
+    const events = this.#client.received.toString().matchAll(/^data: (.*)$/gm);
     return Array.from(events, ([, json]) => JSON.parse(json!) as Update);
   }
 
   /** What was told of the newest connection that is shown, one update after another. */
-  get news(): CallerNews[] {
-    const all = this.updates.flatMap(({ callers }) => callers);
+  get news(): ClientNews[] {
+    const all = this.updates.flatMap(({ clients }) => clients);
     const newest = Math.max(0, ...all.map(({ id }) => id));
     return all.filter(({ id }) => id === newest);
   }
 
   /** Resolves with all that came, when the server has ended the stream. */
   async closed(): Promise<string> {
-    return (await this.#caller.closed()).toString();
+    return (await this.#client.closed()).toString();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#caller.socket.destroy();
-    await this.#caller.closed();
+    this.#client.socket.destroy();
+    await this.#client.closed();
   }
 }
 
@@ -50,12 +50,12 @@ const states = (watcher: Watcher) => watcher.news.map(({ state }) => state);
 test('tells a watcher how a connection is opened, talks, is quiet and is closed', async () => {
   await using server = await start();
   await using watcher = await Watcher.of(server);
-  const caller = await server.dial();
-  const port = caller.socket.localPort;
+  const client = await server.dial();
+  const port = client.socket.localPort;
   await expect.poll(() => states(watcher)).toEqual(['opened']);
-  caller.send(frame('Hello, server'));
+  client.send(frame('Hello, server'));
   await expect.poll(() => states(watcher)).toEqual(['opened', 'talking', 'quiet']);
-  caller.end();
+  client.end();
   await expect.poll(() => states(watcher)).toEqual(['opened', 'talking', 'quiet', 'closed']);
   expect(watcher.news[1]).toMatchObject({
     address: '127.0.0.1',
@@ -70,30 +70,30 @@ test('tells a watcher how a connection is opened, talks, is quiet and is closed'
 
 test('tells a new watcher of the connections that are open already', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.send('Hello\n');
-  await caller.until('hello from the server!');
+  const client = await server.dial();
+  client.send('Hello\n');
+  await client.until('hello from the server!');
   await using watcher = await Watcher.of(server);
   expect(watcher.updates[0]).toMatchObject({
     server: 'server-1',
     whole: true,
     totals: { open: 2, accepted: 2, messages: 1 },
-    callers: [{ id: 1, language: 'text', messages: 1 }],
+    clients: [{ id: 1, language: 'text', messages: 1 }],
   });
 });
 
 test('shows the bytes of those who are followed', async () => {
   await using server = await start();
   await using follower = await Watcher.of(server, '?follow=127.0.0.1');
-  const caller = await server.dial();
+  const client = await server.dial();
   const message = frame('Hello, server');
   const reads = () => follower.news.flatMap((news) => news.steps ?? []).filter(({ kind }) => kind === 'read');
   for (const [n, piece] of [message.subarray(0, 2), message.subarray(2, 9), message.subarray(9)].entries()) {
-    caller.send(piece);
+    client.send(piece);
     await expect.poll(() => reads().length).toBe(n + 1);
   }
-  await caller.until('hello');
-  caller.end();
+  await client.until('hello');
+  client.end();
   await expect.poll(() => states(follower).at(-1)).toBe('closed');
   const steps = follower.news.flatMap((news) => news.steps ?? []);
   expect(steps.map((step) => [step.kind, 'hex' in step ? step.hex : step.text])).toEqual([
@@ -132,7 +132,7 @@ test('hides whoever only looks: health checks, the page, and those who watch', a
   await server.exchange('GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n');
   await server.exchange('Hello\n');
   await expect.poll(() => states(watcher).at(-1)).toBe('closed');
-  const shown = watcher.updates.flatMap(({ callers }) => callers).filter(({ state }) => state !== 'hidden');
+  const shown = watcher.updates.flatMap(({ clients }) => clients).filter(({ state }) => state !== 'hidden');
   expect(new Set(shown.map(({ language }) => language).filter(Boolean))).toEqual(new Set(['text']));
 });
 
@@ -161,12 +161,12 @@ test('ends the stream at once when the server leaves, and says so: an open page 
 
 test('keeps on telling a watcher that has closed its side', async () => {
   await using server = await start();
-  const caller = await server.dial();
-  caller.end('GET /events HTTP/1.1\r\nHost: a\r\n\r\n');
-  await caller.until('"whole":true');
+  const client = await server.dial();
+  client.end('GET /events HTTP/1.1\r\nHost: a\r\n\r\n');
+  await client.until('"whole":true');
   await server.exchange('Hello\n');
-  expect(await caller.until('"message":"Hello"')).toBeDefined();
-  caller.socket.destroy();
+  expect(await client.until('"message":"Hello"')).toBeDefined();
+  client.socket.destroy();
 });
 
 test('bears 32 watchers, and tells the next one that there are too many', async () => {

@@ -10,7 +10,7 @@ const FATAL_REFUSALS = ['too_large', 'bad_frame', 'timeout', 'tls'];
 
 /** `window`: how many messages may be unanswered at once. */
 export function framesProtocol(window: number): ClientProtocol<Said> {
-  return { codec: new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, from: 'server' }), window, meaningOf };
+  return { codec: new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, role: 'client' }), window, meaningOf };
 }
 
 /** One message at a time: a server that is not Knock may take two lines that come together for one. */

@@ -1,6 +1,6 @@
-/** Who lives where: connections come and go, and a caller's house stays for as long as it may be expected back. */
+/** Who lives where: connections come and go, and a client's house stays for as long as it may be expected back. */
 
-/** @typedef {import('../onlooker.ts').CallerNews} CallerNews */
+/** @typedef {import('../onlooker.ts').ClientNews} ClientNews */
 
 /**
  * @typedef {object} House
@@ -8,16 +8,16 @@
  * @property {number} number among those of its address, from 1
  * @property {string} address
  * @property {string} name
- * @property {CallerNews} caller its connection, or the last one that it had
+ * @property {ClientNews} client its connection, or the last one that it had
  * @property {number} calls how many connections it has had
  * @property {number} openedAt when the last one was first heard of, in milliseconds
  * @property {number | undefined} closedAt when it was closed
  * @property {number | undefined} gap from the one before it to the last one, in milliseconds
  */
 
-/** How long a house is shown whose caller may never come back, and may not have been looked at yet. */
+/** How long a house is shown whose client may never come back, and may not have been looked at yet. */
 const STAYS_MS = 10_000;
-/** How late a caller may be that comes again and again. */
+/** How late a client may be that comes again and again. */
 const LATE_MS = 500;
 const LATE_SHARE = 1.2;
 
@@ -38,33 +38,33 @@ export class Houses {
 
   /**
    * Takes in what is new of a connection. Returns its house; undefined: it has none.
-   * @param {CallerNews} caller @param {number} now in milliseconds
+   * @param {ClientNews} client @param {number} now in milliseconds
    */
-  hear(caller, now) {
-    const own = this.#houseOf(caller);
-    if (caller.state === 'hidden') {
+  hear(client, now) {
+    const own = this.#houseOf(client);
+    if (client.state === 'hidden') {
       if (own) this.#houses.delete(own.key);
       return undefined;
     }
-    const house = own ?? this.#moveIn(caller, now);
-    house.caller = caller;
-    // Callers from one address are told apart as the network does it.
-    house.name = house.number === 1 ? (caller.name ?? caller.address) : `port ${caller.port}`;
-    house.closedAt = caller.state === 'closed' ? now : undefined;
+    const house = own ?? this.#moveIn(client, now);
+    house.client = client;
+    // Clients from one address are told apart as the network does it.
+    house.name = house.number === 1 ? (client.name ?? client.address) : `port ${client.port}`;
+    house.closedAt = client.state === 'closed' ? now : undefined;
     return house;
   }
 
-  /** Whoever is not among those that are open has closed meanwhile. @param {CallerNews[]} open @param {number} now */
+  /** Whoever is not among those that are open has closed meanwhile. @param {ClientNews[]} open @param {number} now */
   keepOpen(open, now) {
     const ids = new Set(open.map(({ id }) => id));
     for (const house of this.#houses.values()) {
-      if (house.closedAt !== undefined || ids.has(house.caller.id)) continue;
+      if (house.closedAt !== undefined || ids.has(house.client.id)) continue;
       house.closedAt = now;
-      house.caller = { ...house.caller, state: 'closed' };
+      house.client = { ...house.client, state: 'closed' };
     }
   }
 
-  /** Takes away the houses whose callers do not come back. @param {number} now */
+  /** Takes away the houses whose clients do not come back. @param {number} now */
   leave(now) {
     for (const { key, closedAt, gap } of this.#houses.values()) {
       const stays = gap === undefined ? STAYS_MS : Math.min(STAYS_MS, gap * LATE_SHARE + LATE_MS);
@@ -72,21 +72,21 @@ export class Houses {
     }
   }
 
-  /** @param {CallerNews} caller */
+  /** @param {ClientNews} client */
   #houseOf({ id, address }) {
-    return [...this.#houses.values()].find((house) => house.caller.id === id && house.address === address);
+    return [...this.#houses.values()].find((house) => house.client.id === id && house.address === address);
   }
 
-  /** Into the first house of its address that is empty, since a caller that comes again comes from the same one. @param {CallerNews} caller @param {number} now @returns {House} */
-  #moveIn(caller, now) {
+  /** Into the first house of its address that is empty, since a client that comes again comes from the same one. @param {ClientNews} client @param {number} now @returns {House} */
+  #moveIn(client, now) {
     for (let number = 1; ; number += 1) {
-      const key = `${caller.address} ${number}`;
+      const key = `${client.address} ${number}`;
       const before = this.#houses.get(key);
       if (before && before.closedAt === undefined) continue;
-      const { address } = caller;
+      const { address } = client;
       const gap = before && now - before.openedAt;
       const calls = (before?.calls ?? 0) + 1;
-      const house = { key, number, address, name: address, caller, calls, openedAt: now, closedAt: undefined, gap };
+      const house = { key, number, address, name: address, client, calls, openedAt: now, closedAt: undefined, gap };
       this.#houses.set(key, house);
       return house;
     }

@@ -9,7 +9,7 @@ import { Totals } from './totals.js';
 import { travel } from './travel.js';
 
 /** @typedef {import('../watch.ts').Update} Update */
-/** @typedef {import('../onlooker.ts').CallerNews} CallerNews */
+/** @typedef {import('../onlooker.ts').ClientNews} ClientNews */
 
 const port = location.port || (location.protocol === 'https:' ? '443' : '80');
 const houses = new Houses();
@@ -25,11 +25,11 @@ let accepted = 0;
 const stream = new Stream({
   hear(update) {
     if (update.whole) beginWith(update);
-    for (const caller of update.callers) hearCaller(caller);
+    for (const client of update.clients) hearClient(client);
     accepted = update.totals.accepted;
     totals.hear(update.totals);
     if (update.leaving)
-      status('leaving', `${update.server} is leaving: it answers what it has heard, and takes no new callers`);
+      status('leaving', `${update.server} is leaving: it answers what it has heard, and takes no new clients`);
     draw();
   },
   lost() {
@@ -40,13 +40,13 @@ const stream = new Stream({
 });
 
 /** @param {Update} update */
-function beginWith({ server, totals: { accepted: now }, callers }) {
-  // Another server's numbers begin anew, and its callers are others.
+function beginWith({ server, totals: { accepted: now }, clients }) {
+  // Another server's numbers begin anew, and its clients are others.
   if (now < accepted) {
     houses.clear();
     totals.forget();
   }
-  houses.keepOpen(callers, performance.now());
+  houses.keepOpen(clients, performance.now());
   show(byId('server-name'), server);
   show(byId('server-port'), `port ${port}`);
   sequence.meet({ server, port });
@@ -54,11 +54,11 @@ function beginWith({ server, totals: { accepted: now }, callers }) {
   status('live', `live from ${server}`);
 }
 
-/** @param {CallerNews} caller */
-function hearCaller(caller) {
-  const house = houses.hear(caller, performance.now());
-  sequence.hear(caller);
-  const { exchange } = caller;
+/** @param {ClientNews} client */
+function hearClient(client) {
+  const house = houses.hear(client, performance.now());
+  sequence.hear(client);
+  const { exchange } = client;
   if (!house || !exchange) return;
   // When the house stands, since its place is not known before.
   requestAnimationFrame(() => {

@@ -1,4 +1,4 @@
-/** The box: says something to the server, as any other caller does. */
+/** The box: says something to the server, as any other client does. */
 import { byId, show } from './elements.js';
 
 export function listenToBox() {

@@ -3,9 +3,9 @@ import { Anatomy, asHex, asText, fromHex } from './bytes.js';
 import { byId, element, show } from './elements.js';
 import { inBytes, plural, REASONS, ROLES } from './words.js';
 
-/** @typedef {import('../onlooker.ts').CallerNews} CallerNews */
+/** @typedef {import('../onlooker.ts').ClientNews} ClientNews */
 /** @typedef {import('../onlooker.ts').Step} Step */
-/** @typedef {{ caller: CallerNews, steps: Step[], missed: number }} Conversation */
+/** @typedef {{ client: ClientNews, steps: Step[], missed: number }} Conversation */
 
 /** More would be no picture any more; the newest are kept. */
 const MAX_STEPS = 60;
@@ -44,65 +44,65 @@ export class Sequence {
     show(byId('conversation-hint'), `Waiting for what ${name} says next…`);
   }
 
-  /** @param {CallerNews} caller */
-  hear(caller) {
-    if (caller.address !== this.#address) return;
-    const isOther = caller.id !== this.#conversation?.caller.id;
+  /** @param {ClientNews} client */
+  hear(client) {
+    if (client.address !== this.#address) return;
+    const isOther = client.id !== this.#conversation?.client.id;
     // A conversation is shown from its first byte, so one whose beginning was not seen waits for more to say.
-    if (isOther && (this.#held || !caller.steps)) return;
+    if (isOther && (this.#held || !client.steps)) return;
     const before = isOther || !this.#conversation ? { steps: [], missed: 0 } : this.#conversation;
-    const steps = [...before.steps, ...(caller.steps ?? [])];
-    const missed = before.missed + (caller.missed ?? 0) + Math.max(0, steps.length - MAX_STEPS);
-    this.#conversation = { caller, steps: steps.slice(-MAX_STEPS), missed };
+    const steps = [...before.steps, ...(client.steps ?? [])];
+    const missed = before.missed + (client.missed ?? 0) + Math.max(0, steps.length - MAX_STEPS);
+    this.#conversation = { client, steps: steps.slice(-MAX_STEPS), missed };
     this.#draw(this.#conversation);
   }
 
   /** @param {Conversation} conversation */
-  #draw({ caller, steps, missed }) {
+  #draw({ client, steps, missed }) {
     for (const id of ['lifelines', 'steps', 'conversation-summary', 'hold']) byId(id).hidden = false;
     byId('conversation-hint').hidden = true;
-    show(byId('caller-name'), `${caller.name ?? this.#name} : ${caller.port}`);
+    show(byId('client-name'), `${client.name ?? this.#name} : ${client.port}`);
     show(byId('callee-name'), `${this.#server} : ${this.#port}`);
     const list = byId('steps');
     const isAtEnd = list.scrollTop + list.clientHeight > list.scrollHeight - 40;
-    list.replaceChildren(...this.#items(caller, steps, missed));
+    list.replaceChildren(...this.#items(client, steps, missed));
     if (isAtEnd) list.scrollTop = list.scrollHeight;
-    show(byId('conversation-summary'), summary(caller));
+    show(byId('conversation-summary'), summary(client));
   }
 
-  /** @param {CallerNews} caller @param {Step[]} steps @param {number} missed */
-  #items(caller, steps, missed) {
+  /** @param {ClientNews} client @param {Step[]} steps @param {number} missed */
+  #items(client, steps, missed) {
     const anatomies = { read: new Anatomy(), write: new Anatomy() };
-    const opened = `opens a socket from its port ${caller.port}`;
+    const opened = `opens a socket from its port ${client.port}`;
     const items = [item('open', 0, 'right', [element('b', { text: 'connect' }), ` ${opened}`])];
     if (missed > 0) items.push(item('missed', undefined, 'none', [`${plural(missed, 'step')} left out`]));
     for (const [place, step] of steps.entries()) {
       if ('hex' in step) {
-        items.push(crossing(step, anatomies[step.kind], caller.language));
+        items.push(crossing(step, anatomies[step.kind], client.language));
       } else items.push(said(step, relation(steps, place)));
     }
-    if (caller.state === 'closed') items.push(...closing(caller));
+    if (client.state === 'closed') items.push(...closing(client));
     return items;
   }
 }
 
-/** Whose end came first, and what that means. @param {CallerNews} caller */
+/** Whose end came first, and what that means. @param {ClientNews} client */
 function closing({ reason, language, ms }) {
   const why = reason ? `${reason}: ${REASONS[reason] ?? ''}` : 'nobody saw why';
   /** @param {string} arrow @param {string} sentence */
   const close = (arrow, sentence) => item('close', ms, arrow, [element('b', { text: 'close' }), ` ${sentence}`]);
   if (reason === 'done' && language === 'frames') {
     return [
-      close('right', 'the caller has said everything, and closes its side'),
+      close('right', 'the client has said everything, and closes its side'),
       close('left', `the server has answered everything, and closes its side: the socket is gone (${reason})`),
     ];
   }
   if (reason === undefined || reason === 'done' || reason === 'error') return [close('both', why)];
-  return [close(CALLER_ENDS.includes(reason) ? 'right' : 'left', why)];
+  return [close(CLIENT_ENDS.includes(reason) ? 'right' : 'left', why)];
 }
 
 /** All other reasons, but for `done` and `error`, are the server's. */
-const CALLER_ENDS = ['caller_left', 'cut_short'];
+const CLIENT_ENDS = ['client_left', 'cut_short'];
 
 /** Bytes that cross, each part told apart. @param {import('../onlooker.ts').Crossing} step @param {Anatomy} anatomy @param {string | undefined} language */
 function crossing({ kind, ms, size, hex }, anatomy, language) {
@@ -172,7 +172,7 @@ function item(kind, ms, arrow, children) {
   return made;
 }
 
-/** @param {CallerNews} caller */
+/** @param {ClientNews} client */
 function summary({ reads, messages, bytesIn, bytesOut, state, ms }) {
   const so = state === 'closed' ? `It lasted ${plural(ms, 'millisecond')}` : 'So far';
   return `${so}: ${inBytes(bytesIn)} in ${plural(reads, 'read')} made ${plural(messages, 'message')}, and ${inBytes(bytesOut)} went back.`;

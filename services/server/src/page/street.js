@@ -1,4 +1,4 @@
-/** The street: a house for each caller, and the lines to the server's door while sockets are open. */
+/** The street: a house for each client, and the lines to the server's door while sockets are open. */
 import { byId, element, show, svg } from './elements.js';
 import { grouped, MAX_HOUSES } from './houses.js';
 import { ONE_WAY_MS } from './travel.js';
@@ -65,7 +65,7 @@ export class Street {
     const isGrouped = houses.length > MAX_HOUSES;
     byId('grouped').hidden = !isGrouped;
     if (isGrouped)
-      show(byId('grouped'), `${houses.length} callers are more than fit: a house may stand for many of them.`);
+      show(byId('grouped'), `${houses.length} clients are more than fit: a house may stand for many of them.`);
     if (moved) this.#placeLines();
   }
 
@@ -84,7 +84,7 @@ export class Street {
     const parent = byId('houses');
     if (parent.children[place] !== shown.button) parent.insertBefore(shown.button, parent.children[place] ?? null);
     const house = group.houses.find(({ closedAt }) => closedAt === undefined) ?? group.houses[0];
-    const { caller } = house;
+    const { client } = house;
     const state = stateOf(house, now);
     shown.house = house;
     shown.button.dataset['state'] = state;
@@ -92,9 +92,9 @@ export class Street {
     shown.line.setAttribute('data-state', state);
     const many = group.houses.length > 1 ? ` × ${group.houses.length}` : '';
     show(shown.name, `${group.name}${many}`);
-    show(shown.language, `${caller.language ?? 'no language yet'}${caller.tls ? ' in TLS' : ''}`);
-    show(shown.state, state === 'closed' && caller.reason ? `closed: ${caller.reason}` : state);
-    shown.button.title = `${caller.address}, ${plural(house.calls, 'call')} so far: show its bytes`;
+    show(shown.language, `${client.language ?? 'no language yet'}${client.tls ? ' in TLS' : ''}`);
+    show(shown.state, state === 'closed' && client.reason ? `closed: ${client.reason}` : state);
+    shown.button.title = `${client.address}, ${plural(house.calls, 'call')} so far: show its bytes`;
   }
 
   /** @param {Group} group @returns {Shown} */
@@ -126,8 +126,8 @@ export class Street {
 }
 
 /** @param {House} house @param {number} now */
-function stateOf({ caller, closedAt }, now) {
-  return closedAt !== undefined && caller.messages > 0 && now - closedAt < SHOWN_MS ? 'talking' : caller.state;
+function stateOf({ client, closedAt }, now) {
+  return closedAt !== undefined && client.messages > 0 && now - closedAt < SHOWN_MS ? 'talking' : client.state;
 }
 
 function roof() {

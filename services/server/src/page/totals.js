@@ -1,4 +1,4 @@
-/** The numbers: what all callers come to, and how it moves. */
+/** The numbers: what all clients come to, and how it moves. */
 import { byId, element, show, svg } from './elements.js';
 import { inBytes, REASONS } from './words.js';
 

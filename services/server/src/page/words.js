@@ -3,20 +3,20 @@
 /** Why a connection ended, by close reason. @type {Record<string, string>} */
 export const REASONS = {
   done: 'all was said: both sides have closed, and the socket is gone',
-  caller_left: 'the caller went away',
-  cut_short: 'the caller closed in the middle of a message',
-  first_byte_timeout: 'the caller never said anything',
-  message_timeout: 'the caller began a message and did not finish it in time',
-  idle_timeout: 'the caller was silent for too long',
-  write_timeout: 'the caller did not read its replies',
+  client_left: 'the client went away',
+  cut_short: 'the client closed in the middle of a message',
+  first_byte_timeout: 'the client never said anything',
+  message_timeout: 'the client began a message and did not finish it in time',
+  idle_timeout: 'the client was silent for too long',
+  write_timeout: 'the client did not read its replies',
   handler_timeout: 'the server had no reply in time',
   too_large: 'a message was above the limit',
   bad_frame: 'what came is no message of its language',
   unknown_language: 'the first byte belongs to no language of this server',
   tls: 'TLS was not possible, or was asked for',
-  busy: 'the server had no room for another caller',
+  busy: 'the server had no room for another client',
   drained: 'the server is leaving, and had answered everything',
-  drain_timeout: 'the server left before this caller was done',
+  drain_timeout: 'the server left before this client was done',
   error: 'the network failed',
 };
 

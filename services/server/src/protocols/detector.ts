@@ -59,7 +59,7 @@ export class ProtocolDetector implements Owner {
   }
 
   readEnd(): void {
-    if (this.#undecided === undefined) this.#connection.finish('caller_left');
+    if (this.#undecided === undefined) this.#connection.finish('client_left');
     else this.#handOn(detectAtEnd(this.#head), { messageComplete: true });
   }
 

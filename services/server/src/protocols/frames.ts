@@ -7,7 +7,7 @@ import type { Protocol } from './protocol.ts';
 /** `maxBytes`: the largest message, in bytes. */
 export function framesProtocol(maxBytes: number): Protocol<string, Notice> {
   return {
-    open: () => new FrameCodec<string>({ maxBytes, from: 'caller' }),
+    open: () => new FrameCodec<string>({ maxBytes, role: 'server' }),
     answer: (message) => message,
     errorReply: (code, detail) => new Refusal(code, detail),
     // It also says that whatever is unanswered was not handled.

@@ -2,8 +2,8 @@
 import type { Logger } from '@knock/shared/log';
 
 import { logLateHandler } from '../connection-log.ts';
-import { type Connection, KnownCaller } from '../connection.ts';
-import type { Caller, Handler } from '../handler.ts';
+import { type Connection, ConnectedClient } from '../connection.ts';
+import type { ClientInfo, Handler } from '../handler.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ServerSettings } from '../settings.ts';
 
@@ -29,7 +29,7 @@ export class HandlerRunner {
   readonly #connection: Connection;
   readonly #options: HandlerOptions;
   readonly #handler: Handler;
-  readonly #caller: Caller;
+  readonly #client: ClientInfo;
   /** Of the messages that are read together and answered at once only the first is timed: a look at the clock costs as much as they do. */
   #timed = false;
 
@@ -37,7 +37,7 @@ export class HandlerRunner {
     this.#connection = connection;
     this.#options = options;
     this.#handler = options.handler;
-    this.#caller = new KnownCaller(connection);
+    this.#client = new ConnectedClient(connection);
   }
 
   /** The messages from now on were read together. */
@@ -51,7 +51,7 @@ export class HandlerRunner {
     this.#timed = true;
     let reply: unknown;
     try {
-      reply = this.#handler(message, this.#caller);
+      reply = this.#handler(message, this.#client);
     } catch (error) {
       return new HandlerFailure(error);
     }

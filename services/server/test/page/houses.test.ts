@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 
-import type { CallerNews } from '../../src/onlooker.ts';
+import type { ClientNews } from '../../src/onlooker.ts';
 import { grouped, Houses } from '../../src/page/houses.js';
 
-function news(id: number, state: CallerNews['state'], more: Partial<CallerNews> = {}): CallerNews {
+function news(id: number, state: ClientNews['state'], more: Partial<ClientNews> = {}): ClientNews {
   const numbers = { ms: 0, reads: 0, messages: 0, bytesIn: 0, bytesOut: 0 };
   const address = '192.0.2.1';
   return {
@@ -22,7 +22,7 @@ function news(id: number, state: CallerNews['state'], more: Partial<CallerNews> 
 
 const keys = (houses: Houses) => houses.all.map(({ key }) => key);
 
-test('gives a caller that comes again its own house', () => {
+test('gives a client that comes again its own house', () => {
   const houses = new Houses();
   for (const id of [1, 2, 3]) {
     houses.hear(news(id, 'opened'), id * 1000);
@@ -32,13 +32,13 @@ test('gives a caller that comes again its own house', () => {
   expect(houses.all[0]!.calls).toBe(3);
 });
 
-test('gives each of several callers from one address a house', () => {
+test('gives each of several clients from one address a house', () => {
   const houses = new Houses();
   for (const id of [1, 2, 3]) houses.hear(news(id, 'quiet', { port: 40_000 + id }), 0);
   expect(houses.all.map(({ name }) => name)).toEqual(['192.0.2.1', 'port 40002', 'port 40003']);
 });
 
-test('takes a house away when a caller that comes each second is late, and keeps that of one who came once for ten seconds', () => {
+test('takes a house away when a client that comes each second is late, and keeps that of one who came once for ten seconds', () => {
   const houses = new Houses();
   for (const id of [1, 2]) houses.hear(news(id, 'closed', { name: 'client-1' }), id * 1000);
   houses.hear(news(3, 'closed', { address: '192.0.2.2', name: 'curl' }), 2000);
@@ -69,7 +69,7 @@ test('takes those for closed that are not open any more after a gap in the strea
   houses.hear(news(1, 'quiet'), 0);
   houses.hear(news(2, 'quiet'), 0);
   houses.keepOpen([news(2, 'quiet')], 500);
-  expect(houses.all.map(({ caller }) => caller.state)).toEqual(['closed', 'quiet']);
+  expect(houses.all.map(({ client }) => client.state)).toEqual(['closed', 'quiet']);
 });
 
 test('counts names as people do', () => {
@@ -78,7 +78,7 @@ test('counts names as people do', () => {
   expect(houses.all.map(({ name }) => name)).toEqual(['client-1', 'client-9', 'client-10']);
 });
 
-test('draws one house for each of 100 callers, and one for each replica above', () => {
+test('draws one house for each of 100 clients, and one for each replica above', () => {
   const houses = new Houses();
   for (let id = 1; id <= 100; id += 1)
     houses.hear(news(id, 'quiet', { address: `192.0.2.${id % 4}`, name: `client-${id % 4}` }), 0);

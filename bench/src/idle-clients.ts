@@ -1,4 +1,4 @@
-/** Opens connections at a server, says something over each, and keeps them: `node idle-callers.ts PORT MESSAGE_HEX`; each count that comes over IPC is how many more. */
+/** Opens connections at a server, says something over each, and keeps them: `node idle-clients.ts PORT MESSAGE_HEX`; each count that comes over IPC is how many more. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

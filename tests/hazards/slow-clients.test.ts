@@ -1,4 +1,4 @@
-/** Callers that drip what they say, say nothing, or do not read: each is borne for so long, and for so much memory. */
+/** Clients that drip what they say, say nothing, or do not read: each is borne for so long, and for so much memory. */
 import type { CloseReason } from '@knock/server/close-reason';
 import { Dialled, frame } from '@knock/server/test/dialled';
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
@@ -15,14 +15,14 @@ import { paced } from './pacing.ts';
 
 /** How much later than its clock says a server may act: in a test run on a busy machine, and long before the clock that is shipped. */
 const GRACE_MS = sized({ test: 4000, scorecard: 600 });
-/** The same, of a caller that has said nothing, and of one that does not read. */
+/** The same, of a client that has said nothing, and of one that does not read. */
 const LONG_GRACE_MS = sized({ test: GRACE_MS, scorecard: 1000 });
-/** How long a server that has said its last words goes on listening to a caller that does not end. */
+/** How long a server that has said its last words goes on listening to a client that does not end. */
 const LINGER_MS = 1000;
 /** How much longer a test waits for what has to happen. */
 const PATIENCE_MS = 5000;
 
-/** A caller that sends its message a byte now and then. */
+/** A client that sends its message a byte now and then. */
 interface Dripper {
   what: string;
   language: Language;
@@ -67,32 +67,32 @@ const DRIPPERS: Dripper[] = [
 ];
 
 /** All that was heard until the connection ended; breaks off where that takes far too long, so that a test can still say so. */
-async function heardUntilTheEnd(caller: Dialled, limitMs: number): Promise<Buffer> {
-  const timer = setTimeout(() => caller.socket.destroy(), limitMs + PATIENCE_MS);
-  const all = await caller.closed();
+async function heardUntilTheEnd(client: Dialled, limitMs: number): Promise<Buffer> {
+  const timer = setTimeout(() => client.socket.destroy(), limitMs + PATIENCE_MS);
+  const all = await client.closed();
   clearTimeout(timer);
   return all;
 }
 
 /** Drips until the connection has ended; how long that took from the first byte, and what was said to it at last. */
-async function drip(caller: Dialled, { language, before, opening, drip: words, everyMs = DRIP_MS }: Dripper) {
+async function drip(client: Dialled, { language, before, opening, drip: words, everyMs = DRIP_MS }: Dripper) {
   if (before) {
-    caller.send(before);
-    await caller.until('hello');
+    client.send(before);
+    await client.until('hello');
   }
   const bytes = Buffer.from(words);
   let next = 0;
   const began = performance.now();
-  caller.send(opening ?? bytes.subarray(next, ++next));
+  client.send(opening ?? bytes.subarray(next, ++next));
   const timer = setInterval(() => {
-    if (caller.socket.writable) caller.send(bytes.subarray(next % bytes.length, (next++ % bytes.length) + 1));
+    if (client.socket.writable) client.send(bytes.subarray(next % bytes.length, (next++ % bytes.length) + 1));
   }, everyMs);
-  const all = await heardUntilTheEnd(caller, MESSAGE_TIMEOUT_MS);
+  const all = await heardUntilTheEnd(client, MESSAGE_TIMEOUT_MS);
   clearInterval(timer);
   return { ms: performance.now() - began, heard: answers(language, all).at(-1) };
 }
 
-test('a caller that drips its message is refused when the time for a message is over, and hears it', async (context) => {
+test('a client that drips its message is refused when the time for a message is over, and hears it', async (context) => {
   await using server = await new KnockServerContainer().withSettings(CLOCKS).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
@@ -115,15 +115,15 @@ test('a caller that drips its message is refused when the time for a message is 
   await server.expectWell(before);
 });
 
-test('a caller that says nothing is let go when its time is over', async (context) => {
+test('a client that says nothing is let go when its time is over', async (context) => {
   await using server = await new KnockServerContainer().withSettings(CLOCKS).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
   const count = sized({ test: 20, scorecard: 100 });
   const values = await paced(count, async () => {
-    const caller = await Dialled.to(port, host);
+    const client = await Dialled.to(port, host);
     const began = performance.now();
-    expect(await heardUntilTheEnd(caller, FIRST_BYTE_TIMEOUT_MS)).toHaveLength(0);
+    expect(await heardUntilTheEnd(client, FIRST_BYTE_TIMEOUT_MS)).toHaveLength(0);
     return performance.now() - began;
   });
   measured(context, { line: 2, what: `at a limit of ${FIRST_BYTE_TIMEOUT_MS} ms`, values, unit: 'ms' });
@@ -133,7 +133,7 @@ test('a caller that says nothing is let go when its time is over', async (contex
   await server.expectWell(before);
 });
 
-test('a caller that heeds no end is gone all the same: a silent one in time, one that drips on a second later', async (context) => {
+test('a client that heeds no end is gone all the same: a silent one in time, one that drips on a second later', async (context) => {
   await using server = await new KnockServerContainer().withSettings(CLOCKS).start();
   const before = await server.numbers();
   const count = sized({ test: 10, scorecard: 50 });
@@ -143,13 +143,13 @@ test('a caller that heeds no end is gone all the same: a silent one in time, one
   const ended = await endings(server);
   const openFor = (why: CloseReason) => ended.filter(({ reason }) => reason === why).map(({ ms }) => ms);
   const dripped = openFor('message_timeout');
-  const what = 'frames, until the socket is gone too, where the caller drips on after its refusal';
+  const what = 'frames, until the socket is gone too, where the client drips on after its refusal';
   measured(context, { line: 1, what, values: dripped, unit: 'ms' });
   expect(Math.max(...dripped)).toBeLessThanOrEqual(MESSAGE_TIMEOUT_MS + LINGER_MS + GRACE_MS);
   const said = openFor('first_byte_timeout');
   measured(context, {
     line: 2,
-    what: 'until the socket is gone too, of a caller that heeds no end',
+    what: 'until the socket is gone too, of a client that heeds no end',
     values: said,
     unit: 'ms',
   });
@@ -165,13 +165,13 @@ const REPLIES = [
 ];
 const REPLY = '{message}'.repeat(16);
 
-test('a caller that does not read is given up when it has taken nothing for the time that it has', async (context) => {
+test('a client that does not read is given up when it has taken nothing for the time that it has', async (context) => {
   await using server = await new KnockServerContainer().withSettings({ REPLY, ...CLOCKS }).start();
   const before = await server.numbers();
   const count = sized({ test: 3, scorecard: 10 });
   const kinds = LANGUAGES.flatMap((language) => [
-    { what: `${language}, of a caller that reads nothing`, language, takes: 0 },
-    { what: `${language}, of a caller that reads 4 KiB`, language, takes: 4096 },
+    { what: `${language}, of a client that reads nothing`, language, takes: 0 },
+    { what: `${language}, of a client that reads 4 KiB`, language, takes: 4096 },
   ]);
   const groups = kinds.map(({ language, takes }) =>
     REPLIES.map(({ bytes }) => notReading(language, { count, bytes, takes })),
@@ -179,8 +179,8 @@ test('a caller that does not read is given up when it has taken nothing for the 
   await using horde = await Horde.at(server, groups.flat());
   const stopped = await horde.stoppedAt();
   await server.expectClosed(before, { write_timeout: horde.size }, { withinMs: WRITE_TIMEOUT_MS + PATIENCE_MS });
-  const closed = callersEndedAt(await endings(server));
-  const borne = stopped.map((at, caller) => closed.get(caller)! - at);
+  const closed = clientsEndedAt(await endings(server));
+  const borne = stopped.map((at, client) => closed.get(client)! - at);
   const size = count * REPLIES.length;
   for (const [n, { what }] of kinds.entries()) {
     const values = borne.slice(n * size, (n + 1) * size);
@@ -190,14 +190,14 @@ test('a caller that does not read is given up when it has taken nothing for the 
   await server.expectWell(before);
 });
 
-/** When each caller ended, by its number: milliseconds since 1970. */
-function callersEndedAt(ended: Ending[]): Map<number, number> {
-  const callers = ended.map(({ message = '', time }) => [Number(/^caller (\d+)/.exec(message)?.[1]), time] as const);
-  return new Map(callers);
+/** When each client ended, by its number: milliseconds since 1970. */
+function clientsEndedAt(ended: Ending[]): Map<number, number> {
+  const clients = ended.map(({ message = '', time }) => [Number(/^client (\d+)/.exec(message)?.[1]), time] as const);
+  return new Map(clients);
 }
 
 test.for(REPLIES)(
-  'callers that do not read replies of $reply cost 2 MiB each at most',
+  'clients that do not read replies of $reply cost 2 MiB each at most',
   async ({ reply, bytes }, context) => {
     const count = sized({ test: 20, scorecard: 50 });
     const values: number[] = [];
