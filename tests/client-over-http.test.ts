@@ -16,7 +16,7 @@ test('messages to Knock are one connection of HTTP, and each has its reply', asy
   expect(await client.ended()).toEqual({ exitCode: 0, stdout: '<one>\n<>\n<h€llo>\n', stderr: '' });
   await expect
     .poll(() => server.logLines())
-    .toContainEqual(expect.objectContaining({ language: 'http', messages: 3, reason: 'done' }));
+    .toContainEqual(expect.objectContaining({ protocol: 'http', messages: 3, reason: 'done' }));
 });
 
 test('a message that is too large for Knock is refused with 413', async () => {
@@ -57,7 +57,7 @@ test('with PROTOCOL=http the demo greets over HTTP', async () => {
     .toBe(3);
   await expect
     .poll(async () =>
-      (await demo.logs('server')).filter(({ language, messages }) => language === 'http' && messages === 1),
+      (await demo.logs('server')).filter(({ protocol, messages }) => protocol === 'http' && messages === 1),
     )
     .toHaveLength(3);
 });

@@ -165,7 +165,7 @@ const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
   ['the handler takes too long', () => toldBy({ handler: never, HANDLER_TIMEOUT_MS: 50 })],
   ['TLS is needed', withoutTls],
   ['a certificate is needed', withoutCertificate],
-  ['bytes are in no language', () => logged(Buffer.of(3, 0, 0, 1))],
+  ['bytes are in no protocol', () => logged(Buffer.of(3, 0, 0, 1))],
   ['TLS is not configured', () => logged(Buffer.of(0x16, 3, 1))],
   ['a port is in use', portInUse],
   ['a setting is wrong', wrongSetting],

@@ -14,7 +14,7 @@ const LARGE_BYTES = 1024 * 1024;
 /** What the server has logged of the HTTP connections that have ended, apart from health checks. */
 async function sessions(server: StartedKnockServerContainer): Promise<LogLine[]> {
   const lines = await server.logLines();
-  return lines.filter(({ level, language, reason }) => level === 30 && language === 'http' && reason !== undefined);
+  return lines.filter(({ level, protocol, reason }) => level === 30 && protocol === 'http' && reason !== undefined);
 }
 
 export const test = base

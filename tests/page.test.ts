@@ -169,7 +169,7 @@ test('says what is typed into its box through the same handler, and shows the re
   await page.getByRole('button', { name: 'Say it' }).click();
   await page.locator('#say-reply').getByText('server-1 heard: grüß <b>Gott</b>').waitFor();
   // The sockets that a browser has in reserve have not said anything yet.
-  await expect.poll(() => page.locator('.house .language').allTextContents()).toContain('http');
+  await expect.poll(() => page.locator('.house .protocol').allTextContents()).toContain('http');
 });
 
 test('survives a restart of the server, and says that it is gone and back', async ({ peopled: { demo, browser } }) => {

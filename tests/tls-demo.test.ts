@@ -38,7 +38,7 @@ test('greets inside TLS, with a certificate at both ends; the server warns of no
   expect(log.filter(({ level }) => Number(level) > 30)).toEqual([]);
   const conversations = log.filter(({ reason }) => reason === 'done');
   expect(conversations.length).toBeGreaterThan(3);
-  expect(conversations.every(({ tls, language }) => tls === true && language === 'frames')).toBe(true);
+  expect(conversations.every(({ tls, protocol }) => tls === true && protocol === 'frames')).toBe(true);
 });
 
 test('serves https to who has a certificate, and tells the others that they need one', async () => {

@@ -75,7 +75,7 @@ test('speaks frames, text and HTTP inside TLS, at the same port', async () => {
   expect(await exchangeTls(server, 'Hello\n')).toBe('hello from the server!\n');
   expect(await exchangeTls(server, HTTP)).toMatch(/^HTTP\/1\.1 200 [^]*hello from the server!$/);
   await server.expectReasons('done', 'done', 'done');
-  expect(server.lines.filter(({ reason }) => reason === 'done').map(({ tls, language }) => [tls, language])).toEqual([
+  expect(server.lines.filter(({ reason }) => reason === 'done').map(({ tls, protocol }) => [tls, protocol])).toEqual([
     [true, 'frames'],
     [true, 'text'],
     [true, 'http'],
@@ -175,7 +175,7 @@ test('counts a handshake that fails, and the log says why', async () => {
   expect(await exchangeTls(server, 'Hello\n')).toBe('hello from the server!\n');
 });
 
-test('looks inside once: TLS inside TLS is no language', async () => {
+test('looks inside once: TLS inside TLS is no protocol', async () => {
   await using server = await serve(SERVER);
   expect(await exchangeTls(server, Buffer.from('1603010005ffffffffff', 'hex'))).toBe('');
   await server.expectReasons('tls');

@@ -13,7 +13,7 @@ export const GET_REPLY = 'hello from the server!';
 export interface Server {
   name: string;
   program: (port: number) => Program;
-  /** One message, in the language of the server. */
+  /** One message, in the protocol of the server. */
   encode: (text: string) => Buffer;
 }
 

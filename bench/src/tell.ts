@@ -1,4 +1,4 @@
-/** What a server is told, in its language, and how long its answer is. */
+/** What a server is told, in its protocol, and how long its answer is. */
 import { answerOf } from './load.ts';
 import type { Server } from './servers.ts';
 

@@ -97,7 +97,7 @@ test('a log that nobody reads costs 1 MiB and nobody any time, and what is missi
   });
   expect(waited / MIB).toBeLessThanOrEqual(1);
   // None is missing that is not counted: each message has a line of its own, and there are others besides.
-  const messages = (await server.numbers())['knock_messages_total{language="frames"}']!;
+  const messages = (await server.numbers())['knock_messages_total{protocol="frames"}']!;
   expect(at + (lines[at]!['dropped'] as number)).toBeGreaterThanOrEqual(messages);
   await server.expectClosed(before, {});
   await server.expectWell(before);

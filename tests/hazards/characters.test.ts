@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { sized } from '../scorecard/measured.ts';
 import { cutAnywhere, places } from './hostile-bytes.ts';
 import { InMemoryServer } from './in-memory.ts';
-import { answers, type Language, LANGUAGES, replies, say } from './languages.ts';
+import { answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
 import { counterexample } from './tried.ts';
 
 const LINE = 13;
@@ -53,9 +53,9 @@ function cut(stream: Buffer, how: 'each byte' | number[]): Buffer[] {
 }
 
 /** A message that need not be text. */
-function sayBytes(language: Language, message: Buffer): Buffer {
-  const said = say(language, 'x'.repeat(message.length));
-  message.copy(said, said.length - message.length - (language === 'text' ? 1 : 0));
+function sayBytes(protocol: Protocol, message: Buffer): Buffer {
+  const said = say(protocol, 'x'.repeat(message.length));
+  message.copy(said, said.length - message.length - (protocol === 'text' ? 1 : 0));
   return said;
 }
 
@@ -66,23 +66,23 @@ function replacements(bytes: Buffer): number {
   return bytes.toString('latin1').split(REPLACEMENT.toString('latin1')).length - 1;
 }
 
-const refusal = (language: Language, httpStatus: number, code: string) => ({
+const refusal = (protocol: Protocol, httpStatus: number, code: string) => ({
   kind: 'refusal',
-  text: expect.stringMatching(`^${language === 'HTTP' ? `${httpStatus} ` : ''}${code}: `),
+  text: expect.stringMatching(`^${protocol === 'HTTP' ? `${httpStatus} ` : ''}${code}: `),
 });
 
 test('hears every string of bytes as it came if it is UTF-8, and refuses it if not, wherever its characters are cut', async (context) => {
   await using server = await InMemoryServer.start();
   const property = fc.asyncProperty(strings, cuts, async (bytes, how) => {
-    for (const language of LANGUAGES) {
-      const message = language === 'text' ? inOneLine(bytes) : bytes;
+    for (const protocol of PROTOCOLS) {
+      const message = protocol === 'text' ? inOneLine(bytes) : bytes;
       const valid = isUtf8(message);
-      const stream = Buffer.concat([say(language, 'one'), sayBytes(language, message), say(language, 'two')]);
+      const stream = Buffer.concat([say(protocol, 'one'), sayBytes(protocol, message), say(protocol, 'two')]);
       const { heard, said } = await server.converse(cut(stream, how), 'closes');
       const expected = [Buffer.from('one'), ...(valid ? [message] : []), Buffer.from('two')];
       expect(heard.map((text) => Buffer.from(text))).toEqual(expected);
-      const answer = valid ? replies([message.toString()]) : [refusal(language, 400, 'bad_utf8')];
-      expect(answers(language, said)).toEqual([...replies(['one']), ...answer, ...replies(['two'])]);
+      const answer = valid ? replies([message.toString()]) : [refusal(protocol, 400, 'bad_utf8')];
+      expect(answers(protocol, said)).toEqual([...replies(['one']), ...answer, ...replies(['two'])]);
       expect(replacements(said)).toBe(valid ? replacements(message) : 0);
     }
   });
@@ -90,15 +90,15 @@ test('hears every string of bytes as it came if it is UTF-8, and refuses it if n
   expect(await counterexample(context, { line: LINE, what, runs: STRINGS, property })).toBeUndefined();
 });
 
-test.each(LANGUAGES)(
+test.each(PROTOCOLS)(
   'keeps a byte order mark at the very beginning, and one in the middle, in %s',
-  async (language) => {
+  async (protocol) => {
     await using server = await InMemoryServer.start();
     for (const how of ['each byte', []] as const) {
-      const stream = sayBytes(language, Buffer.from('\uFEFFone\uFEFFtwo'));
+      const stream = sayBytes(protocol, Buffer.from('\uFEFFone\uFEFFtwo'));
       const { heard, said } = await server.converse(cut(stream, how as 'each byte' | number[]), 'closes');
       expect(heard).toEqual(['\uFEFFone\uFEFFtwo']);
-      expect(answers(language, said)).toEqual(replies(heard));
+      expect(answers(protocol, said)).toEqual(replies(heard));
     }
   },
 );
@@ -112,10 +112,10 @@ test('says failed where a handler answers with half a surrogate pair, and sends 
     .map((codes) => String.fromCharCode(...codes).replaceAll(/[\r\n]/g, ''));
   const property = fc.asyncProperty(units, async (text) => {
     reply = text;
-    for (const language of LANGUAGES) {
-      const { said } = await server.converse([say(language, 'one'), say(language, 'two')], 'closes');
-      const answer = text.isWellFormed() ? replies([text]) : [refusal(language, 500, 'failed')];
-      expect(answers(language, said)).toEqual([...answer, ...replies(['two'])]);
+    for (const protocol of PROTOCOLS) {
+      const { said } = await server.converse([say(protocol, 'one'), say(protocol, 'two')], 'closes');
+      const answer = text.isWellFormed() ? replies([text]) : [refusal(protocol, 500, 'failed')];
+      expect(answers(protocol, said)).toEqual([...answer, ...replies(['two'])]);
       expect(replacements(said)).toBe(replacements(Buffer.from(text.isWellFormed() ? text : '')));
     }
     const { said } = await server.converse([Buffer.from('one')], 'stays');

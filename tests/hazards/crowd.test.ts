@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
 import { counted, measured, sized } from '../scorecard/measured.ts';
-import { answers, type Language, LANGUAGES, say } from './languages.ts';
 import { paced } from './pacing.ts';
+import { answers, type Protocol, PROTOCOLS, say } from './protocols.ts';
 import { type Address, disturbed, Talker } from './talker.ts';
 
 /** How many clients above the limit are told so at once. */
@@ -20,36 +20,36 @@ const CROWD = 300;
 
 interface Client {
   client: Dialled;
-  language: Language;
+  protocol: Protocol;
   /** `closed`: without a word. */
   outcome: 'served' | 'told' | 'closed' | 'hanging' | 'other';
   /** From its message to the outcome. */
   ms: number;
 }
 
-/** The languages in turn. */
-function languageOf(n: number): Language {
-  return LANGUAGES[n % LANGUAGES.length]!;
+/** The protocols in turn. */
+function protocolOf(n: number): Protocol {
+  return PROTOCOLS[n % PROTOCOLS.length]!;
 }
 
 /** Says one thing, if anything, and looks what becomes of it: a reply, a refusal, an end, or nothing. */
-async function knock(client: Dialled, language: Language, message?: string): Promise<Client> {
+async function knock(client: Dialled, protocol: Protocol, message?: string): Promise<Client> {
   const began = performance.now();
   const heard = new Promise((resolve) => client.socket.once('data', resolve));
-  if (message !== undefined) client.send(say(language, message));
+  if (message !== undefined) client.send(say(protocol, message));
   const over = Promise.race([heard, client.closed()]).then(() => true);
   // What has come by then may not have been read yet: Node looks at its timers first.
   const late = sleep(HANGING_MS, undefined, { ref: false }).then(() => immediate(false));
-  const outcome = (await Promise.race([over, late])) ? outcomeOf(client, language) : 'hanging';
-  return { client, language, outcome, ms: performance.now() - began };
+  const outcome = (await Promise.race([over, late])) ? outcomeOf(client, protocol) : 'hanging';
+  return { client, protocol, outcome, ms: performance.now() - began };
 }
 
-function outcomeOf({ received }: Dialled, language: Language): Client['outcome'] {
-  const [first, ...more] = answers(language, received);
+function outcomeOf({ received }: Dialled, protocol: Protocol): Client['outcome'] {
+  const [first, ...more] = answers(protocol, received);
   if (first === undefined) return 'closed';
   if (first.kind === 'reply') return 'served';
   const isBusy = first.kind === 'refusal' && /^(?:503 )?busy: /.test(first.text) && more.length === 0;
-  const saysWhenToCome = language !== 'HTTP' || received.includes('\r\nRetry-After: 1\r\n');
+  const saysWhenToCome = protocol !== 'HTTP' || received.includes('\r\nRetry-After: 1\r\n');
   return isBusy && saysWhenToCome ? 'told' : 'other';
 }
 
@@ -92,7 +92,7 @@ async function newcomers({ host, port }: Address): Promise<{ times: number[]; tu
     const began = performance.now();
     let outcome;
     while (outcome !== 'served') {
-      const { client, ...came } = await knock(await Dialled.to(port, host), languageOf(times.length), 'a newcomer');
+      const { client, ...came } = await knock(await Dialled.to(port, host), protocolOf(times.length), 'a newcomer');
       knocks += 1;
       outcome = came.outcome;
       client.end();
@@ -116,21 +116,21 @@ test.for(sized({ test: [50], scorecard: [50, 1000] }))(
     const dial = () => Dialled.to(address.port, address.host);
     // Not the container's own way: it asks the engine for the address, and whoever has not spoken has 1.5 s only.
     const dialMany = (clients: number) => Promise.all(Array.from({ length: clients }, dial));
-    const inside = await paced(limit, (n) => Talker.enter(address, languageOf(n), `guest ${n}`));
+    const inside = await paced(limit, (n) => Talker.enter(address, protocolOf(n), `guest ${n}`));
     for (const guest of inside) guest.talk(limit / 2 + 25);
 
     const at = `at a limit of ${limit}`;
     // Exactly: 32 that have not spoken yet stand before the door, so those behind them are closed.
     const first = await dialMany(TOLD_AT_ONCE);
     const behind = await Promise.all((await dialMany(8)).map((client) => knock(client, 'text')));
-    const told = await Promise.all(first.map((client, n) => knock(client, languageOf(n), 'let me in')));
+    const told = await Promise.all(first.map((client, n) => knock(client, protocolOf(n), 'let me in')));
     const heardWhy = count(told, 'told');
     counted(context, { line: 14, what: `32 at once ${at}: heard why`, count: heardWhy, of: TOLD_AT_ONCE });
     expect(behind.map(sight)).toEqual(behind.map(() => 'closed, undefined'));
     expect(told.map(sight)).toEqual(told.map(() => 'told, undefined'));
 
     // A crowd, every fourth of which says nothing and stands in the way for as long as it may.
-    const flood = paced(CROWD, async (n) => knock(await dial(), languageOf(n), n % 4 === 0 ? undefined : 'let me in'));
+    const flood = paced(CROWD, async (n) => knock(await dial(), protocolOf(n), n % 4 === 0 ? undefined : 'let me in'));
     const probes = await meanwhile(flood, () => probe(server));
     const crowd = await flood;
     counted(context, { line: 14, what: `a crowd ${at}: heard why`, count: count(crowd, 'told'), of: CROWD });
@@ -176,7 +176,7 @@ const ROOM = 150;
 async function comeAndStay({ host, port }: Address): Promise<Client[]> {
   const clients = await paced(CROWD, async (n) => {
     const isSilent = n > ROOM && n % 4 === 0;
-    return knock(await Dialled.to(port, host), languageOf(n), isSilent ? undefined : 'let me in');
+    return knock(await Dialled.to(port, host), protocolOf(n), isSilent ? undefined : 'let me in');
   });
   for (const { client } of clients) client.end();
   await Promise.all(clients.map(({ client }) => client.closed()));

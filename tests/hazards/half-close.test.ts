@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import type { StartedKnockServerContainer } from '../knock-server.ts';
 import { Program } from '../program.ts';
 import { counted, measured, sized } from '../scorecard/measured.ts';
-import { answers, type Language, LANGUAGES, replies, say } from './languages.ts';
+import { answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
 import { recordingServer } from './recording-server.ts';
 
 const LINE = 8;
@@ -18,13 +18,13 @@ const DELAY_MS = 100;
 const PYTHON = join(import.meta.dirname, 'say-and-shut-down.py');
 
 /** Says all this, closes its side in the same breath, and waits for the end of the other. */
-async function sayAndClose(server: StartedKnockServerContainer, language: Language, said: Buffer) {
+async function sayAndClose(server: StartedKnockServerContainer, protocol: Protocol, said: Buffer) {
   const { host, port } = await server.address();
   const client = await Dialled.to(port, host);
   let lastHeardAt = 0;
   client.socket.on('data', () => (lastHeardAt = performance.now()));
   client.end(said);
-  const heard = answers(language, await client.closed());
+  const heard = answers(protocol, await client.closed());
   return { heard, error: client.error, endedAfterMs: performance.now() - lastHeardAt };
 }
 
@@ -41,20 +41,20 @@ async function sayAndShutDown(server: StartedKnockServerContainer, said: Buffer[
 test('every client that closes its side before it is answered gets its reply', async (context) => {
   await using server = await recordingServer({ delayMs: DELAY_MS }).start();
   const before = await server.numbers();
-  for (const language of LANGUAGES) {
+  for (const protocol of PROTOCOLS) {
     const names = Array.from({ length: CLIENTS }, (_, n) => `client ${n}`);
-    const clients = await Promise.all(names.map((name) => sayAndClose(server, language, say(language, name))));
+    const clients = await Promise.all(names.map((name) => sayAndClose(server, protocol, say(protocol, name))));
 
     const answered = clients.filter(({ heard }, n) => heard.length === 1 && heard[0]!.text === names[n]);
-    counted(context, { line: LINE, what: `replies in ${language}`, count: answered.length, of: CLIENTS });
+    counted(context, { line: LINE, what: `replies in ${protocol}`, count: answered.length, of: CLIENTS });
     const ends = clients.map(({ endedAfterMs }) => endedAfterMs);
-    measured(context, { line: LINE, what: `from the reply to the end in ${language}`, values: ends, unit: 'ms' });
+    measured(context, { line: LINE, what: `from the reply to the end in ${protocol}`, values: ends, unit: 'ms' });
     expect(clients.map(({ heard }) => heard)).toEqual(names.map((name) => replies([name])));
     expect(clients.filter(({ error }) => error)).toEqual([]);
     // Whoever has closed its side is kept waiting for nothing but its reply.
     // On a busy machine, too; to wait for a clock would take ten seconds.
     expect(Math.max(...ends)).toBeLessThan(sized({ test: 5000, scorecard: 1000 }));
-    const heard = (await server.numbers())[`knock_messages_total{language="${language.toLowerCase()}"}`];
+    const heard = (await server.numbers())[`knock_messages_total{protocol="${protocol.toLowerCase()}"}`];
     expect(heard).toBe(CLIENTS);
   }
   // All of them were done: none had left, none was cut short.
@@ -66,9 +66,9 @@ test('a client that says many things and closes its side gets every reply, in or
   await using server = await recordingServer({ delayMs: 10 }).start();
   const before = await server.numbers();
   const messages = Array.from({ length: 20 }, (_, n) => `message ${n}`);
-  for (const language of LANGUAGES) {
-    const said = Buffer.concat(messages.map((message) => say(language, message)));
-    expect(await sayAndClose(server, language, said)).toMatchObject({ heard: replies(messages), error: undefined });
+  for (const protocol of PROTOCOLS) {
+    const said = Buffer.concat(messages.map((message) => say(protocol, message)));
+    expect(await sayAndClose(server, protocol, said)).toMatchObject({ heard: replies(messages), error: undefined });
   }
   // The end of the stream is the end of the last line.
   const said = Buffer.from('with an end\nwithout one');
@@ -80,15 +80,15 @@ test('a client that says many things and closes its side gets every reply, in or
 test('a program in Python that shuts its side down before it reads gets its replies', async (context) => {
   await using server = await recordingServer({ delayMs: DELAY_MS }).start();
   const before = await server.numbers();
-  for (const language of LANGUAGES) {
+  for (const protocol of PROTOCOLS) {
     const messages = Array.from({ length: PYTHON_CLIENTS }, (_, n) => `Python ${n}`);
     const back = await sayAndShutDown(
       server,
-      messages.map((message) => say(language, message)),
+      messages.map((message) => say(protocol, message)),
     );
-    const heard = back.map((bytes) => answers(language, bytes));
+    const heard = back.map((bytes) => answers(protocol, bytes));
     const answered = heard.filter((one, n) => one.length === 1 && one[0]!.text === messages[n]);
-    const what = `replies to Python’s shutdown(SHUT_WR) in ${language}`;
+    const what = `replies to Python’s shutdown(SHUT_WR) in ${protocol}`;
     counted(context, { line: LINE, what, count: answered.length, of: PYTHON_CLIENTS });
     expect(heard).toEqual(messages.map((message) => replies([message])));
   }

@@ -13,7 +13,7 @@ import { expect, test } from 'vitest';
 import { counted, sized } from '../scorecard/measured.ts';
 import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
 import { type Ending, InMemoryServer } from './in-memory.ts';
-import { LANGUAGES, say } from './languages.ts';
+import { PROTOCOLS, say } from './protocols.ts';
 
 const LINE = 24;
 /** In characters, of which escapes take many: samples of a message and its reply, twice each, and the places of a failure. */
@@ -42,7 +42,7 @@ const TRICKS = [
 const trickText = fc
   .array(fc.oneof(fc.constantFrom(...TRICKS), fc.string({ unit: 'binary', maxLength: 4 })), { maxLength: 6 })
   .map((parts) => parts.join(''));
-const trick = fc.tuple(fc.constantFrom(...LANGUAGES), trickText).map(([language, text]) => say(language, text));
+const trick = fc.tuple(fc.constantFrom(...PROTOCOLS), trickText).map(([protocol, text]) => say(protocol, text));
 /** Not so many messages at once that their lines would fill the queue of the log, since what is above that is dropped. */
 const fewMessages = hostileStream.filter(({ length }) => length < 500);
 const streams: Arbitrary<Buffer> = fc.oneof(fewMessages, trick);
@@ -105,7 +105,7 @@ test('logs one line for each event, and nothing in it that is not meant to be re
   const lines = linesOf(json.log);
   const parsed = lines.map((line) => JSON.parse(line) as Partial<Closing>);
   const closings = parsed.filter((line): line is Closing => 'reason' in line);
-  const strange = closings.filter(({ reason }) => reason === 'tls' || reason === 'unknown_language');
+  const strange = closings.filter(({ reason }) => reason === 'tls' || reason === 'unknown_protocol');
   // Each message is an event at this level, as is the end of the server.
   const events = talks.length + strange.length + json.heard + 1;
   const prettyLines = linesOf(pretty.log);
@@ -142,7 +142,7 @@ test.each(['json', 'pretty'] as const)(
   async (format) => {
     const long = '\x1b'.repeat(65_535);
     const { log } = await logOf(
-      LANGUAGES.map((language) => [say(language, long), [], 'closes']),
+      PROTOCOLS.map((protocol) => [say(protocol, long), [], 'closes']),
       format,
     );
     expect(Math.max(...linesOf(log).map((line) => line.length))).toBeLessThan(LONGEST_LINE);

@@ -7,9 +7,9 @@ import { expect, test } from 'vitest';
 
 import { KnockServerContainer } from '../knock-server.ts';
 import { counted, measured, sized } from '../scorecard/measured.ts';
-import { answers, type Language } from './languages.ts';
 import { MEMORY_GIB, mostResidentMiB } from './memory.ts';
 import { paced } from './pacing.ts';
+import { answers, type Protocol } from './protocols.ts';
 
 const LINE = 9;
 const TRIES = sized({ test: 10, scorecard: 100 });
@@ -25,7 +25,7 @@ const ORDINARY = frame('x'.repeat(LIMIT));
 
 interface Announcement {
   what: string;
-  language: Language;
+  protocol: Protocol;
   /** What tells that the message is too large. */
   bytes: Buffer;
 }
@@ -34,21 +34,21 @@ const head = (...lines: string[]) => Buffer.from(['POST / HTTP/1.1', 'Host: knoc
 const chunk = `${ABOVE.toString(16)}\r\n${'x'.repeat(ABOVE)}\r\n`;
 
 const ANNOUNCEMENTS: Announcement[] = [
-  { what: 'a header of 00 ff ff ff', language: 'frames', bytes: Buffer.from('00ffffff', 'hex') },
-  { what: 'a header of the limit and one', language: 'frames', bytes: frame('x'.repeat(ABOVE)).subarray(0, 4) },
-  { what: 'a line that does not end', language: 'text', bytes: Buffer.alloc(ABOVE, 'x') },
-  { what: 'a Content-Length', language: 'HTTP', bytes: head(`Content-Length: ${ABOVE}`) },
-  { what: 'a chunk', language: 'HTTP', bytes: Buffer.concat([head('Transfer-Encoding: chunked'), Buffer.from(chunk)]) },
+  { what: 'a header of 00 ff ff ff', protocol: 'frames', bytes: Buffer.from('00ffffff', 'hex') },
+  { what: 'a header of the limit and one', protocol: 'frames', bytes: frame('x'.repeat(ABOVE)).subarray(0, 4) },
+  { what: 'a line that does not end', protocol: 'text', bytes: Buffer.alloc(ABOVE, 'x') },
+  { what: 'a Content-Length', protocol: 'HTTP', bytes: head(`Content-Length: ${ABOVE}`) },
+  { what: 'a chunk', protocol: 'HTTP', bytes: Buffer.concat([head('Transfer-Encoding: chunked'), Buffer.from(chunk)]) },
   {
     what: 'a head that does not end',
-    language: 'HTTP',
+    protocol: 'HTTP',
     bytes: Buffer.from(`GET / HTTP/1.1\r\nX: ${'x'.repeat(16_384)}`),
   },
 ];
 
 /** Whether the server has said exactly this: one refusal for the size, and the client's kernel no error. */
-function wasToldWhy({ language }: Announcement, client: Dialled): boolean {
-  const [first, ...more] = answers(language, client.received);
+function wasToldWhy({ protocol }: Announcement, client: Dialled): boolean {
+  const [first, ...more] = answers(protocol, client.received);
   const isRefusal = first?.kind === 'refusal' && /^(?:too_large|413|431)\b/.test(first.text);
   return isRefusal && more.length === 0 && client.error === undefined;
 }
@@ -73,7 +73,7 @@ test('a message above the limit is refused as soon as it is announced, and its c
       told += wasToldWhy(announcement, client) ? 1 : 0;
       resets += client.error ? 1 : 0;
     }
-    const what = `time to the refusal in ${announcement.language}, ${announcement.what}`;
+    const what = `time to the refusal in ${announcement.protocol}, ${announcement.what}`;
     measured(context, { line: LINE, what, values: times, unit: 'ms' });
     expect.soft(Math.max(...times), what).toBeLessThanOrEqual(REFUSED_WITHIN_MS);
   }

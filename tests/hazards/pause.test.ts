@@ -9,8 +9,8 @@ import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
 import { counted, measured, sized } from '../scorecard/measured.ts';
-import { type Answer, answers, type Language, LANGUAGES, replies, say } from './languages.ts';
 import { paced } from './pacing.ts';
+import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
 import { type Address, disturbed, type Talk, Talker } from './talker.ts';
 
 const LINE = 18;
@@ -19,7 +19,7 @@ const LIMIT_MS = sized({ test: 5000, scorecard: 3000 });
 const PAUSE_MS = 2 * LIMIT_MS;
 const RUNS = sized({ test: 1, scorecard: 10 });
 /** Those who talk all the time. */
-const TALKERS: Language[] = [
+const TALKERS: Protocol[] = [
   ...Array.from({ length: 50 }, () => 'frames' as const),
   ...Array.from({ length: 50 }, () => 'text' as const),
   ...Array.from({ length: 20 }, () => 'HTTP' as const),
@@ -38,27 +38,27 @@ const SETTINGS = {
 /** A client whose first `yield` is where the server is paused, and whose second is where it goes on. */
 type Interrupted = AsyncGenerator<undefined, Talk>;
 
-async function* inMidMessage(address: Address, language: Language): Interrupted {
-  return yield* inHalves(await Talker.enter(address, language, `in the middle of a message in ${language}`));
+async function* inMidMessage(address: Address, protocol: Protocol): Interrupted {
+  return yield* inHalves(await Talker.enter(address, protocol, `in the middle of a message in ${protocol}`));
 }
 
 /** In text, inside the pause that would end its message. */
-async function* inItsFirstMessage({ host, port }: Address, language: Language): Interrupted {
-  const who = `in the middle of its first message in ${language}`;
-  return yield* inHalves(new Talker(await Dialled.to(port, host), language, who));
+async function* inItsFirstMessage({ host, port }: Address, protocol: Protocol): Interrupted {
+  const who = `in the middle of its first message in ${protocol}`;
+  return yield* inHalves(new Talker(await Dialled.to(port, host), protocol, who));
 }
 
-async function* silentSoFar({ host, port }: Address, language: Language): Interrupted {
-  const talker = new Talker(await Dialled.to(port, host), language, `silent until then, in ${language}`);
+async function* silentSoFar({ host, port }: Address, protocol: Protocol): Interrupted {
+  const talker = new Talker(await Dialled.to(port, host), protocol, `silent until then, in ${protocol}`);
   yield;
   talker.say();
   return yield* leavesWhenAnswered(talker);
 }
 
 /** The kernel lets it in while the server is paused. */
-async function* notThereYet({ host, port }: Address, language: Language): Interrupted {
+async function* notThereYet({ host, port }: Address, protocol: Protocol): Interrupted {
   yield;
-  const talker = new Talker(await Dialled.to(port, host), language, `not there until then, in ${language}`);
+  const talker = new Talker(await Dialled.to(port, host), protocol, `not there until then, in ${protocol}`);
   talker.say();
   return yield* leavesWhenAnswered(talker);
 }
@@ -81,39 +81,39 @@ async function* leavesWhenAnswered(talker: Talker): Interrupted {
   return left;
 }
 
-async function* readsMeanwhile({ host, port }: Address, language: Language): Interrupted {
+async function* readsMeanwhile({ host, port }: Address, protocol: Protocol): Interrupted {
   const client = await Dialled.to(port, host);
-  const expected = await sayUntilHeldBack(client, language);
+  const expected = await sayUntilHeldBack(client, protocol);
   yield;
   client.socket.resume();
   yield;
-  const heard = answers(language, await client.closed());
-  return { who: `begins to read meanwhile, in ${language}`, expected, heard, error: client.error };
+  const heard = answers(protocol, await client.closed());
+  return { who: `begins to read meanwhile, in ${protocol}`, expected, heard, error: client.error };
 }
 
 /** Has used half of its time to read before the pause, and takes more than half of it afterwards: it counts anew. */
-async function* readsLate({ host, port }: Address, language: Language): Interrupted {
+async function* readsLate({ host, port }: Address, protocol: Protocol): Interrupted {
   const client = await Dialled.to(port, host);
-  const expected = await sayUntilHeldBack(client, language);
+  const expected = await sayUntilHeldBack(client, protocol);
   await sleep(0.5 * LIMIT_MS - HELD_BACK_MS);
   yield;
   yield;
   // With the half of before it is more than the whole.
   await sleep(0.65 * LIMIT_MS);
   client.socket.resume();
-  const heard = answers(language, await client.closed());
-  return { who: `takes its time to read, in ${language}`, expected, heard, error: client.error };
+  const heard = answers(protocol, await client.closed());
+  return { who: `takes its time to read, in ${protocol}`, expected, heard, error: client.error };
 }
 
 /** Reads no replies and says one thing after another until the server reads no more either; then closes its side. */
-async function sayUntilHeldBack(client: Dialled, language: Language): Promise<Answer[]> {
+async function sayUntilHeldBack(client: Dialled, protocol: Protocol): Promise<Answer[]> {
   client.socket.pause();
   const sent: string[] = [];
   let isTaken: unknown = true;
   while (isTaken) {
     const message = `${sent.length} ${'x'.repeat(60_000)}`;
     sent.push(message);
-    const taken = new Promise((resolve) => client.socket.write(say(language, message), () => resolve(true)));
+    const taken = new Promise((resolve) => client.socket.write(say(protocol, message), () => resolve(true)));
     isTaken = await Promise.race([taken, sleep(HELD_BACK_MS, false)]);
   }
   client.end();
@@ -137,12 +137,12 @@ async function pauseAmong(server: StartedKnockServerContainer, clients: Interrup
   return async () => (await step()).map(({ value }) => value!);
 }
 
-type Way = (address: Address, language: Language) => Interrupted;
+type Way = (address: Address, protocol: Protocol) => Interrupted;
 
-/** Some clients in each language for each of these ways. */
+/** Some clients in each protocol for each of these ways. */
 function clientsOf(ways: Way[], count: number, address: Address): Interrupted[] {
-  const languages = Array.from({ length: count }, () => LANGUAGES).flat();
-  return ways.flatMap((way) => languages.map((language) => way(address, language)));
+  const protocols = Array.from({ length: count }, () => PROTOCOLS).flat();
+  return ways.flatMap((way) => protocols.map((protocol) => way(address, protocol)));
 }
 
 const PAUSED = `by a pause of ${PAUSE_MS} ms at limits of ${LIMIT_MS} ms, ${RUNS} times`;
@@ -151,7 +151,7 @@ test('nobody is thrown out who talked, or was about to, while the server was pau
   await using server = await new KnockServerContainer().withSettings(SETTINGS).start();
   const before = await server.numbers();
   const address = await server.address();
-  const talks: Record<Language, Talk[]> = { frames: [], text: [], HTTP: [] };
+  const talks: Record<Protocol, Talk[]> = { frames: [], text: [], HTTP: [] };
   const interrupted: Talk[] = [];
   const waits: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
@@ -167,10 +167,10 @@ test('nobody is thrown out who talked, or was about to, while the server was pau
     for (const [n, talk] of left.entries()) talks[TALKERS[n]!].push(talk);
   }
 
-  for (const language of LANGUAGES) {
-    const those = talks[language];
+  for (const protocol of PROTOCOLS) {
+    const those = talks[protocol];
     const lost = disturbed(those);
-    counted(context, { line: LINE, what: `lost in ${language} ${PAUSED}`, count: lost.length, of: those.length });
+    counted(context, { line: LINE, what: `lost in ${protocol} ${PAUSED}`, count: lost.length, of: those.length });
     expect.soft(lost).toEqual([]);
   }
   const lost = disturbed(interrupted);

@@ -88,7 +88,7 @@ test(`${CLIENTS} clients whose server is killed are served again within ${BACK_W
 
 /** How many messages the server has heard since it was last started. */
 async function heard(demo: Demo): Promise<number> {
-  return (await demo.server.numbers())['knock_messages_total{language="frames"}'] ?? 0;
+  return (await demo.server.numbers())['knock_messages_total{protocol="frames"}'] ?? 0;
 }
 
 /** The server's own count is what can be asked without disturbing it: each look at the log costs more than all clients. */

@@ -5,12 +5,12 @@
 import { isUtf8 } from 'node:buffer';
 import { METHODS } from 'node:http';
 
-import type { Language } from './languages.ts';
+import type { Protocol } from './protocols.ts';
 import { requestsIn } from './reference-requests.ts';
 
 export interface Held {
   /** Undefined: none. */
-  protocol: Language | undefined;
+  protocol: Protocol | undefined;
   /** What a handler has to hear, in this order, and nothing else. */
   messages: string[];
   /** Of the requests whose heads are valid, in their order, since a response to HEAD has no body. */
@@ -38,7 +38,7 @@ export function messagesIn(bytes: Buffer, circumstances: Circumstances): Held {
 }
 
 /** In Latin-1, as all of this. */
-function decode(protocol: Language | undefined, text: string, circumstances: Circumstances): Omit<Held, 'protocol'> {
+function decode(protocol: Protocol | undefined, text: string, circumstances: Circumstances): Omit<Held, 'protocol'> {
   if (protocol === 'HTTP') return requestsIn(text, circumstances.maxBytes);
   if (protocol === undefined) return { messages: [], methods: [] };
   return { messages: (protocol === 'text' ? inLines : inFrames)(text, circumstances), methods: [] };
@@ -61,7 +61,7 @@ function isRequestInProgress(line: string): boolean {
   return version === undefined || ' HTTP/1.'.startsWith(version) || /^ HTTP\/1\.\d\r?$/.test(version);
 }
 
-function protocolOf(text: string, { closed }: Circumstances): Language | undefined {
+function protocolOf(text: string, { closed }: Circumstances): Protocol | undefined {
   if (text.startsWith('\0')) return 'frames';
   if (text === '' || isOtherControl(text.charCodeAt(0))) return undefined;
   const [, empty, line, lineFeed] = /^((?:\r?\n)*)([^\n]*)(\n?)/.exec(text)!;

@@ -9,9 +9,9 @@ import { measured, sized } from '../scorecard/measured.ts';
 import { dripping, MAX_MESSAGE_BYTES, notReading, silent } from './attackers.ts';
 import { type Ending, endings } from './endings.ts';
 import { Horde } from './horde.ts';
-import { answers, type Language, LANGUAGES, say } from './languages.ts';
 import { MEMORY_GIB, mostResidentMiB, residentMiB } from './memory.ts';
 import { paced } from './pacing.ts';
+import { answers, type Protocol, PROTOCOLS, say } from './protocols.ts';
 
 /** How much later than its clock says a server may act: in a test run on a busy machine, and long before the clock that is shipped. */
 const GRACE_MS = sized({ test: 4000, scorecard: 600 });
@@ -25,7 +25,7 @@ const PATIENCE_MS = 5000;
 /** A client that sends its message a byte now and then. */
 interface Dripper {
   what: string;
-  language: Language;
+  protocol: Protocol;
   /** Is answered before it begins. */
   before?: Buffer;
   /** The beginning of the message, at once. */
@@ -54,16 +54,16 @@ const HEAD = 'POST / HTTP/1.1\r\nHost: knock\r\n';
 const ENDLESS = frame('x'.repeat(5000));
 
 const DRIPPERS: Dripper[] = [
-  { what: 'frames', language: 'frames', drip: ENDLESS },
-  { what: 'frames, the second message', language: 'frames', before: say('frames', 'one'), drip: ENDLESS },
+  { what: 'frames', protocol: 'frames', drip: ENDLESS },
+  { what: 'frames, the second message', protocol: 'frames', before: say('frames', 'one'), drip: ENDLESS },
   // Faster than the pause that would make it a message.
-  { what: 'text', language: 'text', drip: 'x', everyMs: 100 },
-  { what: 'text, the second line', language: 'text', before: say('text', 'one'), drip: 'x' },
-  { what: 'HTTP, the request line', language: 'HTTP', opening: 'POST /', drip: 'x' },
-  { what: 'HTTP, the head', language: 'HTTP', opening: `${HEAD}X: `, drip: 'x' },
-  { what: 'HTTP, the second head', language: 'HTTP', before: say('HTTP', 'one'), drip: `${HEAD}X: ${'x'.repeat(100)}` },
-  { what: 'HTTP, the body', language: 'HTTP', opening: `${HEAD}Content-Length: 5000\r\n\r\n`, drip: 'x' },
-  { what: 'HTTP, chunks', language: 'HTTP', opening: `${HEAD}Transfer-Encoding: chunked\r\n\r\n`, drip: '1\r\nx\r\n' },
+  { what: 'text', protocol: 'text', drip: 'x', everyMs: 100 },
+  { what: 'text, the second line', protocol: 'text', before: say('text', 'one'), drip: 'x' },
+  { what: 'HTTP, the request line', protocol: 'HTTP', opening: 'POST /', drip: 'x' },
+  { what: 'HTTP, the head', protocol: 'HTTP', opening: `${HEAD}X: `, drip: 'x' },
+  { what: 'HTTP, the second head', protocol: 'HTTP', before: say('HTTP', 'one'), drip: `${HEAD}X: ${'x'.repeat(100)}` },
+  { what: 'HTTP, the body', protocol: 'HTTP', opening: `${HEAD}Content-Length: 5000\r\n\r\n`, drip: 'x' },
+  { what: 'HTTP, chunks', protocol: 'HTTP', opening: `${HEAD}Transfer-Encoding: chunked\r\n\r\n`, drip: '1\r\nx\r\n' },
 ];
 
 /** All that was heard until the connection ended; breaks off where that takes far too long, so that a test can still say so. */
@@ -75,7 +75,7 @@ async function heardUntilTheEnd(client: Dialled, limitMs: number): Promise<Buffe
 }
 
 /** Drips until the connection has ended; how long that took from the first byte, and what was said to it at last. */
-async function drip(client: Dialled, { language, before, opening, drip: words, everyMs = DRIP_MS }: Dripper) {
+async function drip(client: Dialled, { protocol, before, opening, drip: words, everyMs = DRIP_MS }: Dripper) {
   if (before) {
     client.send(before);
     await client.until('hello');
@@ -89,7 +89,7 @@ async function drip(client: Dialled, { language, before, opening, drip: words, e
   }, everyMs);
   const all = await heardUntilTheEnd(client, MESSAGE_TIMEOUT_MS);
   clearInterval(timer);
-  return { ms: performance.now() - began, heard: answers(language, all).at(-1) };
+  return { ms: performance.now() - began, heard: answers(protocol, all).at(-1) };
 }
 
 test('a client that drips its message is refused when the time for a message is over, and hears it', async (context) => {
@@ -99,10 +99,10 @@ test('a client that drips its message is refused when the time for a message is 
   const count = sized({ test: 3, scorecard: 20 });
   const all = DRIPPERS.flatMap((dripper) => Array.from({ length: count }, () => dripper));
   const ends = await paced(all.length, async (n) => drip(await Dialled.to(port, host), all[n]!));
-  for (const language of LANGUAGES) {
-    const those = ends.filter((_, n) => all[n]!.language === language);
+  for (const protocol of PROTOCOLS) {
+    const those = ends.filter((_, n) => all[n]!.protocol === protocol);
     const values = those.map(({ ms }) => ms);
-    measured(context, { line: 1, what: `${language}, at a limit of ${MESSAGE_TIMEOUT_MS} ms`, values, unit: 'ms' });
+    measured(context, { line: 1, what: `${protocol}, at a limit of ${MESSAGE_TIMEOUT_MS} ms`, values, unit: 'ms' });
   }
   const refusal = { kind: 'refusal', text: expect.stringMatching(/^(?:timeout:|408 )/) };
   for (const [n, { ms, heard }] of ends.entries()) {
@@ -169,12 +169,12 @@ test('a client that does not read is given up when it has taken nothing for the 
   await using server = await new KnockServerContainer().withSettings({ REPLY, ...CLOCKS }).start();
   const before = await server.numbers();
   const count = sized({ test: 3, scorecard: 10 });
-  const kinds = LANGUAGES.flatMap((language) => [
-    { what: `${language}, of a client that reads nothing`, language, takes: 0 },
-    { what: `${language}, of a client that reads 4 KiB`, language, takes: 4096 },
+  const kinds = PROTOCOLS.flatMap((protocol) => [
+    { what: `${protocol}, of a client that reads nothing`, protocol, takes: 0 },
+    { what: `${protocol}, of a client that reads 4 KiB`, protocol, takes: 4096 },
   ]);
-  const groups = kinds.map(({ language, takes }) =>
-    REPLIES.map(({ bytes }) => notReading(language, { count, bytes, takes })),
+  const groups = kinds.map(({ protocol, takes }) =>
+    REPLIES.map(({ bytes }) => notReading(protocol, { count, bytes, takes })),
   );
   await using horde = await Horde.at(server, groups.flat());
   const stopped = await horde.stoppedAt();
@@ -201,12 +201,12 @@ test.for(REPLIES)(
   async ({ reply, bytes }, context) => {
     const count = sized({ test: 20, scorecard: 50 });
     const values: number[] = [];
-    // In a test run a language for each size.
-    const languages = sized({
-      test: [LANGUAGES[REPLIES.findIndex((other) => other.bytes === bytes)]!],
-      scorecard: LANGUAGES,
+    // In a test run a protocol for each size.
+    const protocols = sized({
+      test: [PROTOCOLS[REPLIES.findIndex((other) => other.bytes === bytes)]!],
+      scorecard: PROTOCOLS,
     });
-    for (const language of languages) {
+    for (const protocol of protocols) {
       // How long they are borne makes no difference to what they cost.
       await using server = await new KnockServerContainer()
         .withSettings({ REPLY, WRITE_TIMEOUT_MS: '1000' })
@@ -214,7 +214,7 @@ test.for(REPLIES)(
         .start();
       const before = await server.numbers();
       const memoryBefore = await residentMiB(server);
-      await using horde = await Horde.at(server, [notReading(language, { count, bytes })]);
+      await using horde = await Horde.at(server, [notReading(protocol, { count, bytes })]);
       await server.expectClosed(before, { write_timeout: horde.size });
       // The most that there has ever been: all of them at once, and what was not yet collected.
       values.push(((await mostResidentMiB(server)) - memoryBefore) / count);
@@ -222,7 +222,7 @@ test.for(REPLIES)(
     }
     measured(context, {
       line: 3,
-      what: `replies of ${reply}, to each of ${count} in ${languages.join(', ')}`,
+      what: `replies of ${reply}, to each of ${count} in ${protocols.join(', ')}`,
       values,
       unit: 'MiB',
     });

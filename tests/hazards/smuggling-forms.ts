@@ -1,7 +1,7 @@
 /**
  * Bytes in which two readers, a proxy and the server behind it, have seen different requests: the attacks known as CL.TE,
  * TE.CL and TE.TE, what RFC 9112 (sections 2.2, 3.2, 5, 6, 7.1 and 11.2) tells a server to refuse, the forms of HAProxy's
- * regression tests; and those that only a port with several languages has, where one language stands behind another.
+ * regression tests; and those that only a port with several protocols has, where one protocol stands behind another.
  */
 
 export interface Form {

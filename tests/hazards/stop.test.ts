@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from '../knock-server.ts';
 import { counted, measured, sized } from '../scorecard/measured.ts';
 import { endings } from './endings.ts';
-import { type Answer, answers, type Language, LANGUAGES, replies, say } from './languages.ts';
+import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
 import { recordingServer } from './recording-server.ts';
 
 const LINE = 22;
@@ -21,18 +21,18 @@ const AT_ONCE_MS = sized({ test: 4000, scorecard: 500 });
 
 interface Client {
   client: Dialled;
-  language: Language;
+  protocol: Protocol;
   said: string[];
 }
 
-/** Clients in all languages in turn, each of which has said all this in one breath. */
+/** Clients in all protocols in turn, each of which has said all this in one breath. */
 async function clientsThatSaid(server: StartedKnockServerContainer, all: string[][]): Promise<Client[]> {
   const dialled = await server.dialMany(all.length);
   return dialled.map((client, n) => {
-    const language = LANGUAGES[n % LANGUAGES.length]!;
+    const protocol = PROTOCOLS[n % PROTOCOLS.length]!;
     const said = all[n]!;
-    client.send(Buffer.concat(said.map((message) => say(language, message))));
-    return { client, language, said };
+    client.send(Buffer.concat(said.map((message) => say(protocol, message))));
+    return { client, protocol, said };
   });
 }
 
@@ -46,8 +46,8 @@ async function expectHandling(server: StartedKnockServerContainer, messages: num
 }
 
 /** What a client hears of a server that leaves, when it has been answered: in frames there is a word for it. */
-function farewell(language: Language): Answer[] {
-  return language === 'frames' ? [{ kind: 'goaway', text: '' }] : [];
+function farewell(protocol: Protocol): Answer[] {
+  return protocol === 'frames' ? [{ kind: 'goaway', text: '' }] : [];
 }
 
 /** Why its connections have ended, in its own words. */
@@ -100,16 +100,16 @@ test.for([0, 9])(
         Array.from({ length: count }, () => ['Hello']),
       );
       await Promise.all(clients.map(({ client }) => client.until('Hello')));
-      // A third of them, one in each language, do not close their side when the server does.
+      // A third of them, one in each protocol, do not close their side when the server does.
       for (const { client } of clients.slice(0, count / 3)) client.socket.removeAllListeners('end');
 
       const { exitCode, ms, callMs } = await stop(server);
       times.push(ms);
       calls.push(callMs);
       expect(exitCode).toBe(0);
-      for (const { client, language, said } of clients) {
+      for (const { client, protocol, said } of clients) {
         client.end();
-        expect(answers(language, await client.closed())).toEqual([...replies(said), ...farewell(language)]);
+        expect(answers(protocol, await client.closed())).toEqual([...replies(said), ...farewell(protocol)]);
       }
       expect(await reasons(server)).toEqual(clients.map(() => 'drained'));
     }
@@ -132,11 +132,11 @@ test('a server that is stopped answers 20 clients whose messages are being handl
     const { exitCode, ms, lines } = await stop(server);
     times.push(ms);
     expect(exitCode).toBe(0);
-    for (const { client, language, said } of clients) {
-      const heard = answers(language, await client.closed());
-      expect.soft(heard).toEqual([...replies(said), ...farewell(language)]);
+    for (const { client, protocol, said } of clients) {
+      const heard = answers(protocol, await client.closed());
+      expect.soft(heard).toEqual([...replies(said), ...farewell(protocol)]);
       if (heard.filter(({ kind }) => kind === 'reply').length === said.length) answered += 1;
-      if (language === 'HTTP') expect.soft(client.received.toString()).toMatch(/\r\nConnection: close\r\n/);
+      if (protocol === 'HTTP') expect.soft(client.received.toString()).toMatch(/\r\nConnection: close\r\n/);
     }
     expect(lines.map(({ msg }) => msg)).toContain('draining: 20 connections are still being served');
     expect(await reasons(server)).toEqual(expect.arrayContaining(clients.map(() => 'drained')));

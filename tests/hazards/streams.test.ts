@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { counted, measured, sized } from '../scorecard/measured.ts';
 import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
 import { type Ending, InMemoryServer, type Outcome, type Step } from './in-memory.ts';
-import { say } from './languages.ts';
+import { say } from './protocols.ts';
 import { counterexample } from './tried.ts';
 
 const LINE = 10;

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { Dialled } from '@knock/server/test/dialled';
 
-import { type Answer, answers, type Language, replies, say } from './languages.ts';
+import { type Answer, answers, type Protocol, replies, say } from './protocols.ts';
 
 /** What one client said and heard, from beginning to end. */
 export interface Talk {
@@ -23,7 +23,7 @@ export interface Address {
 
 export class Talker {
   readonly client: Dialled;
-  readonly language: Language;
+  readonly protocol: Protocol;
   /** How long each reply took, in milliseconds. */
   readonly times: number[] = [];
   readonly #name: string;
@@ -32,16 +32,16 @@ export class Talker {
   #timer: NodeJS.Timeout | undefined;
 
   /** Resolves when it was answered for the first time. */
-  static async enter({ host, port }: Address, language: Language, name: string): Promise<Talker> {
-    const talker = new Talker(await Dialled.to(port, host), language, name);
+  static async enter({ host, port }: Address, protocol: Protocol, name: string): Promise<Talker> {
+    const talker = new Talker(await Dialled.to(port, host), protocol, name);
     talker.say();
     await talker.answered();
     return talker;
   }
 
-  constructor(client: Dialled, language: Language, name: string) {
+  constructor(client: Dialled, protocol: Protocol, name: string) {
     this.client = client;
-    this.language = language;
+    this.protocol = protocol;
     this.#name = name;
     client.socket.on('data', () => this.#look());
     client.socket.once('close', () => clearInterval(this.#timer));
@@ -60,7 +60,7 @@ export class Talker {
     const message = `${this.#name}, message ${this.#sent.length}`;
     this.#sent.push(message);
     this.#sentAt.push(performance.now());
-    return say(this.language, message);
+    return say(this.protocol, message);
   }
 
   /** Resolves when all that it has said was answered; rejects if its connection ends before. */
@@ -72,12 +72,12 @@ export class Talker {
   async leave(): Promise<Talk> {
     clearInterval(this.#timer);
     this.client.end();
-    const heard = answers(this.language, await this.client.closed());
+    const heard = answers(this.protocol, await this.client.closed());
     return { who: this.#name, expected: replies(this.#sent), heard, error: this.client.error };
   }
 
   #look(): void {
-    const heard = answers(this.language, this.client.received).filter(({ kind }) => kind === 'reply').length;
+    const heard = answers(this.protocol, this.client.received).filter(({ kind }) => kind === 'reply').length;
     const now = performance.now();
     while (this.times.length < heard) this.times.push(now - this.#sentAt[this.times.length]!);
   }

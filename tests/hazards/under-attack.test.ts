@@ -16,10 +16,10 @@ import {
   silent,
 } from './attackers.ts';
 import { Horde, type Group } from './horde.ts';
-import { answers, type Language, LANGUAGES } from './languages.ts';
 import { latencies, percentile } from './latency.ts';
 import { MEMORY_GIB, mostCountedMiB, mostResidentMiB, residentMiB } from './memory.ts';
 import { paced } from './pacing.ts';
+import { answers, type Protocol, PROTOCOLS } from './protocols.ts';
 import { slowServer } from './slow-server.ts';
 
 /** Longer than the longest clock. */
@@ -85,26 +85,26 @@ interface Attack {
   groups: Group[];
 }
 
-/** All that clients can do to a server in each of its languages; `share` says how many of them do it. */
+/** All that clients can do to a server in each of its protocols; `share` says how many of them do it. */
 function attacks(share: number): Attack[] {
-  const inEach = (group: (language: Language) => Group) => LANGUAGES.map((language) => group(language));
+  const inEach = (group: (protocol: Protocol) => Group) => PROTOCOLS.map((protocol) => group(protocol));
   return [
     {
       reason: 'message_timeout',
       groups: [
-        ...inEach((language) => dripping(language, { count: 170 * share, everyMs: 1000 })),
-        ...inEach((language) => holdingBack(language, { count: 300 * share })),
+        ...inEach((protocol) => dripping(protocol, { count: 170 * share, everyMs: 1000 })),
+        ...inEach((protocol) => holdingBack(protocol, { count: 300 * share })),
       ],
     },
     { reason: 'first_byte_timeout', groups: [silent({ count: 1000 * share })] },
     {
       reason: 'write_timeout',
       groups: [
-        ...inEach((language) => notReading(language, { count: 70 * share, bytes: FOR_LARGE_REPLIES })),
-        ...inEach((language) => flooding(language, { count: 20 * share })),
+        ...inEach((protocol) => notReading(protocol, { count: 70 * share, bytes: FOR_LARGE_REPLIES })),
+        ...inEach((protocol) => flooding(protocol, { count: 20 * share })),
       ],
     },
-    { reason: 'too_large', groups: inEach((language) => oversized(language, { count: 100 * share })) },
+    { reason: 'too_large', groups: inEach((protocol) => oversized(protocol, { count: 100 * share })) },
     { reason: 'handler_timeout', groups: [saying('wait 600000', { count: 1000 * share })] },
   ];
 }

@@ -56,7 +56,7 @@ export const LINES: readonly Line[] = [
   {
     measure: 'replies that arrive after the client has closed its side, the handler being asynchronous',
     anchors: 'Node’s default 0 of 50',
-    promise: 'all of 300, in three languages',
+    promise: 'all of 300, in three protocols',
   },
   {
     measure: 'a message announced above the limit: time to the refusal, refusals read, resets',

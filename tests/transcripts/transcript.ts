@@ -32,7 +32,7 @@ export interface Transcript {
 
 /** What the server logs at the end of a connection. */
 interface LogLine {
-  language?: string;
+  protocol?: string;
   reason: string;
   messages: number;
   refusals?: Record<string, number>;
@@ -84,9 +84,9 @@ class EndLog {
   }
 }
 
-function sent(bytes: Buffer, { language, bytesOut }: LogLine): Pick<Transcript, 'sent' | 'responses' | 'bytesOut'> {
+function sent(bytes: Buffer, { protocol, bytesOut }: LogLine): Pick<Transcript, 'sent' | 'responses' | 'bytesOut'> {
   if (!beginsWithResponse(bytes)) {
-    const isText = language === 'text' && isUtf8(bytes);
+    const isText = protocol === 'text' && isUtf8(bytes);
     return { sent: shortened(bytes.toString(isText ? 'utf8' : 'hex')), bytesOut };
   }
   const { responses, rest } = responsesIn(bytes);
@@ -102,9 +102,9 @@ function withShortBody({ body, ...response }: HttpResponse): HttpResponse {
 
 /** A connection that ends twice is to be seen. */
 function ended(lines: LogLine[]): Partial<Transcript> {
-  const [{ language, reason, messages, refusals, bytesIn }] = lines as [LogLine];
+  const [{ protocol, reason, messages, refusals, bytesIn }] = lines as [LogLine];
   return {
-    ...(language === undefined ? {} : { protocol: language }),
+    ...(protocol === undefined ? {} : { protocol }),
     reason: [reason, ...lines.slice(1).map((line) => line.reason)].join(', then '),
     messages,
     ...(refusals === undefined ? {} : { errorReplies: refusals }),

@@ -7,7 +7,7 @@ const [port] = process.argv.slice(2).map(Number);
 const { logger } = createLog({ level: 'info', format: 'json', name: 'bare' });
 let connections = 0;
 createServer({ noDelay: true }, (socket) => {
-  const fields = { connection: (connections += 1), client: '127.0.0.1', address: '127.0.0.1', language: 'frames' };
+  const fields = { connection: (connections += 1), client: '127.0.0.1', address: '127.0.0.1', protocol: 'frames' };
   const openedAt = performance.now();
   let message: string | undefined;
   socket.on('data', (bytes: Buffer) => {

@@ -33,7 +33,7 @@ export type Notice = Refusal | Goaway;
 /** What one end says to the other: a message (or its reply), a refusal, or a goaway. */
 export type Said = string | Notice;
 
-/** What came is not what the language allows. The decoder that threw it has moved past the fault if `fatal` is false. */
+/** What came is not what the protocol allows. The decoder that threw it has moved past the fault if `fatal` is false. */
 export class CodecError extends Error {
   override readonly name = 'CodecError';
   readonly code: RefusalCode;

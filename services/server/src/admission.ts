@@ -13,7 +13,7 @@ export interface Denial {
 const MAX_ABOVE_LIMIT = 32;
 /** How many more are let in from this very machine, so that its health check is heard; any others are closed without a word. */
 const MAX_LOCAL_ABOVE_LIMIT = 16;
-/** How long a client is looked at, to tell it in its own language. */
+/** How long a client is looked at, to tell it in its own protocol. */
 const LOOK_MS = 1500;
 
 export const LEAVING: Denial = {

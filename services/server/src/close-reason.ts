@@ -11,7 +11,7 @@ export const CLOSE_REASONS = [
   'handler_timeout',
   'too_large',
   'bad_frame',
-  'unknown_language',
+  'unknown_protocol',
   'tls',
   'busy',
   'drained',

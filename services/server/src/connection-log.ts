@@ -11,7 +11,7 @@ export function logConnection(logger: Logger, connection: Connection): void {
     connection: connection.id,
     client: who,
     address: connection.address,
-    language: connection.language,
+    protocol: connection.protocol,
     ...(connection.inTls ? { tls: true } : {}),
     messages: connection.messages,
     ...(firstMessage === undefined ? {} : { message: firstMessage }),
@@ -22,8 +22,8 @@ export function logConnection(logger: Logger, connection: Connection): void {
     ms: Math.round(performance.now() - connection.openedAt),
     reason: connection.closeReason,
   };
-  const { language = 'no language', ms, reason } = fields;
-  const spoken = connection.inTls ? `${language} in TLS` : language;
+  const { protocol = 'no protocol', ms, reason } = fields;
+  const spoken = connection.inTls ? `${protocol} in TLS` : protocol;
   const end = reason === 'done' ? '' : `: ${reason}`;
   const sentence = `${who} ${whatWasSaid(fields)} (${spoken}, ${ms} ms${end})`;
   if (isProbe(connection)) logger.debug(fields, sentence);
@@ -118,11 +118,11 @@ export function acceptErrorLog(logger: Logger): (error: NodeJS.ErrnoException) =
   };
 }
 
-/** Says what bytes that are none of our languages would have meant, and what to send instead. */
+/** Says what bytes that are none of our protocols would have meant, and what to send instead. */
 export function logStrangeBytes(logger: Logger, connection: Connection, head: Buffer): void {
-  const { id, who, language } = connection;
+  const { id, who, protocol } = connection;
   const fields = { connection: id, address: connection.address, bytes: hexBytes(head.subarray(0, 16)) };
-  if (language === 'tls') {
+  if (protocol === 'tls') {
     const advice = connection.inTls
       ? 'it is inside TLS already: one is enough'
       : 'TLS is not configured here: use http:// instead of https://, or connect without TLS';
@@ -132,7 +132,7 @@ export function logStrangeBytes(logger: Logger, connection: Connection, head: Bu
   const length = head.length < 4 ? '' : `, and a length of ${head.readUIntBE(1, 3)} bytes`;
   const meaning = `read as a frame, that is kind ${head[0]}, which no client may send${length}`;
   const advice = 'send a frame (00, three bytes of length, the text), a line of text, or an HTTP request';
-  logger.warn(fields, `${who} sent ${fields.bytes}, which is no language of ours: ${meaning}; ${advice}`);
+  logger.warn(fields, `${who} sent ${fields.bytes}, which is no protocol of this server: ${meaning}; ${advice}`);
 }
 
 /** What went wrong in a handler, for the log: whatever it threw, on one line; and where, if that is known. */

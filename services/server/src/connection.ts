@@ -25,7 +25,7 @@ export interface Owner {
   timeUp(reason: TimeoutReason): void;
   /** The server leaves: answer what was wholly heard, then end. */
   drain(): void;
-  /** The client is given up before it was served: end, and say so where its language is known. */
+  /** The client is given up before it was served: end, and say so where its protocol is known. */
   leave(reason: CloseReason, sentence: string): void;
   /** A fault in our own code ends the connection: say so where the protocol has words for it. May fail itself. */
   endWithFault?(): void;
@@ -71,7 +71,7 @@ export class Connection {
   /** One clock at a time, since a connection waits for one thing at a time. */
   readonly clock = new Clock<TimeoutReason>((reason) => this.#tell((owner) => owner.timeUp(reason)));
   owner: Owner | undefined;
-  language: ProtocolName | undefined;
+  protocol: ProtocolName | undefined;
   /** What the kernel knows: all bytes are counted here, as they are on the network. */
   readonly #wire: Socket;
   readonly #events: ConnectionEvents;
@@ -181,7 +181,7 @@ export class Connection {
   /** Goes on inside TLS: from now on its socket is that one, which ends together with the one around it. */
   goInside(inside: Socket): void {
     this.inTls = true;
-    this.language = undefined;
+    this.protocol = undefined;
     this.socket = inside;
     this.#paused = false;
     this.#listensToWrites = false;
@@ -383,13 +383,13 @@ export class Connection {
 export class ConnectedClient implements ClientInfo {
   readonly id: number;
   readonly address: string;
-  readonly language: ClientInfo['language'];
+  readonly protocol: ClientInfo['protocol'];
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
     this.id = connection.id;
     this.address = connection.address;
-    this.language = connection.language as ClientInfo['language'];
+    this.protocol = connection.protocol as ClientInfo['protocol'];
     this.#connection = connection;
   }
 

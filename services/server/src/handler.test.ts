@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 
 import { type ClientInfo, createHandler } from './handler.ts';
 
-const CLIENT: ClientInfo = { id: 1, address: '192.0.2.1', language: 'text', signal: new AbortController().signal };
+const CLIENT: ClientInfo = { id: 1, address: '192.0.2.1', protocol: 'text', signal: new AbortController().signal };
 
 test.each([
   ['hello from the server!', 'hello from the server!'],

@@ -1,7 +1,7 @@
 /**
  * THE file that you change: what the server answers.
  *
- * A message came in, whichever language carried it; return the reply, or a promise of it. Throw, and the client hears
+ * A message came in, whichever protocol carried it; return the reply, or a promise of it. Throw, and the client hears
  * `failed` while everybody else is served on. Everything around this function (framing, limits, clocks, draining) is
  * done for you. For example, in the place of the function at the end:
  *
@@ -15,7 +15,7 @@ export interface ClientInfo {
   /** Counts connections from 1. */
   readonly id: number;
   readonly address: string;
-  readonly language: 'frames' | 'text' | 'http';
+  readonly protocol: 'frames' | 'text' | 'http';
   /** Aborts when the client is gone, so that work for it can stop. */
   readonly signal: AbortSignal;
 }

@@ -39,8 +39,8 @@ class Totals {
   readonly refusals = new Counts();
   readonly bytes = new Counts();
 
-  add({ language, messages, refusals, bytesIn, bytesOut }: Connection): void {
-    if (messages > 0) this.messages.add(language!, messages);
+  add({ protocol, messages, refusals, bytesIn, bytesOut }: Connection): void {
+    if (messages > 0) this.messages.add(protocol!, messages);
     for (const [code, number] of refusals) this.refusals.add(code, number);
     this.bytes.add('in', bytesIn);
     this.bytes.add('out', bytesOut);
@@ -100,8 +100,8 @@ export class Metrics {
           .map(([reason, number]): [Record<string, string>, number] => [{ protocol, ...reason }, number]),
       ),
     );
-    this.#show('knock_messages_total', 'Messages that were heard', ['language'], () =>
-      this.#totals().messages.by('language'),
+    this.#show('knock_messages_total', 'Messages that were heard', ['protocol'], () =>
+      this.#totals().messages.by('protocol'),
     );
     this.#show('knock_refusals_total', 'Refusals that were said', ['code'], () => this.#totals().refusals.by('code'));
     this.#show('knock_bytes_total', 'Bytes that were read and written', ['direction'], () =>
@@ -112,7 +112,7 @@ export class Metrics {
 
   /** A connection has ended. */
   countClosed(connection: Connection): void {
-    this.#closed.get(connection.language ?? 'none')!.add(connection.closeReason!);
+    this.#closed.get(connection.protocol ?? 'none')!.add(connection.closeReason!);
     this.#ended.add(connection);
   }
 
@@ -156,12 +156,12 @@ export class Metrics {
     });
     const open = new Gauge({
       name: 'knock_connections_open',
-      help: 'Connections that are open, by the language that they speak',
-      labelNames: ['language'],
+      help: 'Connections that are open, by the protocol that they speak',
+      labelNames: ['protocol'],
       registers: [this.#registry],
       collect: () => {
         open.reset();
-        for (const { language = 'none' } of admission.connections) open.inc({ language });
+        for (const { protocol = 'none' } of admission.connections) open.inc({ protocol });
       },
     });
   }

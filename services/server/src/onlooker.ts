@@ -12,10 +12,10 @@ export interface ClientNews {
   /** The client's port. */
   port: number | undefined;
   name: string | undefined;
-  language: ProtocolName | undefined;
+  protocol: ProtocolName | undefined;
   tls: boolean;
   /**
-   * `opened`: its language is not known yet. `talking`: something has crossed since the last update. `draining`: its last
+   * `opened`: its protocol is not known yet. `talking`: something has crossed since the last update. `draining`: its last
    * words were said, and it is waited for. `hidden`: it only looks, and is not shown.
    */
   state: 'opened' | 'talking' | 'quiet' | 'draining' | 'closed' | 'hidden';
@@ -139,21 +139,21 @@ export class Onlooker implements Tap {
   }
 
   #fields(): ClientNews {
-    const { id, address, port, name, language, inTls, closeReason, reads, messages, bytesIn, bytesOut } =
+    const { id, address, port, name, protocol, inTls, closeReason, reads, messages, bytesIn, bytesOut } =
       this.#connection;
     const state = this.#state();
     this.#crossed = reads + bytesOut;
     const ms = Math.round(this.#lasted ?? this.#age);
     const reason = closeReason;
-    return { id, address, port, name, language, tls: inTls, state, reason, ms, reads, messages, bytesIn, bytesOut };
+    return { id, address, port, name, protocol, tls: inTls, state, reason, ms, reads, messages, bytesIn, bytesOut };
   }
 
   #state(): ClientNews['state'] {
-    const { probes, messages, ending, language, reads, bytesOut } = this.#connection;
+    const { probes, messages, ending, protocol, reads, bytesOut } = this.#connection;
     if (probes > 0 && messages === 0) return 'hidden';
     if (this.isOver) return 'closed';
     if (ending) return 'draining';
-    if (language === undefined) return 'opened';
+    if (protocol === undefined) return 'opened';
     return reads + bytesOut === this.#crossed ? 'quiet' : 'talking';
   }
 

@@ -141,7 +141,7 @@ export class Server {
       this.#tls.shake(connection, head, () => this.#detect(connection));
     } else if (protocol === 'tls' || protocol === 'unknown') {
       logStrangeBytes(this.#options.logger, connection, head);
-      connection.finish(protocol === 'tls' ? 'tls' : 'unknown_language');
+      connection.finish(protocol === 'tls' ? 'tls' : 'unknown_protocol');
     } else {
       this.#createSession(connection, protocol).begin(head, messageComplete);
     }

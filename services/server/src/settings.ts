@@ -17,7 +17,7 @@ export const serverSettings = z
       .string()
       .default('hello from the server!')
       .describe("what the default handler answers; `{server}` becomes the server's name, `{message}` the message"),
-    MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('for all languages'),
+    MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('for all protocols'),
     MAX_CONNECTIONS: wholeNumber({ min: 1, max: 1_000_000 })
       .default(1000)
       .describe('clients above it hear `busy`, 32 at once; never above the descriptor limit less 128, nor below 1'),

@@ -53,7 +53,7 @@ export class Tls {
       key: TLS_KEY_FILE?.pem,
       // Without tickets: a session that is resumed shows no certificate, and Node asks for none again.
       ...(TLS_CA_FILE ? { ca: TLS_CA_FILE.pem, requestCert: true, secureOptions: constants.SSL_OP_NO_TICKET } : {}),
-      // Node would hang up without a word; a client without a certificate is told inside, in its language.
+      // Node would hang up without a word; a client without a certificate is told inside, in its protocol.
       rejectUnauthorized: false,
       handshakeTimeout: NEVER_MS,
     });
@@ -79,7 +79,7 @@ export class Tls {
     this.#server.emit('connection', socket);
   }
 
-  /** Why this client, whose language is known, is not served; undefined: it is. */
+  /** Why this client, whose protocol is known, is not served; undefined: it is. */
   denialFor(connection: Connection): Denial | undefined {
     if (this.#strangers.has(connection)) return NEEDS_CERTIFICATE;
     return this.#required && !connection.inTls ? NEEDS_TLS : undefined;

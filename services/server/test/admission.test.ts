@@ -20,7 +20,7 @@ async function guest(server: TestServer): Promise<Dialled> {
   return client;
 }
 
-test('tells clients above the limit, each in its own language, and serves those below on', async () => {
+test('tells clients above the limit, each in its own protocol, and serves those below on', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await guest(server);
 

@@ -13,13 +13,13 @@ test('closes a TLS handshake at once, and the log names it', async () => {
   await server.expectWell();
 });
 
-test('closes what is no language at once, and the log says what came, what it means and what to send', async () => {
+test('closes what is no protocol at once, and the log says what came, what it means and what to send', async () => {
   await using server = await start();
   const client = await server.dial();
   client.send(Buffer.from('0100000d48656c6c6f', 'hex'));
   expect((await client.closed()).length).toBe(0);
-  await server.expectReasons('unknown_language');
-  const { msg } = server.lines.find((line) => line.msg.includes('no language'))!;
+  await server.expectReasons('unknown_protocol');
+  const { msg } = server.lines.find((line) => line.msg.includes('no protocol'))!;
   expect(msg).toContain('01 00 00 0d');
   expect(msg).toContain('kind 1');
   expect(msg).toContain('13 bytes');
@@ -46,7 +46,7 @@ test('logs one line for a conversation, with what was said first and how it ende
     level: 30,
     client: 'localhost',
     address: '127.0.0.1',
-    language: 'frames',
+    protocol: 'frames',
     messages: 2,
     message: 'one\\n',
     reply: 'one\\n!',
@@ -56,7 +56,7 @@ test('logs one line for a conversation, with what was said first and how it ende
   });
 });
 
-test('serves a hundred clients at once, each in its language', async () => {
+test('serves a hundred clients at once, each in its protocol', async () => {
   await using server = await start({ REPLY: '{message}' });
   const calls = Array.from({ length: 100 }, async (_, n) => {
     const text = `client ${n}`;

@@ -104,7 +104,7 @@ test('answers a text client that is inside its quiet pause', async () => {
   await closing;
 });
 
-test('tells newcomers that it leaves, each in its language, while others are served, and then listens no more', async () => {
+test('tells newcomers that it leaves, each in its protocol, while others are served, and then listens no more', async () => {
   const { open, entered, handler } = gate();
   await using server = await start({ handler });
   // The moment is as long as somebody is served.

@@ -296,7 +296,7 @@ test('handles no body of which only a part came', async () => {
   expect(handled).toBe(0);
 });
 
-test('speaks one language for the whole of a connection', async () => {
+test('speaks one protocol for the whole of a connection', async () => {
   await using server = await start();
   const answer = await server.exchange(Buffer.concat([Buffer.from(post('one')), frame('two')]));
   expect(answer).toContain('HTTP/1.1 200 ');

@@ -11,7 +11,7 @@ test('counts what open connections have said and heard, and counts it once when 
   await client.until('bad_utf8');
   const whileOpen = await server.scrape('');
   expect(whileOpen).toMatchObject({
-    'knock_messages_total{language="frames"}': 2,
+    'knock_messages_total{protocol="frames"}': 2,
     'knock_refusals_total{code="bad_utf8"}': 1,
     // The one who asks is a client as well.
     'knock_connections{place="served"}': 2,
@@ -21,7 +21,7 @@ test('counts what open connections have said and heard, and counts it once when 
   client.end();
   await server.expectReasons('done', 'done');
   expect(await server.scrape('')).toMatchObject({
-    'knock_messages_total{language="frames"}': 2,
+    'knock_messages_total{protocol="frames"}': 2,
     'knock_refusals_total{code="bad_utf8"}': 1,
     'knock_connections{place="served"}': 1,
     'knock_connections_closed_total{protocol="frames",reason="done"}': 1,
@@ -29,7 +29,7 @@ test('counts what open connections have said and heard, and counts it once when 
   });
 });
 
-test('counts each language and each close reason, those that have not come among them', async () => {
+test('counts each protocol and each close reason, those that have not come among them', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 10 });
   await server.exchange('Hello\n');
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi');
@@ -37,8 +37,8 @@ test('counts each language and each close reason, those that have not come among
   await server.exchange(frame('x'.repeat(11)));
   await server.expectReasons('done', 'done', 'too_large', 'too_large');
   expect(await server.scrape('')).toMatchObject({
-    'knock_messages_total{language="text"}': 1,
-    'knock_messages_total{language="http"}': 1,
+    'knock_messages_total{protocol="text"}': 1,
+    'knock_messages_total{protocol="http"}': 1,
     'knock_refusals_total{code="413"}': 1,
     'knock_refusals_total{code="too_large"}': 1,
     'knock_connections_closed_total{protocol="http",reason="too_large"}': 1,
@@ -72,16 +72,16 @@ test('is answered above the limit, counts who was turned away, and tells of the 
   inside.socket.destroy();
 });
 
-test('shows open connections by language, those that have none yet among them', async () => {
+test('shows open connections by protocol, those that have none yet among them', async () => {
   await using server = await start();
   const silent = await server.dial();
   const talker = await server.dial();
   talker.send('Hello\n');
   await talker.until('hello');
   expect(await server.scrape('')).toMatchObject({
-    'knock_connections_open{language="none"}': 1,
-    'knock_connections_open{language="text"}': 1,
-    'knock_connections_open{language="http"}': 1,
+    'knock_connections_open{protocol="none"}': 1,
+    'knock_connections_open{protocol="text"}': 1,
+    'knock_connections_open{protocol="http"}': 1,
   });
   silent.socket.destroy();
   talker.end();

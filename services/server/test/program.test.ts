@@ -94,7 +94,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
 async function isHeldUp(port: number): Promise<boolean> {
   const handled = async () => {
     const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    return Number(/^knock_messages_total\{language="frames"\} (\d+)$/m.exec(metrics)![1]);
+    return Number(/^knock_messages_total\{protocol="frames"\} (\d+)$/m.exec(metrics)![1]);
   };
   const before = await handled();
   return before > 0 && before === (await handled());

@@ -60,7 +60,7 @@ test('tells a watcher how a connection is opened, talks, is quiet and is closed'
   expect(watcher.news[1]).toMatchObject({
     address: '127.0.0.1',
     port,
-    language: 'frames',
+    protocol: 'frames',
     reads: 1,
     messages: 1,
     exchange: { message: 'Hello, server', reply: 'hello from the server!' },
@@ -78,7 +78,7 @@ test('tells a new watcher of the connections that are open already', async () =>
     server: 'server-1',
     whole: true,
     totals: { open: 2, accepted: 2, messages: 1 },
-    clients: [{ id: 1, language: 'text', messages: 1 }],
+    clients: [{ id: 1, protocol: 'text', messages: 1 }],
   });
 });
 
@@ -133,7 +133,7 @@ test('hides whoever only looks: health checks, the page, and those who watch', a
   await server.exchange('Hello\n');
   await expect.poll(() => states(watcher).at(-1)).toBe('closed');
   const shown = watcher.updates.flatMap(({ clients }) => clients).filter(({ state }) => state !== 'hidden');
-  expect(new Set(shown.map(({ language }) => language).filter(Boolean))).toEqual(new Set(['text']));
+  expect(new Set(shown.map(({ protocol }) => protocol).filter(Boolean))).toEqual(new Set(['text']));
 });
 
 test('says nothing while nothing happens', async () => {

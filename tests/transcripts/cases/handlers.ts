@@ -1,8 +1,8 @@
 /** Handlers that are slow, that fail, and that never answer: the same messages in every protocol. */
-import { type Language, say } from '../../hazards/languages.ts';
+import { type Protocol, say } from '../../hazards/protocols.ts';
 import { type Case, cases, closesAndStays } from '../case.ts';
 
-const PROTOCOLS: readonly [folder: string, Language][] = [
+const PROTOCOLS: readonly [folder: string, Protocol][] = [
   ['frames', 'frames'],
   ['text', 'text'],
   ['http', 'HTTP'],

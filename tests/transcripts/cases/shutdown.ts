@@ -1,8 +1,8 @@
 /** Clients that are not served, because the server is full or drains, and those that it still serves then. */
-import { type Language, say } from '../../hazards/languages.ts';
+import { type Protocol, say } from '../../hazards/protocols.ts';
 import { type Act, type Case, cases, closesAndStays, DRAIN } from '../case.ts';
 
-const PROTOCOLS: readonly [folder: string, Language][] = [
+const PROTOCOLS: readonly [folder: string, Protocol][] = [
   ['frames', 'frames'],
   ['text', 'text'],
   ['http', 'HTTP'],

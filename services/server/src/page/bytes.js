@@ -22,15 +22,15 @@ export class Anatomy {
 
   /**
    * The parts of what came. `size`: how many bytes came; where it is more than there are here, the rest was left out.
-   * @param {string | undefined} language @param {number[]} bytes @param {number} size
+   * @param {string | undefined} protocol @param {number[]} bytes @param {number} size
    * @returns {Part[]}
    */
-  parts(language, bytes, size) {
+  parts(protocol, bytes, size) {
     if (bytes[0] === TLS_HANDSHAKE) return [{ role: 'tls', bytes }];
-    if (language === 'frames') return this.#frames(bytes, size);
-    if (language === 'text')
+    if (protocol === 'frames') return this.#frames(bytes, size);
+    if (protocol === 'text')
       return joined(bytes.map((byte) => [byte === LF || byte === CR ? 'line end' : 'text', byte]));
-    if (language === 'http') return this.#http(bytes);
+    if (protocol === 'http') return this.#http(bytes);
     return [{ role: 'bytes', bytes }];
   }
 

@@ -78,7 +78,7 @@ export class Sequence {
     if (missed > 0) items.push(item('missed', undefined, 'none', [`${plural(missed, 'step')} left out`]));
     for (const [place, step] of steps.entries()) {
       if ('hex' in step) {
-        items.push(crossing(step, anatomies[step.kind], client.language));
+        items.push(crossing(step, anatomies[step.kind], client.protocol));
       } else items.push(said(step, relation(steps, place)));
     }
     if (client.state === 'closed') items.push(...closing(client));
@@ -87,11 +87,11 @@ export class Sequence {
 }
 
 /** Whose end came first, and what that means. @param {ClientNews} client */
-function closing({ reason, language, ms }) {
+function closing({ reason, protocol, ms }) {
   const why = reason ? `${reason}: ${REASONS[reason] ?? ''}` : 'nobody saw why';
   /** @param {string} arrow @param {string} sentence */
   const close = (arrow, sentence) => item('close', ms, arrow, [element('b', { text: 'close' }), ` ${sentence}`]);
-  if (reason === 'done' && language === 'frames') {
+  if (reason === 'done' && protocol === 'frames') {
     return [
       close('right', 'the client has said everything, and closes its side'),
       close('left', `the server has answered everything, and closes its side: the socket is gone (${reason})`),
@@ -104,10 +104,10 @@ function closing({ reason, language, ms }) {
 /** All other reasons, but for `done` and `error`, are the server's. */
 const CLIENT_ENDS = ['client_left', 'cut_short'];
 
-/** Bytes that cross, each part told apart. @param {import('../onlooker.ts').Crossing} step @param {Anatomy} anatomy @param {string | undefined} language */
-function crossing({ kind, ms, size, hex }, anatomy, language) {
+/** Bytes that cross, each part told apart. @param {import('../onlooker.ts').Crossing} step @param {Anatomy} anatomy @param {string | undefined} protocol */
+function crossing({ kind, ms, size, hex }, anatomy, protocol) {
   const bytes = fromHex(hex);
-  const parts = anatomy.parts(language, bytes, size);
+  const parts = anatomy.parts(protocol, bytes, size);
   const shown = parts.map(({ role, bytes: own }) => {
     const part = element('span', { class: 'part', title: ROLES[role] ?? role }, [
       element('span', { class: 'hex', text: asHex(own) }),

@@ -18,7 +18,7 @@ const MOST_TEXTS = 4;
  * @property {HTMLButtonElement} button
  * @property {House} house the one whose state is shown
  * @property {HTMLElement} name
- * @property {HTMLElement} language
+ * @property {HTMLElement} protocol
  * @property {HTMLElement} state
  * @property {Element} line
  */
@@ -92,7 +92,7 @@ export class Street {
     shown.line.setAttribute('data-state', state);
     const many = group.houses.length > 1 ? ` × ${group.houses.length}` : '';
     show(shown.name, `${group.name}${many}`);
-    show(shown.language, `${client.language ?? 'no language yet'}${client.tls ? ' in TLS' : ''}`);
+    show(shown.protocol, `${client.protocol ?? 'no protocol yet'}${client.tls ? ' in TLS' : ''}`);
     show(shown.state, state === 'closed' && client.reason ? `closed: ${client.reason}` : state);
     shown.button.title = `${client.address}, ${plural(house.calls, 'call')} so far: show its bytes`;
   }
@@ -100,14 +100,14 @@ export class Street {
   /** @param {Group} group @returns {Shown} */
   #build({ key, houses: [house] }) {
     const name = element('span', { class: 'name' });
-    const language = element('span', { class: 'language' });
+    const protocol = element('span', { class: 'protocol' });
     const state = element('span', { class: 'state' });
-    const button = element('button', { class: 'house' }, [roof(), name, language, state]);
+    const button = element('button', { class: 'house' }, [roof(), name, protocol, state]);
     button.type = 'button';
     button.setAttribute('aria-pressed', String(key === this.#chosen));
     const line = svg('line', {});
     byId('wires').append(line);
-    const shown = { button, house, name, language, state, line };
+    const shown = { button, house, name, protocol, state, line };
     button.addEventListener('click', () => this.#choose(shown.house));
     this.#shown.set(key, shown);
     return shown;

@@ -113,7 +113,7 @@ export class ProtocolDetector implements Owner {
 
   #handOn(protocol: ProtocolName, { messageComplete }: { messageComplete: boolean }): void {
     this.release();
-    this.#connection.language = protocol;
+    this.#connection.protocol = protocol;
     this.#options.onDetected({ protocol, head: this.#head, messageComplete });
   }
 }

@@ -4,11 +4,11 @@ import { Anatomy, asText } from '../../src/page/bytes.js';
 import { relation } from '../../src/page/sequence.js';
 
 /** The roles of each piece of a stream, with what it says. */
-function told(language: string, pieces: (string | Buffer)[]): string[][] {
+function told(protocol: string, pieces: (string | Buffer)[]): string[][] {
   const anatomy = new Anatomy();
   return pieces.map((piece) => {
     const bytes = [...Buffer.from(piece as string)];
-    return anatomy.parts(language, bytes, bytes.length).map(({ role, bytes: own }) => `${role}: ${asText(own)}`);
+    return anatomy.parts(protocol, bytes, bytes.length).map(({ role, bytes: own }) => `${role}: ${asText(own)}`);
   });
 }
 

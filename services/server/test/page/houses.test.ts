@@ -11,7 +11,7 @@ function news(id: number, state: ClientNews['state'], more: Partial<ClientNews> 
     address,
     port: 1,
     name: undefined,
-    language: undefined,
+    protocol: undefined,
     tls: false,
     state,
     reason: undefined,

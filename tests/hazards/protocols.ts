@@ -1,9 +1,9 @@
-/** The three languages as a client speaks them: put together and taken apart by hand, so that no codec is tested against itself. */
+/** The three protocols as a client speaks them: put together and taken apart by hand, so that no codec is tested against itself. */
 import { frame } from '@knock/server/test/dialled';
 
-export type Language = 'frames' | 'text' | 'HTTP';
+export type Protocol = 'frames' | 'text' | 'HTTP';
 
-export const LANGUAGES: readonly Language[] = ['frames', 'text', 'HTTP'];
+export const PROTOCOLS: readonly Protocol[] = ['frames', 'text', 'HTTP'];
 
 /** What the server said: a whole answer, or what came of one before the stream ended; of a response to HEAD there is no more than its head. */
 export interface Answer {
@@ -12,9 +12,9 @@ export interface Answer {
 }
 
 /** The bytes of a message that is complete. In text it has to be one line. */
-export function say(language: Language, message: string): Buffer {
-  if (language === 'frames') return frame(message);
-  if (language === 'text') return Buffer.from(`${message}\n`);
+export function say(protocol: Protocol, message: string): Buffer {
+  if (protocol === 'frames') return frame(message);
+  if (protocol === 'text') return Buffer.from(`${message}\n`);
   const length = Buffer.byteLength(message);
   return Buffer.from(`POST / HTTP/1.1\r\nHost: knock\r\nContent-Length: ${length}\r\n\r\n${message}`);
 }
@@ -25,10 +25,10 @@ export function replies(messages: readonly string[]): Answer[] {
 }
 
 /** All that the server has said in these bytes. In HTTP the methods are those of the requests, if any of them is HEAD. */
-export function answers(language: Language, bytes: Buffer, methods: readonly string[] = []): Answer[] {
+export function answers(protocol: Protocol, bytes: Buffer, methods: readonly string[] = []): Answer[] {
   const all: Answer[] = [];
   for (let at = 0; at < bytes.length;) {
-    const { answer, length } = nextAnswer(language, bytes.subarray(at), methods[all.length]) ?? {
+    const { answer, length } = nextAnswer(protocol, bytes.subarray(at), methods[all.length]) ?? {
       answer: { kind: 'part', text: bytes.toString('latin1', at) },
       length: bytes.length - at,
     };
@@ -44,9 +44,9 @@ interface Next {
   length: number;
 }
 
-function nextAnswer(language: Language, bytes: Buffer, method: string | undefined): Next | undefined {
-  if (language === 'frames') return nextFrame(bytes);
-  return language === 'text' ? nextLine(bytes) : nextResponse(bytes, method);
+function nextAnswer(protocol: Protocol, bytes: Buffer, method: string | undefined): Next | undefined {
+  if (protocol === 'frames') return nextFrame(bytes);
+  return protocol === 'text' ? nextLine(bytes) : nextResponse(bytes, method);
 }
 
 function nextFrame(bytes: Buffer): Next | undefined {
