@@ -99,7 +99,7 @@ export class Admission {
       return;
     }
     const { reason, detail } = denial;
-    const timer = setTimeout(() => connection.leave(reason, detail), LOOK_MS);
+    const timer = setTimeout(() => connection.deny(reason, detail), LOOK_MS);
     connection.socket.once('close', () => clearTimeout(timer));
   }
 

@@ -12,25 +12,25 @@ import type { ProtocolName } from './protocols/detect.ts';
 import type { ServerSettings } from './settings.ts';
 
 /** Who handles what a connection's client does: the detector first, then a session. */
-export interface Owner {
+export interface ConnectionHandler {
   /** Bytes have come. */
-  read?(bytes: Buffer): void;
+  onData?(bytes: Buffer): void;
   /** The client has closed its side: no more bytes will come. */
-  readEnd?(): void;
+  onEnd?(): void;
   /** Its turn to write has come: see {@link PendingWrites}. */
-  endTurn?(): void;
+  onTurnEnd?(): void;
   /** The kernel has taken all that was written, after there was more than it took at once. */
-  taken?(): void;
+  onDrain?(): void;
   /** The connection's clock ran out. */
-  timeUp(reason: TimeoutReason): void;
+  onTimeout(reason: TimeoutReason): void;
   /** The server leaves: answer what was wholly heard, then end. */
-  drain(): void;
+  shutdown(): void;
   /** The client is given up before it was served: end, and say so where its protocol is known. */
-  leave(reason: CloseReason, sentence: string): void;
+  deny(reason: CloseReason, sentence: string): void;
   /** A fault in our own code ends the connection: say so where the protocol has words for it. May fail itself. */
-  endWithFault?(): void;
-  /** The connection ends, or gets another owner: wait for nothing any more. */
-  release(): void;
+  onFault?(): void;
+  /** The connection ends, or gets another handler: wait for nothing any more. */
+  detach(): void;
 }
 
 /** Looks on at one connection, for whoever watches the server. */
@@ -69,8 +69,8 @@ export class Connection {
   readonly port: number | undefined;
   readonly openedAt = performance.now();
   /** One clock at a time, since a connection waits for one thing at a time. */
-  readonly clock = new Clock<TimeoutReason>((reason) => this.#tell((owner) => owner.timeUp(reason)));
-  owner: Owner | undefined;
+  readonly clock = new Clock<TimeoutReason>((reason) => this.#notify((handler) => handler.onTimeout(reason)));
+  handler: ConnectionHandler | undefined;
   protocol: ProtocolName | undefined;
   /** What the kernel knows: all bytes are counted here, as they are on the network. */
   readonly #wire: Socket;
@@ -118,7 +118,7 @@ export class Connection {
   }
 
   #listen(socket: Socket): void {
-    // Never removed: a socket that fails in the moment between two owners would end the whole program.
+    // Never removed: a socket that fails in the moment between two handlers would end the whole program.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#reason ??= reasonOf(error);
       // OpenSSL's errors are told by Node without an end of the socket.
@@ -128,11 +128,11 @@ export class Connection {
       if (socket === this.socket) this.#end();
     });
     socket.on('end', () => {
-      if (socket === this.socket) this.#tell((owner) => owner.readEnd?.());
+      if (socket === this.socket) this.#notify((handler) => handler.onEnd?.());
     });
-    // Once for its whole life, whoever owns it: what comes when nobody does is thrown away.
+    // Once for its whole life, whatever its handler: what comes while it has none is discarded.
     socket.on('data', (bytes: Buffer) => {
-      if (socket === this.socket) this.#tell((owner) => owner.read?.(bytes));
+      if (socket === this.socket) this.#notify((handler) => handler.onData?.(bytes));
     });
   }
 
@@ -141,20 +141,20 @@ export class Connection {
     if (this.#listensToWrites) return;
     this.#listensToWrites = true;
     this.socket.on('timeout', () => this.#sliceOver());
-    this.socket.on('drain', () => this.#tell((owner) => owner.taken?.()));
+    this.socket.on('drain', () => this.#notify((handler) => handler.onDrain?.()));
   }
 
   #end(): void {
     this.#reason ??= 'client_left';
-    this.#letGo();
+    this.#releaseHandler();
     clearTimeout(this.#lingering);
     this.#gone?.abort();
     this.guard(() => this.#events.closed(this));
   }
 
-  #tell(tell: (owner: Owner) => void): void {
-    const { owner } = this;
-    if (owner) this.guard(() => tell(owner));
+  #notify(tell: (handler: ConnectionHandler) => void): void {
+    const { handler } = this;
+    if (handler) this.guard(() => tell(handler));
   }
 
   /** Around all that is done for this connection: a fault in our own code costs it, and no other. */
@@ -171,7 +171,7 @@ export class Connection {
     this.#events.fault(this, fault);
     if (this.ending) return;
     try {
-      this.owner?.endWithFault?.();
+      this.handler?.onFault?.();
     } catch {
       // It was logged, and there is nothing else to say.
     }
@@ -258,8 +258,8 @@ export class Connection {
   }
 
   /** The turn of the event loop in which replies were made is at its end. */
-  endTurn(): void {
-    this.#tell((owner) => owner.endTurn?.());
+  onTurnEnd(): void {
+    this.#notify((handler) => handler.onTurnEnd?.());
   }
 
   /** Reads on. */
@@ -295,7 +295,7 @@ export class Connection {
   finish(reason: CloseReason, lastWords?: Buffer | string): void {
     if (this.ending) return;
     this.#reason = reason;
-    this.#letGo();
+    this.#releaseHandler();
     const { socket } = this;
     socket.once('finish', () => {
       this.wasRead();
@@ -326,15 +326,15 @@ export class Connection {
   }
 
   /** The server leaves: the connection ends when what has come is answered, and lingers no longer than it has to. */
-  drain(): void {
+  shutdown(): void {
     this.#lingerMs = LINGER_WHILE_DRAINING_MS;
     if (this.#lingering) this.#linger();
-    this.#tell((owner) => owner.drain());
+    this.#notify((handler) => handler.shutdown());
   }
 
   /** Ends before it was served; the client hears why where its protocol is known. */
-  leave(reason: CloseReason, detail: string): void {
-    this.#tell((owner) => owner.leave(reason, detail));
+  deny(reason: CloseReason, detail: string): void {
+    this.#notify((handler) => handler.deny(reason, detail));
   }
 
   /** Ends at once, without a word. */
@@ -343,10 +343,10 @@ export class Connection {
     this.socket.destroy();
   }
 
-  #letGo(): void {
+  #releaseHandler(): void {
     this.clock.stop();
-    this.#tell((owner) => owner.release());
-    this.owner = undefined;
+    this.#notify((handler) => handler.detach());
+    this.handler = undefined;
   }
 
   /** Waits for the client to close its side, where it has not. */

@@ -50,7 +50,7 @@ export class Drain {
     const { admission, settings } = this.#options;
     admission.close();
     this.#log(admission.open, 'open');
-    for (const connection of admission.connections) connection.drain();
+    for (const connection of admission.connections) connection.shutdown();
     setTimeout(() => this.#endMinimum(), MIN_DRAIN_MS);
     setTimeout(() => this.#cutOff(), settings.DRAIN_TIMEOUT_MS).unref();
   }
@@ -58,7 +58,7 @@ export class Drain {
   /** `ACCEPT=once`: this client is served to its end, and from now on nobody else is. */
   serveOnly(chosen: Connection): void {
     this.#stopListening();
-    for (const other of this.#options.admission.closeBehind(chosen)) other.drain();
+    for (const other of this.#options.admission.closeBehind(chosen)) other.shutdown();
   }
 
   onClosed(): void {

@@ -23,7 +23,7 @@ function harness() {
       told.push(id);
       then();
     };
-    pending.add({ endTurn } as Connection);
+    pending.add({ onTurnEnd: endTurn } as Connection);
   };
   return { told, add };
 }

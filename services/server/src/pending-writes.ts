@@ -30,6 +30,6 @@ export class PendingWrites {
   readonly #writeAll = () => {
     const connections = this.#connections;
     this.#connections = [];
-    for (const connection of connections) connection.endTurn();
+    for (const connection of connections) connection.onTurnEnd();
   };
 }

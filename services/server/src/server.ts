@@ -131,7 +131,7 @@ export class Server {
   #detect(connection: Connection): void {
     const onDetected = (detection: Detection) => this.#onDetected(connection, detection);
     new ProtocolDetector(connection, { ...this.#options, onDetected }).start();
-    if (this.#drain.draining) connection.drain();
+    if (this.#drain.draining) connection.shutdown();
   }
 
   #onDetected(connection: Connection, { protocol, head, messageComplete }: Detection): void {
@@ -145,7 +145,7 @@ export class Server {
     } else {
       this.#createSession(connection, protocol).begin(head, messageComplete);
     }
-    if (this.#drain.draining && !connection.ending) connection.drain();
+    if (this.#drain.draining && !connection.ending) connection.shutdown();
   }
 
   #createSession(connection: Connection, protocol: 'frames' | 'text' | 'http') {

@@ -13,7 +13,7 @@ import type { Logger } from '@knock/shared/log';
 
 import type { Denial } from './admission.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
-import type { Connection, Owner } from './connection.ts';
+import type { Connection, ConnectionHandler } from './connection.ts';
 import { MIN_DRAIN_MS } from './drain.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -106,8 +106,8 @@ function likeOurSockets(inside: TLSSocket): TLSSocket {
   return inside;
 }
 
-/** Owns a connection while hands are shaken; the clock of its first message runs on meanwhile. */
-class Handshake implements Owner {
+/** Handles a connection during hands are shaken; the clock of its first message runs on meanwhile. */
+class Handshake implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #logger: Logger;
   readonly #secured: (inside: TLSSocket) => void;
@@ -120,14 +120,14 @@ class Handshake implements Owner {
 
   begin(): void {
     const { socket } = this.#connection;
-    this.#connection.owner = this;
+    this.#connection.handler = this;
     // Before the connection's own listener, which would say that the client left.
     socket.prependOnceListener('close', this.#broken);
   }
 
   succeed(inside: TLSSocket): void {
     if (this.#connection.ending) return;
-    this.release();
+    this.detach();
     this.#connection.goInside(likeOurSockets(inside));
     this.#connection.guard(() => this.#secured(inside));
   }
@@ -140,20 +140,20 @@ class Handshake implements Owner {
     this.#logger.warn({ connection: id, address, code }, `${who} failed to shake hands for TLS: ${code}${advice}`);
   }
 
-  timeUp(reason: TimeoutReason): void {
+  onTimeout(reason: TimeoutReason): void {
     this.#connection.destroy(reason === 'drain_timeout' ? 'drained' : reason);
   }
 
   /** There are no words for it before hands were shaken; a client that has just come may be about to end it. */
-  drain(): void {
+  shutdown(): void {
     this.#connection.clock.start('drain_timeout', MIN_DRAIN_MS);
   }
 
-  leave(reason: CloseReason): void {
+  deny(reason: CloseReason): void {
     this.#connection.destroy(reason);
   }
 
-  release(): void {
+  detach(): void {
     this.#connection.socket.off('close', this.#broken);
   }
 

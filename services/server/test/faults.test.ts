@@ -122,14 +122,14 @@ test('an error that cannot be encoded is counted as the fault alone', async () =
 });
 
 test.each([
-  ['`read` of the detector', ProtocolDetector, 'read'],
-  ['`readEnd` of the detector', ProtocolDetector, 'readEnd'],
+  ['`onData` of the detector', ProtocolDetector, 'onData'],
+  ['`onEnd` of the detector', ProtocolDetector, 'onEnd'],
   ['`begin` of a session', Session, 'begin'],
-] as const)('a fault in %s costs one connection', async (_where, owner, method) => {
+] as const)('a fault in %s costs one connection', async (_where, handler, method) => {
   await using server = await start();
-  vi.spyOn(owner.prototype, method as 'readEnd').mockImplementation(fault);
+  vi.spyOn(handler.prototype, method as 'onEnd').mockImplementation(fault);
   const client = await server.dial();
-  if (method === 'readEnd') client.end();
+  if (method === 'onEnd') client.end();
   else client.send(frame('x'));
   expect((await client.closed()).toString()).not.toContain('hello');
   await expectOneFault(server);
@@ -146,7 +146,7 @@ test('a fault at the end of a pause costs one connection', async () => {
 
 test('a fault in what a session does at its end costs no other connection', async () => {
   await using server = await start();
-  vi.spyOn(Session.prototype, 'release').mockImplementation(fault);
+  vi.spyOn(Session.prototype, 'detach').mockImplementation(fault);
   const client = await server.dial();
   client.end(frame('x'));
   expect((await client.closed()).toString()).toContain('hello');

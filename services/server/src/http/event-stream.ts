@@ -5,10 +5,10 @@
 import { chunkOf, LAST_CHUNK } from '@knock/shared/codec/http/response';
 
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';
-import type { Connection, Owner } from '../connection.ts';
+import type { Connection, ConnectionHandler } from '../connection.ts';
 import type { Outlet } from '../watch.ts';
 
-export class EventStream implements Owner, Outlet {
+export class EventStream implements ConnectionHandler, Outlet {
   readonly #connection: Connection;
   /** HTTP/1.0 has no chunks: there the body ends with the connection (RFC 9112 section 6.3). */
   readonly #chunked: boolean;
@@ -41,24 +41,24 @@ export class EventStream implements Owner, Outlet {
     this.#connection.fail(fault);
   }
 
-  taken(): void {
+  onDrain(): void {
     this.#connection.wasRead();
   }
 
-  timeUp(reason: TimeoutReason): void {
-    this.leave(reason);
+  onTimeout(reason: TimeoutReason): void {
+    this.deny(reason);
   }
 
-  drain(): void {
-    this.leave('drained');
+  shutdown(): void {
+    this.deny('drained');
   }
 
   /** With the last chunk, so that the client does not take the stream for cut off. */
-  leave(reason: CloseReason): void {
+  deny(reason: CloseReason): void {
     this.#connection.finish(reason, this.#chunked ? LAST_CHUNK : '');
   }
 
-  release(): void {
+  detach(): void {
     this.#onEnd?.();
     this.#onEnd = undefined;
   }

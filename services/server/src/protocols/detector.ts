@@ -5,7 +5,7 @@ import { LEAVING } from '../admission.ts';
 import { Clock } from '../clock.ts';
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';
 import { logRead } from '../connection-log.ts';
-import type { Connection, Owner } from '../connection.ts';
+import type { Connection, ConnectionHandler } from '../connection.ts';
 import { MIN_DRAIN_MS } from '../drain.ts';
 import type { ServerSettings } from '../settings.ts';
 import { detect, detectAtEnd, type ProtocolName, type Undecided } from './detect.ts';
@@ -21,13 +21,13 @@ export interface Detection {
 export interface DetectorOptions {
   settings: Pick<ServerSettings, 'FIRST_BYTE_TIMEOUT_MS' | 'MESSAGE_TIMEOUT_MS' | 'QUIET_MS'>;
   logger: Logger;
-  /** Called once. It gives the connection another owner, pauses it, or ends it. */
+  /** Called once. It gives the connection another handler, pauses it, or ends it. */
   onDetected: (detection: Detection) => void;
 }
 
 const NOTHING = Buffer.alloc(0);
 
-export class ProtocolDetector implements Owner {
+export class ProtocolDetector implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #options: DetectorOptions;
   #textIdle: Clock<'quiet'> | undefined;
@@ -42,12 +42,12 @@ export class ProtocolDetector implements Owner {
   }
 
   start(): void {
-    this.#connection.owner = this;
+    this.#connection.handler = this;
     this.#startedAt = performance.now();
     this.#connection.clock.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
   }
 
-  read(bytes: Buffer): void {
+  onData(bytes: Buffer): void {
     this.#connection.countRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
     this.#head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
@@ -58,20 +58,20 @@ export class ProtocolDetector implements Owner {
     else this.#awaitMore(detected);
   }
 
-  readEnd(): void {
+  onEnd(): void {
     if (this.#undecided === undefined) this.#connection.finish('client_left');
     else this.#handOn(detectAtEnd(this.#head), { messageComplete: true });
   }
 
   /** The protocol that the bytes are likeliest to be speaks of it; where there are none, nobody does. */
-  timeUp(reason: TimeoutReason): void {
-    if (reason === 'drain_timeout') this.leave('drained', LEAVING.detail);
-    else if (this.#handOnLikely()) this.#connection.owner?.timeUp(reason);
+  onTimeout(reason: TimeoutReason): void {
+    if (reason === 'drain_timeout') this.deny('drained', LEAVING.detail);
+    else if (this.#handOnLikely()) this.#connection.handler?.onTimeout(reason);
     else this.#connection.finish(reason);
   }
 
   /** A client that has just connected may be about to speak, and hears then that the server drains; a pause is waited for. */
-  drain(): void {
+  shutdown(): void {
     const { clock } = this.#connection;
     const left =
       this.#undecided?.likely === 'text'
@@ -80,12 +80,12 @@ export class ProtocolDetector implements Owner {
     clock.start('drain_timeout', Math.max(1, left));
   }
 
-  leave(reason: CloseReason, detail: string): void {
-    if (this.#handOnLikely()) this.#connection.owner?.leave(reason, detail);
+  deny(reason: CloseReason, detail: string): void {
+    if (this.#handOnLikely()) this.#connection.handler?.deny(reason, detail);
     else this.#connection.finish(reason);
   }
 
-  release(): void {
+  detach(): void {
     this.#textIdle?.stop();
   }
 
@@ -97,7 +97,7 @@ export class ProtocolDetector implements Owner {
 
   #awaitMore(undecided: Undecided): void {
     this.#undecided = undecided;
-    this.release();
+    this.detach();
     if (undecided.likely !== 'text') return;
     const onIdle = () => this.#handOn('text', { messageComplete: this.#undecided!.idleEndsMessage });
     this.#textIdle ??= new Clock(() => this.#connection.guard(onIdle));
@@ -112,7 +112,7 @@ export class ProtocolDetector implements Owner {
   }
 
   #handOn(protocol: ProtocolName, { messageComplete }: { messageComplete: boolean }): void {
-    this.release();
+    this.detach();
     this.#connection.protocol = protocol;
     this.#options.onDetected({ protocol, head: this.#head, messageComplete });
   }

@@ -3,7 +3,7 @@ import type { Codec } from '@knock/shared/codec';
 
 import type { Denial } from '../admission.ts';
 import type { CloseReason } from '../close-reason.ts';
-import type { Connection, Owner } from '../connection.ts';
+import type { Connection, ConnectionHandler } from '../connection.ts';
 
 /** What a session has to know of a reply that is not a handler's. */
 export interface OwnReply {
@@ -15,8 +15,8 @@ export interface OwnReply {
   readonly ends?: CloseReason;
   /** Another reply to the same input follows. */
   readonly interim?: boolean;
-  /** Once this reply is written the connection has another owner, for its remaining life. */
-  readonly takeOver?: ((connection: Connection) => Owner) | undefined;
+  /** Once this reply is written the connection has another handler, for its remaining life. */
+  readonly takeOver?: ((connection: Connection) => ConnectionHandler) | undefined;
 }
 
 /** Why a session itself sends an error: every protocol has words for these. */

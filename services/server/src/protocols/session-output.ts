@@ -13,7 +13,7 @@ import type { SessionOptions } from './session-options.ts';
 /** What a client hears of a handler that failed, or of a fault in our own code. */
 const NO_REPLY = 'the server could not answer this message: its log says why';
 
-type LastWords<Out extends OwnReply> = Pick<Protocol<unknown, Out>, 'errorReply' | 'farewell'>;
+type ErrorReplies<Out extends OwnReply> = Pick<Protocol<unknown, Out>, 'errorReply' | 'farewell'>;
 
 export class SessionOutput<Out extends OwnReply> {
   /** The server drains: the reply to the last message that has come ends the connection. */
@@ -21,14 +21,19 @@ export class SessionOutput<Out extends OwnReply> {
   /** A message was answered since this was last made false. */
   answered = false;
   readonly #connection: Connection;
-  readonly #protocol: LastWords<Out>;
+  readonly #protocol: ErrorReplies<Out>;
   readonly #codec: Codec<unknown, Out>;
   readonly #options: SessionOptions;
   /** Checked once: a check for each message costs as much as decoding one. */
   readonly #logsExchanges: boolean;
   readonly #unsent = new Unsent();
 
-  constructor(connection: Connection, protocol: LastWords<Out>, codec: Codec<unknown, Out>, options: SessionOptions) {
+  constructor(
+    connection: Connection,
+    protocol: ErrorReplies<Out>,
+    codec: Codec<unknown, Out>,
+    options: SessionOptions,
+  ) {
     this.#connection = connection;
     this.#protocol = protocol;
     this.#codec = codec;
@@ -68,7 +73,7 @@ export class SessionOutput<Out extends OwnReply> {
   }
 
   /** What the protocol itself says. */
-  say(reply: Out): void {
+  send(reply: Out): void {
     if (reply.ends !== undefined) return this.end(reply.ends, reply);
     const last = this.#isLast;
     this.#encode(reply, last);
@@ -76,9 +81,9 @@ export class SessionOutput<Out extends OwnReply> {
   }
 
   /** What came is no valid message. `atEnd`: the client has closed its side inside of one. */
-  refuse(error: CodecError, atEnd: boolean): void {
+  onDecodeError(error: CodecError, atEnd: boolean): void {
     const reply = this.#protocol.errorReply(error.code, error.message, error);
-    if (!error.fatal) this.say(reply);
+    if (!error.fatal) this.send(reply);
     else if (error.code === 'too_large') this.end('too_large', reply);
     else this.end(atEnd ? 'cut_short' : 'bad_frame', reply);
   }
@@ -90,7 +95,7 @@ export class SessionOutput<Out extends OwnReply> {
   }
 
   /** Ends with the protocol's farewell: nothing that the client may have sent by now is handled. */
-  leave(reason: CloseReason, detail: string): void {
+  endWithFarewell(reason: CloseReason, detail: string): void {
     this.end(reason, this.#protocol.farewell(this.#codec.hasPartial, detail));
   }
 
@@ -100,7 +105,7 @@ export class SessionOutput<Out extends OwnReply> {
     this.end(reason, farewell ?? this.#protocol.errorReply(code, detail));
   }
 
-  timeOut(reason: TimeoutReason): void {
+  onTimeout(reason: TimeoutReason): void {
     const { MESSAGE_TIMEOUT_MS, HANDLER_TIMEOUT_MS } = this.#options.settings;
     if (reason === 'message_timeout') {
       const advice = 'is its length right, or its line ended?';
@@ -112,18 +117,18 @@ export class SessionOutput<Out extends OwnReply> {
       // A goaway tells this error from one after which the session goes on.
       this.end(reason, this.#protocol.farewell(false, ''));
     } else {
-      this.leave(reason === 'drain_timeout' ? 'drained' : reason, LEAVING.detail);
+      this.endWithFarewell(reason === 'drain_timeout' ? 'drained' : reason, LEAVING.detail);
     }
   }
 
   /** Behind a last response, or inside one that is streamed, an error would be read as part of it. */
-  endWithFault(): void {
+  onFault(): void {
     this.end('error', this.#codec.over ? undefined : this.#protocol.errorReply('failed', NO_REPLY));
   }
 
   #fail(error: unknown): void {
     logFailure(this.#options.logger, this.#connection, error);
-    this.say(this.#protocol.errorReply('failed', NO_REPLY));
+    this.send(this.#protocol.errorReply('failed', NO_REPLY));
   }
 
   #encode(reply: Out, last: boolean): void {

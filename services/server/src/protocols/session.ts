@@ -9,19 +9,19 @@ import { type Codec, CodecError } from '@knock/shared/codec';
 import { type Denial, LEAVING } from '../admission.ts';
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';
 import { logRead } from '../connection-log.ts';
-import type { Connection, Owner } from '../connection.ts';
+import type { Connection, ConnectionHandler } from '../connection.ts';
 import type { OwnReply, Protocol } from './protocol.ts';
 import { HandlerRunner } from './run-handler.ts';
 import { SessionDeadlines } from './session-deadlines.ts';
 import type { SessionOptions } from './session-options.ts';
 import { SessionOutput } from './session-output.ts';
 
-export class Session<In, Out extends OwnReply> implements Owner {
+export class Session<In, Out extends OwnReply> implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #protocol: Protocol<In, Out>;
   readonly #options: SessionOptions;
   readonly #codec: Codec<In, Out>;
-  readonly #handler: HandlerRunner;
+  readonly #runner: HandlerRunner;
   readonly #output: SessionOutput<Out>;
   readonly #deadlines: SessionDeadlines;
   #denial: Denial | undefined;
@@ -37,15 +37,15 @@ export class Session<In, Out extends OwnReply> implements Owner {
     this.#protocol = protocol;
     this.#options = options;
     this.#codec = protocol.open();
-    this.#handler = new HandlerRunner(connection, options);
+    this.#runner = new HandlerRunner(connection, options);
     this.#output = new SessionOutput(connection, protocol, this.#codec, options);
-    this.#deadlines = new SessionDeadlines(connection, options.settings, () => connection.guard(() => this.readEnd()));
+    this.#deadlines = new SessionDeadlines(connection, options.settings, () => connection.guard(() => this.onEnd()));
     this.#denial = options.denial;
   }
 
   /** `head`: the bytes that were read. `messageComplete`: its client has paused, or closed its side. */
   begin(head: Buffer, messageComplete: boolean): void {
-    this.#connection.owner = this;
+    this.#connection.handler = this;
     this.#inputEnded = messageComplete;
     // What follows a first message that ended by a pause is not taken for a second one.
     if (messageComplete) this.#connection.pause();
@@ -54,7 +54,7 @@ export class Session<In, Out extends OwnReply> implements Owner {
     else this.#process();
   }
 
-  read(bytes: Buffer): void {
+  onData(bytes: Buffer): void {
     if (this.#inputEnded) return;
     this.#connection.countRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
@@ -63,52 +63,52 @@ export class Session<In, Out extends OwnReply> implements Owner {
     else this.#process();
   }
 
-  readEnd(): void {
+  onEnd(): void {
     this.#inputEnded = true;
     if (!this.#blockedOn) this.#process();
   }
 
-  endTurn(): void {
+  onTurnEnd(): void {
     this.#flush();
     if (this.#blockedOn === 'write') this.#wait();
   }
 
-  taken(): void {
+  onDrain(): void {
     if (this.#blockedOn !== 'write') return;
     this.#blockedOn = undefined;
     this.#connection.wasRead();
     this.#process();
   }
 
-  drain(): void {
+  shutdown(): void {
     this.#output.draining = true;
     if (!this.#blockedOn) this.#process();
   }
 
-  leave(reason: CloseReason, detail: string): void {
-    this.#output.leave(reason, detail);
+  deny(reason: CloseReason, detail: string): void {
+    this.#output.endWithFarewell(reason, detail);
   }
 
-  timeUp(reason: TimeoutReason): void {
-    this.#output.timeOut(reason);
+  onTimeout(reason: TimeoutReason): void {
+    this.#output.onTimeout(reason);
   }
 
-  endWithFault(): void {
-    this.#output.endWithFault();
+  onFault(): void {
+    this.#output.onFault();
   }
 
-  release(): void {
+  detach(): void {
     this.#deadlines.stop();
   }
 
   /** Answers every message that has come, then waits for whatever has to happen next. */
   #process(): void {
-    this.#handler.startBatch();
+    this.#runner.startBatch();
     this.#output.answered = false;
-    while (!this.#blockedOn && this.#connection.owner === this && this.#processNext()) {
+    while (!this.#blockedOn && this.#connection.handler === this && this.#processNext()) {
       if (this.#output.isFull) this.#flush();
     }
-    if (this.#connection.owner !== this) return;
+    if (this.#connection.handler !== this) return;
     if (this.#output.hasUnsent) this.#options.pendingWrites.add(this.#connection);
     this.#wait();
   }
@@ -121,7 +121,7 @@ export class Session<In, Out extends OwnReply> implements Owner {
       this.#answer(input);
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
-      this.#output.refuse(error, this.#inputConsumed);
+      this.#output.onDecodeError(error, this.#inputConsumed);
     }
     return true;
   }
@@ -140,8 +140,8 @@ export class Session<In, Out extends OwnReply> implements Owner {
     }
     const answer = this.#protocol.answer(input, this.#connection);
     if (typeof answer === 'string') this.#handle(answer);
-    else if (answer instanceof Promise) this.#await(answer, (reply) => this.#say(reply));
-    else if (answer !== undefined) this.#say(answer);
+    else if (answer instanceof Promise) this.#await(answer, (reply) => this.#send(reply));
+    else if (answer !== undefined) this.#send(answer);
   }
 
   #handle(message: string): void {
@@ -150,7 +150,7 @@ export class Session<In, Out extends OwnReply> implements Owner {
       if (denial) return this.#output.deny(denial);
     }
     this.#connection.countMessage(message);
-    const result = this.#handler.run(message);
+    const result = this.#runner.run(message);
     if (!(result instanceof Promise)) return this.#output.reply(message, result);
     return this.#await(result, (late) => this.#output.reply(message, late));
   }
@@ -160,7 +160,7 @@ export class Session<In, Out extends OwnReply> implements Owner {
     this.#blockedOn = 'answer';
     promise
       .then((answer) => {
-        if (answer === undefined || this.#connection.owner !== this) return;
+        if (answer === undefined || this.#connection.handler !== this) return;
         this.#blockedOn = undefined;
         take(answer);
         this.#process();
@@ -168,19 +168,19 @@ export class Session<In, Out extends OwnReply> implements Owner {
       .catch((fault: unknown) => this.#connection.fail(fault));
   }
 
-  #say(reply: Out): void {
-    this.#output.say(reply);
+  #send(reply: Out): void {
+    this.#output.send(reply);
     if (reply.takeOver) this.#handOver(reply.takeOver);
   }
 
-  #handOver(takeOver: (connection: Connection) => Owner): void {
+  #handOver(takeOver: (connection: Connection) => ConnectionHandler): void {
     this.#flush();
-    this.release();
+    this.detach();
     this.#connection.clock.stop();
-    const owner = takeOver(this.#connection);
-    this.#connection.owner = owner;
+    const handler = takeOver(this.#connection);
+    this.#connection.handler = handler;
     this.#connection.resume();
-    if (this.#output.draining) owner.drain();
+    if (this.#output.draining) handler.shutdown();
   }
 
   /** What the kernel does not take at once waits for the client to read. */
@@ -201,7 +201,7 @@ export class Session<In, Out extends OwnReply> implements Owner {
   #waitInDrain(): void {
     const { drainGraceMs } = this.#protocol;
     if (drainGraceMs === undefined || this.#codec.hasPartial) {
-      this.#output.leave('drained', LEAVING.detail);
+      this.#output.endWithFarewell('drained', LEAVING.detail);
     } else {
       this.#denial ??= LEAVING;
       this.#deadlines.awaitDrain(drainGraceMs);
