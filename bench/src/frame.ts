@@ -1,9 +1,9 @@
+import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 /** A message as Knock's clients say it. */
 import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
-import { Unsent } from '@knock/shared/unsent';
 
 export function frame(text: string): Buffer {
-  const unsent = new Unsent();
-  new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, role: 'client' }).encode(text, unsent);
-  return unsent.take();
+  const buffer = new WriteBuffer();
+  new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, role: 'client' }).encode(text, buffer);
+  return buffer.take();
 }

@@ -3,7 +3,7 @@
  * what goes wrong in one, and what can be encoded.
  */
 
-import type { Unsent } from './unsent.ts';
+import type { WriteBuffer } from './codec/write-buffer.ts';
 
 /** Why the server did not answer a message with a reply. */
 export type RefusalCode = 'bad_frame' | 'bad_utf8' | 'busy' | 'failed' | 'timeout' | 'too_large';
@@ -67,7 +67,7 @@ export interface Codec<In, Out> {
    * Appends a reply, or what else is said. Throws a RangeError that says why if the protocol cannot carry it, and has
    * appended nothing then. `last`: the connection ends with it, which some protocols say.
    */
-  encode(reply: string | Out, out: Unsent, last?: boolean): void;
+  encode(reply: string | Out, out: WriteBuffer, last?: boolean): void;
   /** Whether bytes of an unfinished message are held. */
   readonly hasPartial: boolean;
   /** Whether a pause of the other end means that its message is complete. */

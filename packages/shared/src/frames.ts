@@ -7,9 +7,9 @@
  *     +--------+--------------------------+----------------------+
  */
 import { type Codec, CodecError, GOAWAY, type Notice, Refusal, type Said, tooLarge } from './codec.ts';
-import { TextWindow } from './text-window.ts';
-import { Unread } from './unread.ts';
-import type { Unsent } from './unsent.ts';
+import { ReadBuffer } from './codec/read-buffer.ts';
+import { TextBatch } from './codec/text-batch.ts';
+import type { WriteBuffer } from './codec/write-buffer.ts';
 import { assertWellFormed } from './utf8.ts';
 
 const MESSAGE = 0;
@@ -33,54 +33,54 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notic
   readonly idleEndsMessage = false;
   readonly #maxBytes: number;
   readonly #highestKind: number;
-  readonly #unread: Unread;
-  readonly #texts = new TextWindow();
+  readonly #input: ReadBuffer;
+  readonly #texts = new TextBatch();
 
   constructor({ maxBytes, role }: FrameCodecOptions) {
     this.#maxBytes = maxBytes;
     this.#highestKind = role === 'server' ? MESSAGE : GOAWAY_KIND;
-    this.#unread = new Unread(HEADER_BYTES + maxBytes, { reuses: true });
+    this.#input = new ReadBuffer(HEADER_BYTES + maxBytes, { reuses: true });
   }
 
   get hasPartial(): boolean {
-    return this.#unread.length > 0;
+    return this.#input.length > 0;
   }
 
   push(bytes: Buffer): void {
     // What is unread may move, and its memory may be used again.
     this.#texts.close();
-    this.#unread.push(bytes);
+    this.#input.push(bytes);
   }
 
   /** Throws a {@link CodecError}: `bad_frame` and `too_large` are fatal, after `bad_utf8` decoding goes on. */
   next(): Heard | undefined {
-    const unread = this.#unread;
-    const { bytes, start } = unread;
+    const input = this.#input;
+    const { bytes, start } = input;
     const kind = bytes[start];
-    if (unread.length > 0 && kind! > this.#highestKind) throw this.#badKind(kind!);
-    if (unread.length < HEADER_BYTES) return this.#needMore();
+    if (input.length > 0 && kind! > this.#highestKind) throw this.#badKind(kind!);
+    if (input.length < HEADER_BYTES) return this.#needMore();
 
     // Judged from the header alone: nothing is allocated for a frame that is too large, and nothing is waited for.
     // (Node's `readUIntBE` checks its arguments each time, which took a hundredth of all time.)
     const length = (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!;
     if (length > this.#maxBytes) throw tooLarge(`a message of ${length} bytes`, this.#maxBytes);
-    if (unread.length < HEADER_BYTES + length) return this.#needMore(HEADER_BYTES + length);
+    if (input.length < HEADER_BYTES + length) return this.#needMore(HEADER_BYTES + length);
 
-    unread.start += HEADER_BYTES + length;
-    unread.expected = 0;
-    const text = this.#texts.decode(bytes, start + HEADER_BYTES, unread.start, unread.end);
+    input.start += HEADER_BYTES + length;
+    input.expectedLength = 0;
+    const text = this.#texts.decode(bytes, start + HEADER_BYTES, input.start, input.end);
     return (kind === MESSAGE ? text : decodeNotice(kind!, text)) as Heard;
   }
 
   end(): undefined {
     if (!this.hasPartial) return undefined;
-    throw new CodecError('bad_frame', `the stream ended inside a frame, after ${this.#unread.length} of its bytes`, {
+    throw new CodecError('bad_frame', `the stream ended inside a frame, after ${this.#input.length} of its bytes`, {
       fatal: true,
     });
   }
 
   /** Throws a RangeError for a text that is not well-formed or longer than {@link MAX_PAYLOAD_BYTES} bytes. */
-  encode(reply: Said, out: Unsent): void {
+  encode(reply: Said, out: WriteBuffer): void {
     if (typeof reply === 'string') encodeFrame(MESSAGE, reply, out);
     else if (reply instanceof Refusal) encodeFrame(REFUSAL, `${reply.code}: ${reply.detail}`, out);
     else encodeFrame(GOAWAY_KIND, '', out);
@@ -88,8 +88,8 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notic
 
   #needMore(expected = 0): undefined {
     this.#texts.close();
-    this.#unread.expected = expected;
-    this.#unread.tidy();
+    this.#input.expectedLength = expected;
+    this.#input.compact();
     return undefined;
   }
 
@@ -99,7 +99,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notic
   }
 }
 
-function encodeFrame(kind: number, text: string, to: Unsent): void {
+function encodeFrame(kind: number, text: string, to: WriteBuffer): void {
   assertWellFormed(text);
   const start = to.length;
   to.reserve(HEADER_BYTES);

@@ -3,9 +3,9 @@
  * LF is dropped); until the first LF, a pause ends a message as well, and half-close always ends the last one.
  */
 import { type Codec, type Notice, Refusal, type Said, tooLarge } from './codec.ts';
-import { TextWindow } from './text-window.ts';
-import { Unread } from './unread.ts';
-import type { Unsent } from './unsent.ts';
+import { ReadBuffer } from './codec/read-buffer.ts';
+import { TextBatch } from './codec/text-batch.ts';
+import type { WriteBuffer } from './codec/write-buffer.ts';
 import { assertWellFormed } from './utf8.ts';
 
 const LF = 0x0a;
@@ -22,8 +22,8 @@ interface LineCodecOptions {
 export class LineCodec implements Codec<string, Notice> {
   readonly #maxBytes: number;
   readonly #side: 'server' | 'client';
-  readonly #unread: Unread;
-  readonly #texts = new TextWindow();
+  readonly #input: ReadBuffer;
+  readonly #texts = new TextBatch();
   /** How many unread bytes were searched for an LF: a line that comes byte by byte is not searched again each time. */
   #searched = 0;
   #heardLineEnd = false;
@@ -31,11 +31,11 @@ export class LineCodec implements Codec<string, Notice> {
   constructor({ maxBytes, side }: LineCodecOptions) {
     this.#maxBytes = maxBytes;
     this.#side = side;
-    this.#unread = new Unread(maxBytes + LINE_END_BYTES, { reuses: true });
+    this.#input = new ReadBuffer(maxBytes + LINE_END_BYTES, { reuses: true });
   }
 
   get hasPartial(): boolean {
-    return this.#unread.length > 0;
+    return this.#input.length > 0;
   }
 
   get idleEndsMessage(): boolean {
@@ -45,12 +45,12 @@ export class LineCodec implements Codec<string, Notice> {
   push(bytes: Buffer): void {
     // What is unread may move, and its memory may be used again.
     this.#texts.close();
-    this.#unread.push(bytes);
+    this.#input.push(bytes);
   }
 
   /** Throws a {@link CodecError}: `too_large` is fatal, after `bad_utf8` decoding goes on. */
   next(): string | undefined {
-    const { bytes, start, end } = this.#unread;
+    const { bytes, start, end } = this.#input;
     // Not beyond `end`, where there may be as much unused room as there are bytes.
     const used = end === bytes.length ? bytes : bytes.subarray(0, end);
     const lineEnd = used.indexOf(LF, start + this.#searched);
@@ -58,7 +58,7 @@ export class LineCodec implements Codec<string, Notice> {
       this.#searched = end - start;
       this.#judgeLength(this.#withoutCr(end));
       this.#texts.close();
-      this.#unread.tidy();
+      this.#input.compact();
       return undefined;
     }
     this.#heardLineEnd = true;
@@ -66,19 +66,19 @@ export class LineCodec implements Codec<string, Notice> {
   }
 
   end(): string | undefined {
-    return this.hasPartial ? this.#take(this.#unread.end, this.#unread.end) : undefined;
+    return this.hasPartial ? this.#take(this.#input.end, this.#input.end) : undefined;
   }
 
   /**
    * Throws a RangeError for a text that holds an LF, that ends in a CR which would be lost, or that is not well-formed. Text has
    * no word for leaving: the end of the stream says it.
    */
-  encode(reply: Said, out: Unsent): void {
+  encode(reply: Said, out: WriteBuffer): void {
     if (typeof reply === 'string') this.#encodeText(reply, out);
     else if (reply instanceof Refusal) out.appendText(`error: ${reply.code}: ${reply.detail}\n`);
   }
 
-  #encodeText(text: string, to: Unsent): void {
+  #encodeText(text: string, to: WriteBuffer): void {
     assertWellFormed(text);
     if (text.includes('\n')) throw new RangeError('the text holds a line feed, so it cannot be sent as one line');
     const bare = this.#side === 'server' && !this.#heardLineEnd;
@@ -91,19 +91,19 @@ export class LineCodec implements Codec<string, Notice> {
 
   /** The text from the first unread byte to `end`; reading goes on at `next`. */
   #take(end: number, next: number): string {
-    const { bytes, start, end: available } = this.#unread;
+    const { bytes, start, end: available } = this.#input;
     this.#judgeLength(end);
-    this.#unread.start = next;
+    this.#input.start = next;
     this.#searched = 0;
     return this.#texts.decode(bytes, start, end, available);
   }
 
   /** Where a line that ends at `end` has its text end. */
   #withoutCr(end: number): number {
-    return end > this.#unread.start && this.#unread.bytes[end - 1] === CR ? end - 1 : end;
+    return end > this.#input.start && this.#input.bytes[end - 1] === CR ? end - 1 : end;
   }
 
   #judgeLength(end: number): void {
-    if (end - this.#unread.start > this.#maxBytes) throw tooLarge('this line', this.#maxBytes);
+    if (end - this.#input.start > this.#maxBytes) throw tooLarge('this line', this.#maxBytes);
   }
 }

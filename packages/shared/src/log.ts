@@ -37,7 +37,7 @@ interface LogOptions {
 export interface Log {
   logger: Logger;
   /** Aborts when whoever read the log has gone: further lines go nowhere. */
-  unread: AbortSignal;
+  readerGone: AbortSignal;
   /** Resolves when all lines were handed over, or after 200 ms; nothing may be logged afterwards. */
   close(): Promise<void>;
 }
@@ -71,7 +71,7 @@ export function createLog({ level, format, name, to = 1, inOrder = false }: LogO
 
   return {
     logger,
-    unread: unread.signal,
+    readerGone: unread.signal,
     async close() {
       if (unread.signal.aborted) return;
       const taken = once(destination, 'close').catch(() => undefined);

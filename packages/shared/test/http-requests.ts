@@ -2,7 +2,7 @@
 import { HttpError } from '../src/codec/http/http-error.ts';
 import { HttpCodec } from '../src/codec/http/request-codec.ts';
 import type { HttpRequest } from '../src/codec/http/request.ts';
-import { Unsent } from '../src/unsent.ts';
+import { WriteBuffer } from '../src/codec/write-buffer.ts';
 
 export const MAX_BODY_BYTES = 1000;
 
@@ -33,7 +33,7 @@ export const oneByOne = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of
 /** `answersHeads`: a request with a body is answered before that is complete. */
 export function decodeAll(pieces: Buffer[], { answersHeads = false } = {}): Outcome {
   const codec = new HttpCodec({ maxBodyBytes: MAX_BODY_BYTES });
-  const out = new Unsent();
+  const out = new WriteBuffer();
   const decoded: Decoded[] = [];
   const decodeNext = () => {
     const request = codec.next();

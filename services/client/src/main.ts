@@ -83,7 +83,7 @@ async function runGreet(settings: ClientSettings): Promise<number> {
   const name = settings.NAME ?? (await ownName());
   const log = createLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, name });
   // The log is what this program is for: without a reader it is done.
-  const signal = AbortSignal.any([stopped, log.unread]);
+  const signal = AbortSignal.any([stopped, log.readerGone]);
   const tally = await greet({ settings, name, logger: log.logger, signal });
   await log.close();
   if (!signal.aborted) return tally.exitCode;

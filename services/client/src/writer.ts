@@ -3,9 +3,9 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
 import type { Codec } from '@knock/shared/codec';
+import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 import type { Logger } from '@knock/shared/log';
 import { hexBytes, sizeOf } from '@knock/shared/text-sample';
-import { Unsent } from '@knock/shared/unsent';
 
 import { inChunks } from './in-chunks.ts';
 
@@ -30,7 +30,7 @@ export class Writer {
   /** Where bytes are written: the socket, or what cuts them for it. */
   readonly #output: Writable;
   readonly #options: WriterOptions;
-  readonly #unsent = new Unsent();
+  readonly #buffer = new WriteBuffer();
   /** How many messages are unsent. */
   #inOneWrite = 0;
 
@@ -50,20 +50,20 @@ export class Writer {
 
   /** Writes a message at the end of this turn, unless it is held back. Throws where it cannot be encoded. */
   write(message: string): void {
-    if (this.#unsent.length === 0 && !this.#options.mayHold()) process.nextTick(() => this.flush());
-    this.#options.codec.encode(message, this.#unsent);
+    if (this.#buffer.length === 0 && !this.#options.mayHold()) process.nextTick(() => this.flush());
+    this.#options.codec.encode(message, this.#buffer);
     this.#inOneWrite += 1;
-    if (this.#unsent.isFull || this.#inOneWrite === this.#options.cut.glue) this.flush();
+    if (this.#buffer.isFull || this.#inOneWrite === this.#options.cut.glue) this.flush();
   }
 
   /** Writes what was held back. */
   flush(): void {
-    const { length } = this.#unsent;
+    const { length } = this.#buffer;
     if (length === 0) return;
     this.#trace(length);
     this.#inOneWrite = 0;
-    if (this.#output === this.#socket) this.#unsent.writeTo(this.#socket);
-    else this.#output.write(this.#unsent.take());
+    if (this.#output === this.#socket) this.#buffer.writeTo(this.#socket);
+    else this.#output.write(this.#buffer.take());
   }
 
   /** Says that no more will come, behind what was written. */
@@ -74,7 +74,7 @@ export class Writer {
 
   /** Forgets what was held back, and says that no more will come. */
   dropAndEnd(): void {
-    this.#unsent.drop();
+    this.#buffer.drop();
     this.#output.end();
   }
 
@@ -82,7 +82,7 @@ export class Writer {
     const { cut, logger } = this.#options;
     if (!logger.isLevelEnabled('trace')) return;
     const address = this.#socket.remoteAddress;
-    const written = this.#unsent.bytes.subarray(0, length);
+    const written = this.#buffer.bytes.subarray(0, length);
     const bytes = hexBytes(written);
     const messages = `${this.#inOneWrite} ${this.#inOneWrite === 1 ? 'message' : 'messages'}`;
     const pieces = cut.chunk === undefined ? '' : `, ${cut.chunk} at a time`;

@@ -1,5 +1,5 @@
 /** How many clients there is room for, by arithmetic: each limit is known at the start, so nothing is budgeted later. */
-import { ROOM_BYTES } from '@knock/shared/unsent';
+import { WRITE_BUFFER_BYTES } from '@knock/shared/codec/write-buffer';
 
 import type { ServerSettings } from './settings.ts';
 
@@ -44,7 +44,7 @@ export function capacity(settings: CapacitySettings, machine: Machine): Capacity
     );
   }
   // One message that is not complete, the replies that were not read, and the reply that is being written.
-  const plainBytes = MAX_MESSAGE_BYTES + ROOM_BYTES + MAX_MESSAGE_BYTES;
+  const plainBytes = MAX_MESSAGE_BYTES + WRITE_BUFFER_BYTES + MAX_MESSAGE_BYTES;
   // Inside TLS a reply that waits is there once more, encrypted.
   const tlsBytes = TLS_CERT_FILE === undefined ? 0 : MAX_MESSAGE_BYTES + TLS_BYTES;
   const memoryBytes = maxConnections * (plainBytes + tlsBytes);

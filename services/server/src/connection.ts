@@ -1,9 +1,9 @@
 /** One client's socket: what is known of it, its one clock, and how it ends. */
 import type { Socket } from 'node:net';
 
+import type { WriteBuffer } from '@knock/shared/codec/write-buffer';
 import { isLoopback } from '@knock/shared/names';
 import { sampleText } from '@knock/shared/text-sample';
-import type { Unsent } from '@knock/shared/unsent';
 
 import { Clock } from './clock.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
@@ -252,9 +252,9 @@ export class Connection {
     this.tap?.refused(code);
   }
 
-  write(unsent: Unsent): void {
-    this.tap?.wrote(unsent.bytes.subarray(0, unsent.length));
-    unsent.writeTo(this.socket);
+  write(buffer: WriteBuffer): void {
+    this.tap?.wrote(buffer.bytes.subarray(0, buffer.length));
+    buffer.writeTo(this.socket);
   }
 
   /** The turn of the event loop in which replies were made is at its end. */

@@ -13,7 +13,7 @@ const MOST_UNREAD_BYTES = 65_536;
 export interface Outlet {
   write: (text: string) => void;
   /** What the watcher has not read yet, in bytes, as far as Node knows. */
-  readonly unsent: number;
+  readonly bufferedBytes: number;
   /** Ends the connection of a watcher that does not read. */
   cutOff: () => void;
   /** A fault in our own code ends the connection. */
@@ -179,7 +179,7 @@ export class Watch {
     this.#sentAt = performance.now();
     for (const { outlet } of this.#watchers) {
       // What would be buffered for it grows with every update.
-      if (outlet.unsent > MOST_UNREAD_BYTES) outlet.cutOff();
+      if (outlet.bufferedBytes > MOST_UNREAD_BYTES) outlet.cutOff();
       else outlet.write(text);
     }
   }

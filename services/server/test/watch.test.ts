@@ -182,7 +182,7 @@ test('bears 32 watchers, and tells the next one that there are too many', async 
 test('takes its taps away with the last watcher', async () => {
   const connection = { address: '192.0.2.1', openedAt: 0, reads: 0, bytesOut: 0, tap: undefined };
   const watch = new Watch({ server: 's', connections: () => [connection as never], overview: () => ({}) as never });
-  const outlet = { write: vi.fn(), unsent: 0, cutOff: vi.fn(), fail: vi.fn() };
+  const outlet = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
   const part = watch.join(outlet, undefined);
   expect(connection.tap).toBeDefined();
   part();
@@ -193,7 +193,12 @@ test('cuts a watcher off that does not read, and goes on telling the others', as
   let accepted = 0;
   const overview = () => ({ accepted: (accepted += 1) }) as never;
   const watch = new Watch({ server: 's', connections: () => [], overview });
-  const outlets = [0, 70_000].map((unsent) => ({ write: vi.fn(), unsent, cutOff: vi.fn(), fail: vi.fn() }));
+  const outlets = [0, 70_000].map((bufferedBytes) => ({
+    write: vi.fn(),
+    bufferedBytes,
+    cutOff: vi.fn(),
+    fail: vi.fn(),
+  }));
   const parts = outlets.map((outlet) => watch.join(outlet, undefined));
   await expect.poll(() => outlets[0]!.write.mock.calls.length).toBeGreaterThan(2);
   expect(outlets[1]!.cutOff).toHaveBeenCalled();
@@ -214,7 +219,7 @@ test('goes on after five seconds at the latest, however long its machine stood s
       return { accepted: overviews } as never;
     };
     const watch = new Watch({ server: 's', connections: () => [], overview });
-    const outlet = { write: vi.fn(), unsent: 0, cutOff: vi.fn(), fail: vi.fn() };
+    const outlet = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
     const part = watch.join(outlet, undefined);
     vi.advanceTimersByTime(100);
     expect(outlet.write).toHaveBeenCalledTimes(2);

@@ -29,7 +29,7 @@ export class EventStream implements ConnectionHandler, Outlet {
     if (socket.writableLength > 0 && !waits) this.#connection.expectRead();
   }
 
-  get unsent(): number {
+  get bufferedBytes(): number {
     return this.#connection.socket.writableLength;
   }
 

@@ -1,6 +1,6 @@
 /** What a session says in its protocol: replies, errors, and its last words. */
 import type { Codec, CodecError } from '@knock/shared/codec';
-import { Unsent } from '@knock/shared/unsent';
+import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 
 import { type Denial, LEAVING } from '../admission.ts';
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';
@@ -26,7 +26,7 @@ export class SessionOutput<Out extends OwnReply> {
   readonly #options: SessionOptions;
   /** Checked once: a check for each message costs as much as decoding one. */
   readonly #logsExchanges: boolean;
-  readonly #unsent = new Unsent();
+  readonly #buffer = new WriteBuffer();
 
   constructor(
     connection: Connection,
@@ -42,19 +42,19 @@ export class SessionOutput<Out extends OwnReply> {
     this.draining = options.draining;
   }
 
-  get hasUnsent(): boolean {
-    return this.#unsent.length > 0;
+  get hasUnwritten(): boolean {
+    return this.#buffer.length > 0;
   }
 
   /** So much was said that it is to be written now. */
   get isFull(): boolean {
-    return this.#unsent.isFull;
+    return this.#buffer.isFull;
   }
 
   /** One write for everything that was said. False: the kernel has not taken all of it, since the client does not read. */
   flush(): boolean {
-    if (this.#unsent.length === 0) return true;
-    this.#connection.write(this.#unsent);
+    if (this.#buffer.length === 0) return true;
+    this.#connection.write(this.#buffer);
     return this.#connection.socket.writableLength === 0;
   }
 
@@ -63,7 +63,7 @@ export class SessionOutput<Out extends OwnReply> {
     if (result instanceof HandlerFailure) return this.#fail(result.error);
     const last = this.#isLast;
     try {
-      this.#codec.encode(result, this.#unsent, last);
+      this.#codec.encode(result, this.#buffer, last);
     } catch (error) {
       return this.#fail(error);
     }
@@ -91,7 +91,7 @@ export class SessionOutput<Out extends OwnReply> {
   /** The last words, if there are any, and the end. */
   end(reason: CloseReason, reply?: Out): void {
     if (reply !== undefined) this.#encode(reply, true);
-    this.#connection.finish(reason, this.#unsent.take());
+    this.#connection.finish(reason, this.#buffer.take());
   }
 
   /** Ends with the protocol's farewell: nothing that the client may have sent by now is handled. */
@@ -133,7 +133,7 @@ export class SessionOutput<Out extends OwnReply> {
 
   #encode(reply: Out, last: boolean): void {
     const { code, detail = '' } = reply;
-    this.#codec.encode(reply, this.#unsent, last);
+    this.#codec.encode(reply, this.#buffer, last);
     if (code !== undefined) this.#connection.countRefusal(code, detail);
   }
 

@@ -109,7 +109,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
       if (this.#output.isFull) this.#flush();
     }
     if (this.#connection.handler !== this) return;
-    if (this.#output.hasUnsent) this.#options.pendingWrites.add(this.#connection);
+    if (this.#output.hasUnwritten) this.#options.pendingWrites.add(this.#connection);
     this.#wait();
   }
 

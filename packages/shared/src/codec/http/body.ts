@@ -1,5 +1,5 @@
 /** A chunked body, decoded as it comes (RFC 9112 section 7.1). */
-import { Unread } from '../../unread.ts';
+import { ReadBuffer } from '../read-buffer.ts';
 import type { HeadDecoder } from './head.ts';
 import { badRequest, type HttpError } from './http-error.ts';
 import { takeLine } from './line.ts';
@@ -16,7 +16,7 @@ const chunkTooLong = () => badRequest('a chunk is longer than its size says');
 
 export class ChunkedBody {
   /** What has come of the content. */
-  readonly #content: Unread;
+  readonly #content: ReadBuffer;
   readonly #maxBytes: number;
   readonly #head: HeadDecoder<unknown>;
   readonly #tooLarge: (maxBytes: number) => HttpError;
@@ -28,11 +28,11 @@ export class ChunkedBody {
     this.#maxBytes = maxBytes;
     this.#head = head;
     this.#tooLarge = tooLarge;
-    this.#content = new Unread(maxBytes);
+    this.#content = new ReadBuffer(maxBytes);
   }
 
   /** Takes what has come from `input`. The content, once the body has ended; throws an {@link HttpError}. */
-  decode(input: Unread): Buffer | undefined {
+  decode(input: ReadBuffer): Buffer | undefined {
     while (this.#expects !== 'trailers') {
       if (!this.#takePart(input)) return undefined;
     }
@@ -41,7 +41,7 @@ export class ChunkedBody {
   }
 
   /** False: the part has not come as a whole. */
-  #takePart(input: Unread): boolean {
+  #takePart(input: ReadBuffer): boolean {
     if (this.#expects === 'data') return this.#takeData(input);
     const isSize = this.#expects === 'size';
     const line = isSize ? takeLine(input, MAX_CHUNK_LINE_BYTES, lineTooLong) : takeLine(input, 0, chunkTooLong);
@@ -59,7 +59,7 @@ export class ChunkedBody {
     return this.#missing === 0 ? 'trailers' : 'data';
   }
 
-  #takeData(input: Unread): boolean {
+  #takeData(input: ReadBuffer): boolean {
     const { bytes, start } = input;
     const data = bytes.subarray(start, start + Math.min(this.#missing, input.length));
     // The first piece is copied here, since it would be kept as it is, in memory that is not ours.

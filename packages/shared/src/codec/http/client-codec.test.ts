@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { CodecError } from '../../codec.ts';
-import { Unsent } from '../../unsent.ts';
+import { WriteBuffer } from '../write-buffer.ts';
 import { HttpClientCodec, type ReceivedResponse } from './client-codec.ts';
 
 const MAX_BODY_BYTES = 1000;
@@ -150,7 +150,7 @@ test.each([
 });
 
 test('encodes a message as a request', () => {
-  const out = new Unsent();
+  const out = new WriteBuffer();
   open().encode('h€llo', out);
   expect(out.take().toString()).toBe(
     'POST / HTTP/1.1\r\nHost: a.example:1\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 7\r\n\r\nh€llo',
@@ -158,7 +158,7 @@ test('encodes a message as a request', () => {
 });
 
 test('cannot encode half a surrogate pair, and appends nothing', () => {
-  const out = new Unsent();
+  const out = new WriteBuffer();
   expect(() => open().encode('\ud800', out)).toThrow(RangeError);
   expect(out.length).toBe(0);
 });

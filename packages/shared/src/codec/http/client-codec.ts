@@ -1,8 +1,8 @@
 /** The client's half of HTTP/1.1 (RFC 9110 and 9112): messages to requests, bytes to responses. */
 import { type Codec, CodecError } from '../../codec.ts';
-import { Unread } from '../../unread.ts';
-import type { Unsent } from '../../unsent.ts';
 import { assertWellFormed } from '../../utf8.ts';
+import { ReadBuffer } from '../read-buffer.ts';
+import type { WriteBuffer } from '../write-buffer.ts';
 import { ChunkedBody } from './body.ts';
 import { type Fields, persists } from './fields.ts';
 import { HeadDecoder, HeadFormat } from './head.ts';
@@ -41,7 +41,7 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
   readonly idleEndsMessage = false;
   readonly #maxBodyBytes: number;
   readonly #requestHead: string;
-  readonly #input: Unread;
+  readonly #input: ReadBuffer;
   #head = new HeadDecoder(RESPONSE_HEAD);
   #incoming: Incoming | undefined;
 
@@ -49,7 +49,7 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
   constructor({ host, maxBodyBytes }: { host: string; maxBodyBytes: number }) {
     this.#maxBodyBytes = maxBodyBytes;
     this.#requestHead = `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: `;
-    this.#input = new Unread(maxBodyBytes, { reuses: true });
+    this.#input = new ReadBuffer(maxBodyBytes, { reuses: true });
   }
 
   get hasPartial(): boolean {
@@ -64,14 +64,14 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
   next(): ReceivedResponse | undefined {
     while (this.#incoming === undefined) {
       const fields = this.#head.decode(this.#input);
-      if (fields === undefined) return this.#input.tidy();
+      if (fields === undefined) return this.#input.compact();
       const line = this.#head.line!;
       if (line.status >= 200) this.#incoming = this.#begin(line, fields);
       else if (line.status === 101) throw badResponse('it switches to a protocol that nobody asked for');
       else this.#head = new HeadDecoder(RESPONSE_HEAD);
     }
     const body = this.#takeBody(this.#incoming.framing);
-    return body === undefined ? this.#input.tidy() : this.#complete(this.#incoming, body);
+    return body === undefined ? this.#input.compact() : this.#complete(this.#incoming, body);
   }
 
   /** The end of the stream ends a body that nothing else ends. */
@@ -82,7 +82,7 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
   }
 
   /** Throws a RangeError for a text that is not well-formed. */
-  encode(message: string, out: Unsent): void {
+  encode(message: string, out: WriteBuffer): void {
     assertWellFormed(message);
     out.appendText(`${this.#requestHead}${Buffer.byteLength(message)}\r\n\r\n${message}`);
   }

@@ -1,5 +1,5 @@
 /** The head of one message, decoded line by line as it comes, or at once where all of it has come; and its trailers. */
-import type { Unread } from '../../unread.ts';
+import type { ReadBuffer } from '../read-buffer.ts';
 import { Fields } from './fields.ts';
 import { badRequest, HttpError } from './http-error.ts';
 import { CR, findLineEnd, LF, LINE_END_BYTES, textOf } from './line.ts';
@@ -49,7 +49,7 @@ export class HeadDecoder<Line> {
   }
 
   /** Takes whole lines from `input`. The fields, once all have come; throws an {@link HttpError}. */
-  decode(input: Unread): Fields | undefined {
+  decode(input: ReadBuffer): Fields | undefined {
     if (this.line === undefined) this.#skipEmptyLines(input);
     const text = textOf(input, Math.min(this.#headLength(input), MAX_HEAD_BYTES));
     let at = 0;
@@ -63,7 +63,7 @@ export class HeadDecoder<Line> {
   }
 
   /** Takes whole lines from `input`; true: the trailers have come. They are dropped (RFC 9112 section 7.1.2). */
-  decodeTrailers(input: Unread): boolean {
+  decodeTrailers(input: ReadBuffer): boolean {
     return this.#takeFields(input, textOf(input, MAX_HEAD_BYTES), 0, (this.#trailers ??= new Fields()));
   }
 
@@ -74,7 +74,7 @@ export class HeadDecoder<Line> {
   }
 
   /** RFC 9112 section 2.2. A CR alone is held until more has come. */
-  #skipEmptyLines(input: Unread): void {
+  #skipEmptyLines(input: ReadBuffer): void {
     const { bytes, end } = input;
     let { start } = input;
     while (start + 1 < end && bytes[start] === CR && bytes[start + 1] === LF) start += LINE_END_BYTES;
@@ -83,14 +83,14 @@ export class HeadDecoder<Line> {
   }
 
   /** How many bytes of `input` may belong to the head; if all of it has come, one search finds its end. */
-  #headLength({ bytes, start, end, length }: Unread): number {
+  #headLength({ bytes, start, end, length }: ReadBuffer): number {
     const found = this.line === undefined ? bytes.indexOf(HEAD_END, start) : -1;
     // Beyond `end` there may be old bytes.
     return found >= 0 && found + HEAD_END.length <= end ? found + HEAD_END.length - start : length;
   }
 
   /** Takes what is before `at` and the lines behind it from `input`, which begins with `text`. True: an empty one came. */
-  #takeFields(input: Unread, text: string, at: number, fields: Fields): boolean {
+  #takeFields(input: ReadBuffer, text: string, at: number, fields: Fields): boolean {
     let start = at;
     for (;;) {
       const end = findLineEnd(text, start, this.#bytesLeft - start - LINE_END_BYTES, this.#format.tooLarge);

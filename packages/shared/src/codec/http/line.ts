@@ -1,5 +1,5 @@
 /** The lines of a head, of the framing of a chunked body, and of its trailers. */
-import type { Unread } from '../../unread.ts';
+import type { ReadBuffer } from '../read-buffer.ts';
 import { badRequest, type HttpError } from './http-error.ts';
 
 export const CR = 0x0d;
@@ -9,7 +9,7 @@ export const LINE_END_BYTES = 2;
 export const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
 
 /** At most `maxBytes` bytes from the start, one character for each. */
-export function textOf({ bytes, start, end }: Unread, maxBytes: number): string {
+export function textOf({ bytes, start, end }: ReadBuffer, maxBytes: number): string {
   return bytes.toString('latin1', start, Math.min(end, start + maxBytes));
 }
 
@@ -32,14 +32,14 @@ export function findLineEnd(text: string, at: number, maxLength: number, tooLong
 }
 
 /** Takes so many bytes from `input`, if they have come: a view. */
-export function takeBytes(input: Unread, length: number): Buffer | undefined {
+export function takeBytes(input: ReadBuffer, length: number): Buffer | undefined {
   if (input.length < length) return undefined;
   input.start += length;
   return input.bytes.subarray(input.start - length, input.start);
 }
 
 /** Takes the next line from `input`, if it has come; for `maxBytes` and `tooLong` see {@link findLineEnd}. */
-export function takeLine(input: Unread, maxBytes: number, tooLong: () => HttpError): string | undefined {
+export function takeLine(input: ReadBuffer, maxBytes: number, tooLong: () => HttpError): string | undefined {
   const text = textOf(input, maxBytes + LINE_END_BYTES);
   const end = findLineEnd(text, 0, maxBytes, tooLong);
   if (end < 0) return undefined;

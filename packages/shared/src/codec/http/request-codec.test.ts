@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { bytesOf, decodeAll, decodeText, MAX_BODY_BYTES } from '../../../test/http-requests.ts';
-import { Unsent } from '../../unsent.ts';
+import { WriteBuffer } from '../write-buffer.ts';
 import { HttpError } from './http-error.ts';
 import { HttpCodec } from './request-codec.ts';
 import type { HttpResponse } from './response.ts';
@@ -19,7 +19,7 @@ function codecWith(text: string): HttpCodec {
 
 /** What the codec writes for a response. */
 function written(codec: HttpCodec, response: string | HttpResponse, last?: boolean): string {
-  const out = new Unsent();
+  const out = new WriteBuffer();
   codec.encode(response, out, last);
   return out.take().toString();
 }

@@ -3,8 +3,8 @@
  * leniency to the server it refuses, since requests are smuggled where two readers disagree.
  */
 import type { Codec } from '../../codec.ts';
-import { Unread } from '../../unread.ts';
-import type { Unsent } from '../../unsent.ts';
+import { ReadBuffer } from '../read-buffer.ts';
+import type { WriteBuffer } from '../write-buffer.ts';
 import { ChunkedBody } from './body.ts';
 import { HeadDecoder } from './head.ts';
 import { badRequest } from './http-error.ts';
@@ -19,7 +19,7 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
   /** No request is decoded any more: the connection ends with the response that was encoded last, or with an error. */
   over = false;
   readonly #maxBodyBytes: number;
-  readonly #input: Unread;
+  readonly #input: ReadBuffer;
   #head = new HeadDecoder(REQUEST_HEAD);
   /** The request that was decoded last, until it has its response. */
   #request: HttpRequest | undefined;
@@ -28,7 +28,7 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
   /** `maxBodyBytes`: the largest body that is taken. */
   constructor({ maxBodyBytes }: { maxBodyBytes: number }) {
     this.#maxBodyBytes = maxBodyBytes;
-    this.#input = new Unread(maxBodyBytes, { reuses: true });
+    this.#input = new ReadBuffer(maxBodyBytes, { reuses: true });
   }
 
   /** Bytes of an unfinished request are held. Empty lines belong to none, nor does a CR that may become one. */
@@ -50,7 +50,7 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
     if (this.over || this.#request?.complete === true) return undefined;
     try {
       const request = this.#request === undefined ? this.#decodeHead() : this.#decodeBody(this.#request);
-      if (request === undefined) this.#input.tidy();
+      if (request === undefined) this.#input.compact();
       return request;
     } catch (error) {
       this.#finish();
@@ -70,7 +70,7 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
    * The codec is over with the `last` one, where the client asks for that, where a body is outstanding or streamed, and
    * where no request waits for a response.
    */
-  encode(reply: string | HttpResponse, out: Unsent, last = false): void {
+  encode(reply: string | HttpResponse, out: WriteBuffer, last = false): void {
     const response = typeof reply === 'string' ? { status: 200, body: reply } : reply;
     const keeps = this.#request?.keepAlive === true && this.#request.complete && response.stream !== true;
     const closes = last || this.over || !keeps;
@@ -105,6 +105,6 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
   #finish(): void {
     this.over = true;
     this.#input.start = this.#input.end;
-    this.#input.tidy();
+    this.#input.compact();
   }
 }

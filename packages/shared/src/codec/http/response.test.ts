@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import { Unsent } from '../../unsent.ts';
+import { WriteBuffer } from '../write-buffer.ts';
 import { chunkOf, encodeResponse, httpDate, type HttpResponse, LAST_CHUNK } from './response.ts';
 
 const DATE = 'Date: Sun, 06 Nov 1994 08:49:37 GMT';
@@ -14,7 +14,7 @@ afterEach(() => {
 });
 
 function encoded(response: HttpResponse, context: Partial<typeof CONTEXT> = {}): string {
-  const out = new Unsent();
+  const out = new WriteBuffer();
   encodeResponse(response, { ...CONTEXT, ...context }, out);
   return out.take().toString();
 }
@@ -38,7 +38,7 @@ test('writes head and body', () => {
 });
 
 test('writes bytes as they are', () => {
-  const out = new Unsent();
+  const out = new WriteBuffer();
   const body = Buffer.alloc(100_000, 0xff);
   encodeResponse({ status: 200, body }, CONTEXT, out);
   const bytes = out.take();
@@ -121,7 +121,7 @@ test.each<[string, HttpResponse]>([
   ['a date of its own', { status: 200, headers: { Date: 'today' } }],
   ['half a surrogate pair', { status: 200, body: '\ud800' }],
 ])('cannot send %s, and appends nothing', (_, response) => {
-  const out = new Unsent();
+  const out = new WriteBuffer();
   expect(() => encodeResponse(response, CONTEXT, out)).toThrow(RangeError);
   expect(out.length).toBe(0);
 });

@@ -1,8 +1,8 @@
 /** Responses: head and body in one piece (RFC 9112 section 4), and the chunks of a streamed body (section 7.1). */
 import { STATUS_CODES } from 'node:http';
 
-import type { Unsent } from '../../unsent.ts';
 import { assertWellFormed } from '../../utf8.ts';
+import type { WriteBuffer } from '../write-buffer.ts';
 import { TOKEN } from './line.ts';
 
 export interface HttpResponse {
@@ -35,7 +35,7 @@ let date = '';
 let dateSecond = Number.NaN;
 
 /** Appends a response. Throws a RangeError where a header or the text cannot be sent, and has appended nothing then. */
-export function encodeResponse(response: HttpResponse, context: ResponseContext, out: Unsent): void {
+export function encodeResponse(response: HttpResponse, context: ResponseContext, out: WriteBuffer): void {
   const { status, body = '', headers, stream = false } = response;
   const statusLine = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
   if (status < 200) {

@@ -4,17 +4,17 @@
  * A list of chunks would be the simpler store, but a client that sends byte by byte would then cost some 200 bytes
  * for each of its bytes; and joining the chunks at each arrival would cost a square of the message's length.
  */
-import { borrow, giveBack } from './spare.ts';
+import { acquire, release } from './buffer-pool.ts';
 
 const NOTHING = Buffer.alloc(0);
 
-export class Unread {
+export class ReadBuffer {
   bytes: Buffer = NOTHING;
   start = 0;
   end = 0;
   /** How long the message at the start is known to be, with its framing; 0: not known. */
-  expected = 0;
-  readonly #most: number;
+  expectedLength = 0;
+  readonly #maxBytes: number;
   /** Nobody keeps what was read from here, so its memory may be used again. */
   readonly #reuses: boolean;
   /** The memory is its own, and not that of a chunk. */
@@ -24,8 +24,8 @@ export class Unread {
    * `most`: the size of the largest message with its framing; room is not grown beyond it ahead of need. `reuses`: whoever reads from it
    * keeps nothing of its memory.
    */
-  constructor(most: number, { reuses = false } = {}) {
-    this.#most = most;
+  constructor(maxBytes: number, { reuses = false } = {}) {
+    this.#maxBytes = maxBytes;
     this.#reuses = reuses;
   }
 
@@ -35,7 +35,7 @@ export class Unread {
 
   push(chunk: Buffer): void {
     if (this.length === 0) {
-      if (this.#owns) this.#letGo();
+      if (this.#owns) this.#release();
       this.bytes = chunk;
       this.start = 0;
       this.end = chunk.length;
@@ -46,9 +46,9 @@ export class Unread {
   }
 
   /** Gives back the memory of what was read: a few bytes must not hold on to the whole chunk that they came in. */
-  tidy(): undefined {
+  compact(): undefined {
     if (this.length === 0) {
-      this.#letGo();
+      this.#release();
     } else if (this.start > 0 && 2 * this.length < this.bytes.length) {
       this.#moveTo(this.length);
     }
@@ -57,23 +57,24 @@ export class Unread {
   /** Makes room for `needed` bytes in all, or more. */
   #grow(needed: number): void {
     // Of what is only announced no more than seven times what has come: an announcement costs its client nothing.
-    const ahead = this.expected > 0 ? Math.min(8 * needed, this.expected) : Math.min(2 * needed, this.#most);
+    const ahead =
+      this.expectedLength > 0 ? Math.min(8 * needed, this.expectedLength) : Math.min(2 * needed, this.#maxBytes);
     this.#moveTo(Math.max(needed, ahead));
   }
 
   /** Moves what is unread to the beginning of another piece of memory, with room for so many bytes. */
   #moveTo(room: number): void {
     const { bytes, start, end } = this;
-    const grown = this.#reuses ? borrow(room) : Buffer.allocUnsafeSlow(room);
+    const grown = this.#reuses ? acquire(room) : Buffer.allocUnsafeSlow(room);
     bytes.copy(grown, 0, start, end);
-    this.#letGo();
+    this.#release();
     this.bytes = grown;
     this.end = end - start;
     this.#owns = true;
   }
 
-  #letGo(): void {
-    if (this.#owns && this.#reuses) giveBack(this.bytes);
+  #release(): void {
+    if (this.#owns && this.#reuses) release(this.bytes);
     this.#owns = false;
     this.bytes = NOTHING;
     this.start = 0;

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { CodecError } from './codec.ts';
-import { TextWindow } from './text-window.ts';
+import { CodecError } from '../codec.ts';
+import { TextBatch } from './text-batch.ts';
 
 /** All texts out of one piece of memory, in their order, as a codec takes them. */
 function decodeAll(texts: Buffer[]): string[] {
-  const window = new TextWindow();
+  const batch = new TextBatch();
   const bytes = Buffer.concat(texts);
   let start = 0;
   return texts.map(({ length }) => {
     start += length;
-    return window.decode(bytes, start - length, start, bytes.length);
+    return batch.decode(bytes, start - length, start, bytes.length);
   });
 }
 
@@ -27,21 +27,21 @@ test('decodes any texts as they are, ASCII or not, however many lie in one piece
   );
 });
 
-test('decodes texts on both sides of where a window ends', () => {
+test('decodes texts on both sides of where a batch ends', () => {
   const texts = Array.from({ length: 500 }, (_, n) => `text ${n}`);
   expect(decodeAll(texts.map((text) => Buffer.from(text)))).toEqual(texts);
 });
 
 test('refuses what is not UTF-8, and decodes what lies before and behind it', () => {
-  const window = new TextWindow();
+  const batch = new TextBatch();
   const bytes = Buffer.concat([Buffer.from('ab'), Buffer.of(0xff), Buffer.from('cd')]);
-  expect(window.decode(bytes, 0, 2, 5)).toBe('ab');
-  expect(() => window.decode(bytes, 2, 3, 5)).toThrow(CodecError);
-  expect(window.decode(bytes, 3, 5, 5)).toBe('cd');
+  expect(batch.decode(bytes, 0, 2, 5)).toBe('ab');
+  expect(() => batch.decode(bytes, 2, 3, 5)).toThrow(CodecError);
+  expect(batch.decode(bytes, 3, 5, 5)).toBe('cd');
 });
 
 test('does not take one piece of memory for another', () => {
-  const window = new TextWindow();
-  expect(window.decode(Buffer.from('abcd'), 0, 2, 4)).toBe('ab');
-  expect(window.decode(Buffer.from('efgh'), 0, 2, 4)).toBe('ef');
+  const batch = new TextBatch();
+  expect(batch.decode(Buffer.from('abcd'), 0, 2, 4)).toBe('ab');
+  expect(batch.decode(Buffer.from('efgh'), 0, 2, 4)).toBe('ef');
 });

@@ -7,7 +7,7 @@
 const LARGE_BYTES = 32_768;
 
 /** How much is kept at most for the whole program, in bytes. */
-const MOST_KEPT_BYTES = 4 * 2 ** 20;
+const MAX_KEPT_BYTES = 4 * 2 ** 20;
 
 /** How much larger than what was asked for a piece may be, in bytes: whoever holds it is counted as if it were not. */
 const SLACK_BYTES = 1024;
@@ -16,7 +16,7 @@ const kept: Buffer[] = [];
 let keptBytes = 0;
 
 /** A piece with room for `bytes` bytes; whatever is in it. */
-export function borrow(bytes: number): Buffer {
+export function acquire(bytes: number): Buffer {
   if (bytes < LARGE_BYTES) return Buffer.allocUnsafeSlow(bytes);
   // From the last one on, which the caches know best.
   for (let place = kept.length - 1; place >= 0; place -= 1) {
@@ -30,11 +30,11 @@ export function borrow(bytes: number): Buffer {
 }
 
 /** Whoever gives a piece back must not look at it again, nor may anybody to whom it was shown. */
-export function giveBack(piece: Buffer): void {
+export function release(piece: Buffer): void {
   const { length } = piece;
-  if (length < LARGE_BYTES || length > MOST_KEPT_BYTES) return;
+  if (length < LARGE_BYTES || length > MAX_KEPT_BYTES) return;
   kept.push(piece);
   keptBytes += length;
   // Those that nobody has asked for are of a size that is not used any more.
-  while (keptBytes > MOST_KEPT_BYTES) keptBytes -= kept.shift()!.length;
+  while (keptBytes > MAX_KEPT_BYTES) keptBytes -= kept.shift()!.length;
 }

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { Unsent } from './unsent.ts';
+import { WriteBuffer } from './write-buffer.ts';
 
 /** Both ends of a connection on this machine. */
 async function pair() {
@@ -36,41 +36,41 @@ test('holds any texts as their bytes in UTF-8, and says how many each takes', ()
   const texts = fc.array(fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 40 })));
   fc.assert(
     fc.property(texts, (all) => {
-      const unsent = new Unsent();
-      for (const text of all) expect(unsent.appendText(text)).toBe(Buffer.byteLength(text));
-      expect(unsent.take()).toEqual(Buffer.from(all.join('')));
+      const buffer = new WriteBuffer();
+      for (const text of all) expect(buffer.appendText(text)).toBe(Buffer.byteLength(text));
+      expect(buffer.take()).toEqual(Buffer.from(all.join('')));
     }),
   );
 });
 
 test('holds a text that is larger than the memory which is shared', () => {
-  const unsent = new Unsent();
+  const buffer = new WriteBuffer();
   const text = 'é'.repeat(100_000);
-  unsent.appendText('before ');
-  expect(unsent.appendText(text)).toBe(200_000);
-  unsent.appendText(' after');
-  expect(unsent.take()).toEqual(Buffer.from(`before ${text} after`));
+  buffer.appendText('before ');
+  expect(buffer.appendText(text)).toBe(200_000);
+  buffer.appendText(' after');
+  expect(buffer.take()).toEqual(Buffer.from(`before ${text} after`));
 });
 
 test('is full a little below 64 KiB', () => {
-  const unsent = new Unsent();
-  unsent.appendText('a'.repeat(61_439));
-  expect(unsent.isFull).toBe(false);
-  unsent.appendText('a');
-  expect(unsent.isFull).toBe(true);
+  const buffer = new WriteBuffer();
+  buffer.appendText('a'.repeat(61_439));
+  expect(buffer.isFull).toBe(false);
+  buffer.appendText('a');
+  expect(buffer.isFull).toBe(true);
 });
 
 test('is empty when its bytes were taken or dropped', () => {
-  const unsent = new Unsent();
-  unsent.appendText('one');
-  unsent.drop();
-  unsent.appendText('two');
-  expect(unsent.take().toString()).toBe('two');
-  expect(unsent.take()).toHaveLength(0);
+  const buffer = new WriteBuffer();
+  buffer.appendText('one');
+  buffer.drop();
+  buffer.appendText('two');
+  expect(buffer.take().toString()).toBe('two');
+  expect(buffer.take()).toHaveLength(0);
 });
 
 test('two that are filled in turns do not touch each other', () => {
-  const [one, other] = [new Unsent(), new Unsent()];
+  const [one, other] = [new WriteBuffer(), new WriteBuffer()];
   for (const digit of '123') {
     one.appendText(`one ${digit} `);
     other.appendText(`other ${digit} `);
@@ -82,14 +82,14 @@ test('arrives whole at a socket, also what the kernel does not take at once whil
   await using ends = await pair();
   const { near, far } = ends;
   let written = '';
-  const unsent = new Unsent();
+  const buffer = new WriteBuffer();
   for (let n = 0; n < 400; n += 1) {
     const text = String.fromCharCode(97 + (n % 26)).repeat(1 + ((n * 997) % 60_000));
     written += text;
-    unsent.appendText(text);
-    unsent.writeTo(near);
+    buffer.appendText(text);
+    buffer.writeTo(near);
     // Somebody else is lent the same memory, unless it is still read from.
-    const other = new Unsent();
+    const other = new WriteBuffer();
     other.appendText('X'.repeat(60_000));
     other.drop();
   }
@@ -100,16 +100,16 @@ test('arrives whole at a socket, also what the kernel does not take at once whil
 test('what has to wait behind other bytes is copied out of the memory that is shared', async () => {
   await using ends = await pair();
   const { near } = ends;
-  const unsent = new Unsent();
+  const buffer = new WriteBuffer();
   while (near.writableLength === 0) {
-    unsent.appendText('a'.repeat(60_000));
-    unsent.writeTo(near);
+    buffer.appendText('a'.repeat(60_000));
+    buffer.writeTo(near);
   }
   const written: Buffer[] = [];
   Object.assign(near, { write: (bytes: Buffer) => written.push(bytes) > 0 });
-  unsent.appendText('little');
-  const shared = unsent.bytes.buffer;
-  unsent.writeTo(near);
+  buffer.appendText('little');
+  const shared = buffer.bytes.buffer;
+  buffer.writeTo(near);
   expect(written.map(String)).toEqual(['little']);
   expect(written[0]!.buffer).not.toBe(shared);
 });

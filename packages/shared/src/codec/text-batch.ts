@@ -1,20 +1,20 @@
 /**
  * Cuts many short texts out of one piece of memory. To decode one is a call into V8 and costs 80 ns, however short it is; so
- * ASCII is decoded for a whole window at once, and each text is cut out of that, in 10 ns.
+ * ASCII is decoded for a whole batch at once, and each text is cut out of that, in 10 ns.
  *
- * A window is small, since whoever keeps a text that was cut out keeps the whole window in memory.
+ * A batch is small, since whoever keeps a text that was cut out keeps the whole batch in memory.
  */
 import { isAscii } from 'node:buffer';
 
-import { decodeUtf8 } from './utf8.ts';
+import { decodeUtf8 } from '../utf8.ts';
 
-const WINDOW_BYTES = 2048;
+const BATCH_BYTES = 2048;
 
-export class TextWindow {
+export class TextBatch {
   #bytes: Buffer | undefined;
   #from = 0;
   #to = 0;
-  /** Undefined: there is something in the window that is not ASCII. */
+  /** Undefined: there is something in the batch that is not ASCII. */
   #text: string | undefined;
 
   /**
@@ -23,9 +23,9 @@ export class TextWindow {
    */
   decode(bytes: Buffer, start: number, end: number, available: number): string {
     if (this.#bytes !== bytes || start < this.#from || end > this.#to) {
-      // For the last one, or for one that fills a window, there is nothing to gain.
-      if (end === available || end - start > WINDOW_BYTES / 2) return decodeUtf8(bytes, start, end);
-      this.#open(bytes, start, Math.min(available, start + WINDOW_BYTES));
+      // For the last one, or for one that fills a batch, there is nothing to gain.
+      if (end === available || end - start > BATCH_BYTES / 2) return decodeUtf8(bytes, start, end);
+      this.#open(bytes, start, Math.min(available, start + BATCH_BYTES));
     }
     if (this.#text === undefined) return decodeUtf8(bytes, start, end);
     return this.#text.slice(start - this.#from, end - this.#from);

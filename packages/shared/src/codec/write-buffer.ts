@@ -4,23 +4,23 @@
  */
 import type { Socket } from 'node:net';
 
-import { borrow, giveBack } from './spare.ts';
+import { acquire, release } from './buffer-pool.ts';
 
 /** What is said in one turn is written at the latest when it is so much, in bytes. */
-const FULL_BYTES = 61_440;
+const FLUSH_BYTES = 61_440;
 /** The memory in which replies are gathered, in bytes, which a client that does not read them holds; only a larger text has more. */
-export const ROOM_BYTES = 65_536;
+export const WRITE_BUFFER_BYTES = 65_536;
 
-const MOST_BYTES_OF_A_CHARACTER = 3;
+const MAX_CHARACTER_BYTES = 3;
 
 const NOTHING = Buffer.alloc(0);
 
-export class Unsent {
+export class WriteBuffer {
   bytes: Buffer = NOTHING;
   length = 0;
 
   get isFull(): boolean {
-    return this.length >= FULL_BYTES;
+    return this.length >= FLUSH_BYTES;
   }
 
   /** Makes room for `count` bytes more. */
@@ -32,7 +32,7 @@ export class Unsent {
   appendText(text: string): number {
     const start = this.length;
     // To count its bytes costs as much as to write it.
-    const mayNotFit = start + MOST_BYTES_OF_A_CHARACTER * text.length > this.bytes.length;
+    const mayNotFit = start + MAX_CHARACTER_BYTES * text.length > this.bytes.length;
     if (mayNotFit) this.reserve(Buffer.byteLength(text));
     this.length = start + this.bytes.write(text, start);
     return this.length - start;
@@ -62,19 +62,19 @@ export class Unsent {
     this.bytes = NOTHING;
     this.length = 0;
     const written = length === bytes.length ? bytes : bytes.subarray(0, length);
-    if (length > ROOM_BYTES) {
+    if (length > WRITE_BUFFER_BYTES) {
       // Too much for the kernel to take at once. (To wait for it each time would cost a tick of each write.)
-      socket.write(written, () => giveBack(bytes));
+      socket.write(written, () => release(bytes));
       return;
     }
     socket.write(written);
     // Else the kernel has not taken everything, and the rest is still read from here.
-    if (socket.writableLength === 0) giveBack(bytes);
+    if (socket.writableLength === 0) release(bytes);
   }
 
   /** Forgets what was not written. */
   drop(): void {
-    giveBack(this.bytes);
+    release(this.bytes);
     this.bytes = NOTHING;
     this.length = 0;
   }
@@ -82,8 +82,8 @@ export class Unsent {
   #grow(needed: number): void {
     const { bytes, length } = this;
     // More only for one text that is large: what is full is written before more is said.
-    this.bytes = borrow(Math.max(needed, ROOM_BYTES));
+    this.bytes = acquire(Math.max(needed, WRITE_BUFFER_BYTES));
     bytes.copy(this.bytes, 0, 0, length);
-    giveBack(bytes);
+    release(bytes);
   }
 }

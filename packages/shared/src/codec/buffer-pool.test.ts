@@ -1,44 +1,44 @@
 import { expect, test } from 'vitest';
 
-import { encoded } from '../test/encoded.ts';
-import { FrameCodec } from './frames.ts';
-import { LineCodec } from './lines.ts';
-import { borrow, giveBack } from './spare.ts';
+import { encoded } from '../../test/encoded.ts';
+import { FrameCodec } from '../frames.ts';
+import { LineCodec } from '../lines.ts';
+import { acquire, release } from './buffer-pool.ts';
 
 const MEBIBYTE = 2 ** 20;
 
 test('lends a large piece that was given back again, and to one at a time', () => {
-  const piece = borrow(100_000);
-  giveBack(piece);
-  expect(borrow(100_000)).toBe(piece);
-  expect(borrow(100_000)).not.toBe(piece);
+  const piece = acquire(100_000);
+  release(piece);
+  expect(acquire(100_000)).toBe(piece);
+  expect(acquire(100_000)).not.toBe(piece);
 });
 
 test('lends no piece that is too small, or much larger than what is asked for', () => {
-  const piece = borrow(100_000);
-  giveBack(piece);
-  expect(borrow(100_001)).not.toBe(piece);
-  expect(borrow(90_000)).not.toBe(piece);
-  expect(borrow(99_500)).toBe(piece);
+  const piece = acquire(100_000);
+  release(piece);
+  expect(acquire(100_001)).not.toBe(piece);
+  expect(acquire(90_000)).not.toBe(piece);
+  expect(acquire(99_500)).toBe(piece);
 });
 
 test('keeps no small pieces', () => {
-  const piece = borrow(1000);
-  giveBack(piece);
-  expect(borrow(1000)).not.toBe(piece);
+  const piece = acquire(1000);
+  release(piece);
+  expect(acquire(1000)).not.toBe(piece);
 });
 
 test('keeps four mebibytes, those that were given back last', () => {
-  const pieces = Array.from({ length: 5 }, () => borrow(MEBIBYTE));
-  for (const piece of pieces) giveBack(piece);
-  const again = Array.from({ length: 5 }, () => borrow(MEBIBYTE));
+  const pieces = Array.from({ length: 5 }, () => acquire(MEBIBYTE));
+  for (const piece of pieces) release(piece);
+  const again = Array.from({ length: 5 }, () => acquire(MEBIBYTE));
   expect(pieces.map((piece) => again.includes(piece))).toEqual([false, true, true, true, true]);
 });
 
 test('finds the piece that fits among others', () => {
-  const pieces = [200_000, 300_000, 400_000].map((bytes) => borrow(bytes));
-  for (const piece of pieces) giveBack(piece);
-  expect([300_000, 200_000, 400_000].map((bytes) => pieces.indexOf(borrow(bytes)))).toEqual([1, 0, 2]);
+  const pieces = [200_000, 300_000, 400_000].map((bytes) => acquire(bytes));
+  for (const piece of pieces) release(piece);
+  expect([300_000, 200_000, 400_000].map((bytes) => pieces.indexOf(acquire(bytes)))).toEqual([1, 0, 2]);
 });
 
 const maxBytes = 1_000_000;
