@@ -10,7 +10,7 @@ import { Metrics } from '@knock/server/metrics';
 import { serverSettings } from '@knock/server/settings';
 import { withListener } from '@knock/server/test/listener';
 import { start } from '@knock/server/test/test-server';
-import { readConfig } from '@knock/shared/config';
+import { readConfig } from '@knock/shared/config/config';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 

@@ -14,7 +14,7 @@ import { clientSettings } from '@knock/client/settings';
 import { serverSettings } from '@knock/server/settings';
 import { Dialled, frame } from '@knock/server/test/dialled';
 import { start, type TestServer } from '@knock/server/test/test-server';
-import { readConfig } from '@knock/shared/config';
+import { readConfig } from '@knock/shared/config/config';
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { pino } from 'pino';
 import { afterAll, expect, test } from 'vitest';

@@ -1,6 +1,6 @@
-import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 /** A message as Knock's clients say it. */
-import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
+import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
+import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 
 export function frame(text: string): Buffer {
   const buffer = new WriteBuffer();

@@ -1,7 +1,7 @@
 /** The real client in this process, so that a test sees each of its verdicts at the moment in which it is given. */
 import { Client } from '@knock/client/client';
 import { clientSettings, type ClientSettings } from '@knock/client/settings';
-import { createLog } from '@knock/shared/log';
+import { createLog } from '@knock/shared/log/log';
 
 const SHIPPED = clientSettings.parse({});
 const { logger } = createLog({ level: 'silent', format: 'json', name: 'client' });

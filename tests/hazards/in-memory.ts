@@ -13,7 +13,7 @@ import type { Handler } from '@knock/server/handler';
 import { type Server, startServer } from '@knock/server/server';
 import { serverSettings, type ServerSettings } from '@knock/server/settings';
 import { withListener } from '@knock/server/test/listener';
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 import { vi } from 'vitest';
 
 import { type Ending, MemorySocket, type SocketObserver } from './memory-socket.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { CloseReason } from '@knock/server/close-reason';
-import { createLog } from '@knock/shared/log';
+import { createLog } from '@knock/shared/log/log';
 import fc, { type Arbitrary } from 'fast-check';
 import { expect, test } from 'vitest';
 

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import { InMemoryServer } from '../hazards/in-memory.ts';
 import { type Case, DRAIN } from './case.ts';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Transform } from 'node:stream';
 
-import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
+import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
 import * as frameStream from 'frame-stream';
 import { decode as decodeLengthPrefixed, type LengthDecoderFunction } from 'it-length-prefixed';
 import * as lengthPrefixedStream from 'length-prefixed-stream';

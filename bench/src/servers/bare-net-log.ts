@@ -1,7 +1,7 @@
 /** The echo of `bare-net.ts`, and one line of log for each connection at its end, as Knock writes it, through the same logger. */
 import { createServer } from 'node:net';
 
-import { createLog } from '@knock/shared/log';
+import { createLog } from '@knock/shared/log/log';
 
 const [port] = process.argv.slice(2).map(Number);
 const { logger } = createLog({ level: 'info', format: 'json', name: 'bare' });

@@ -1,4 +1,4 @@
-import type { Codec, Notice, Said } from '../src/codec.ts';
+import type { Codec, Notice, Said } from '../src/codec/codec.ts';
 import { WriteBuffer } from '../src/codec/write-buffer.ts';
 
 /** The bytes of what is said. */

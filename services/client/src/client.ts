@@ -1,5 +1,5 @@
 /** The client: keeps a connection to the server, and gives each message exactly one verdict in time. */
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import { type Answer, Connection } from './connection.ts';
 import { DialError, Dialler } from './dialler.ts';

@@ -1,8 +1,8 @@
 /** One connection to the server: messages go out without waiting for one another, answers come back in their order. */
 import type { Socket } from 'node:net';
 
-import { CodecError } from '@knock/shared/codec';
-import { hexBytes, sizeOf } from '@knock/shared/text-sample';
+import { CodecError } from '@knock/shared/codec/codec';
+import { hexBytes, sizeOf } from '@knock/shared/log/excerpt';
 
 import type { ClientProtocol, Ending, Meaning } from './protocols/protocol.ts';
 import { Queue } from './queue.ts';

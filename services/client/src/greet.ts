@@ -1,9 +1,9 @@
 /** Greets the server again and again, on a new connection each time, as the article's client does once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Logger } from '@knock/shared/log';
-import { nameOf } from '@knock/shared/names';
-import { sampleText } from '@knock/shared/text-sample';
+import { excerpt } from '@knock/shared/log/excerpt';
+import type { Logger } from '@knock/shared/log/log';
+import { nameOf } from '@knock/shared/replica-names';
 
 import { Client } from './client.ts';
 import type { Delivery } from './sending.ts';
@@ -47,7 +47,7 @@ async function logDelivery(logger: Logger, name: string, message: string, delive
   const { verdict, attempts, address } = delivery;
   const server = address === undefined ? 'nobody' : await nameOf(address);
   const ms = Math.round(delivery.ms);
-  const said = sampleText(message);
+  const said = excerpt(message);
   const fields = { server, address, message: said, verdict: verdict.kind, ...details(verdict), attempts, ms };
   const tries = attempts > 1 ? `, ${attempts} attempts` : '';
   const sentence = `${name} → ${server}: "${said}" ← ${inWords(verdict)} (${ms} ms${tries})`;
@@ -56,8 +56,8 @@ async function logDelivery(logger: Logger, name: string, message: string, delive
 }
 
 function details(verdict: Verdict): Record<string, string> {
-  if (verdict.kind === 'replied') return { reply: sampleText(verdict.reply) };
-  if (verdict.kind === 'refused') return { code: sampleText(verdict.code), sentence: sampleText(verdict.sentence) };
+  if (verdict.kind === 'replied') return { reply: excerpt(verdict.reply) };
+  if (verdict.kind === 'refused') return { code: excerpt(verdict.code), sentence: excerpt(verdict.sentence) };
   return { why: verdict.why };
 }
 

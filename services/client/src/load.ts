@@ -2,7 +2,7 @@
 import { createHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import { Client } from './client.ts';
 import type { Latencies, LoadReport } from './load-report.ts';

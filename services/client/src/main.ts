@@ -1,7 +1,7 @@
 /** The client's program: commands, settings, signals, exit code. The only file here that knows the process. */
-import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config';
-import { createLog, type Logger } from '@knock/shared/log';
-import { ownName } from '@knock/shared/names';
+import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config/config';
+import { createLog, type Logger } from '@knock/shared/log/log';
+import { ownName } from '@knock/shared/replica-names';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 import { chat } from './chat.ts';

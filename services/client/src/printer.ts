@@ -1,5 +1,5 @@
 /** Tells the one who asked what became of each message: replies on stdout, everything else on stderr. */
-import { escapeControls, sampleText } from '@knock/shared/text-sample';
+import { escapeControls, excerpt } from '@knock/shared/log/excerpt';
 
 import { inWords, type Verdict } from './verdict.ts';
 
@@ -22,6 +22,6 @@ export class Printer {
   tell(message: string, verdict: Verdict): void {
     const { print, complain, terminal } = this.#options;
     if (verdict.kind === 'replied') print(terminal ? escapeControls(verdict.reply) : verdict.reply);
-    else complain(`"${sampleText(message)}": ${inWords(verdict)}`);
+    else complain(`"${excerpt(message)}": ${inWords(verdict)}`);
   }
 }

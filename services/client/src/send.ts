@@ -1,5 +1,5 @@
 /** Sends what was given on the command line, and prints the replies. */
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import { Client } from './client.ts';
 import type { Printer } from './printer.ts';

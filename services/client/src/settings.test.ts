@@ -1,4 +1,4 @@
-import { readConfig } from '@knock/shared/config';
+import { readConfig } from '@knock/shared/config/config';
 import { expect, test } from 'vitest';
 
 import { clientSettings } from './settings.ts';

@@ -1,6 +1,6 @@
 /** What can be set on the client, and what each setting is when it is not. */
-import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/config';
-import { authorityFile, certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/tls';
+import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/config/config';
+import { authorityFile, certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/config/tls-files';
 import { z } from 'zod';
 
 const MAX_COUNT = 1_000_000_000;

@@ -1,5 +1,5 @@
 /** What became of a message. Exactly one of these for each, within its deadline. */
-import { sampleText } from '@knock/shared/text-sample';
+import { excerpt } from '@knock/shared/log/excerpt';
 
 export type Verdict =
   | { kind: 'replied'; reply: string }
@@ -19,9 +19,9 @@ export type VerdictKind = keyof typeof EXIT_CODES;
 export function inWords(verdict: Verdict): string {
   switch (verdict.kind) {
     case 'replied':
-      return `"${sampleText(verdict.reply)}"`;
+      return `"${excerpt(verdict.reply)}"`;
     case 'refused':
-      return `refused: ${sampleText(verdict.code)}: ${sampleText(verdict.sentence)}`;
+      return `refused: ${excerpt(verdict.code)}: ${excerpt(verdict.sentence)}`;
     case 'not_sent':
       return `not sent: ${verdict.why}`;
     case 'unknown':

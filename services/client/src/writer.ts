@@ -2,10 +2,10 @@
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
-import type { Codec } from '@knock/shared/codec';
+import type { Codec } from '@knock/shared/codec/codec';
 import { WriteBuffer } from '@knock/shared/codec/write-buffer';
-import type { Logger } from '@knock/shared/log';
-import { hexBytes, sizeOf } from '@knock/shared/text-sample';
+import { hexBytes, sizeOf } from '@knock/shared/log/excerpt';
+import type { Logger } from '@knock/shared/log/log';
 
 import { inChunks } from './in-chunks.ts';
 

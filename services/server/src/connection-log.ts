@@ -1,6 +1,6 @@
+import { escapeControls, hexBytes, excerpt, sizeOf } from '@knock/shared/log/excerpt';
 /** What the log says of connections: one line for each at its end, and more of it for those who ask for more. */
-import type { Logger } from '@knock/shared/log';
-import { escapeControls, hexBytes, sampleText, sizeOf } from '@knock/shared/text-sample';
+import type { Logger } from '@knock/shared/log/log';
 
 import type { Connection } from './connection.ts';
 
@@ -58,7 +58,7 @@ function whatWasSaid({ messages, message, reply, refusal }: Said): string {
 /** One message and its reply. */
 export function logExchange(logger: Logger, connection: Connection, message: string, reply: string): void {
   if (!logger.isLevelEnabled('debug')) return;
-  const fields = { connection: connection.id, message: sampleText(message), reply: sampleText(reply) };
+  const fields = { connection: connection.id, message: excerpt(message), reply: excerpt(reply) };
   logger.debug(fields, `${connection.who} said "${fields.message}", got "${fields.reply}"`);
 }
 
@@ -141,5 +141,5 @@ function describeFailure(thrown: unknown): { failure: string; stack?: string } {
   const [name, message, stack] = [thrown.name, thrown.message, thrown.stack].map(String) as [string, string, string];
   // Only the lines that name a place, behind the message: it may hold what the client sent, such lines among it.
   const places = stack.slice(stack.indexOf(message) + message.length).match(/^ {4}at .*$/gm) ?? [];
-  return { failure: sampleText(`${name}: ${message}`), stack: places.map(escapeControls).join('\n') };
+  return { failure: excerpt(`${name}: ${message}`), stack: places.map(escapeControls).join('\n') };
 }

@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net';
 
 import type { WriteBuffer } from '@knock/shared/codec/write-buffer';
-import { isLoopback } from '@knock/shared/names';
-import { sampleText } from '@knock/shared/text-sample';
+import { excerpt } from '@knock/shared/log/excerpt';
+import { isLoopback } from '@knock/shared/replica-names';
 
 import { Clock } from './clock.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
@@ -235,12 +235,12 @@ export class Connection {
 
   countMessage(message: string): void {
     this.messages += 1;
-    this.firstMessage ??= sampleText(message);
+    this.firstMessage ??= excerpt(message);
     this.tap?.heard(message);
   }
 
   countReply(reply: string): void {
-    this.firstReply ??= sampleText(reply);
+    this.firstReply ??= excerpt(reply);
     this.tap?.answered(reply);
   }
 

@@ -1,7 +1,7 @@
 /** Graceful shutdown: how a server stops without losing a message, and how it serves one client alone (`ACCEPT=once`). */
 import type { Server as Listener } from 'node:net';
 
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import type { Admission } from './admission.ts';
 import type { Connection } from './connection.ts';

@@ -1,7 +1,7 @@
 /** The server's program: settings, start, signals, exit code. The only file of the server that knows the process. */
-import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config';
-import { createLog, type Logger } from '@knock/shared/log';
-import { ownName } from '@knock/shared/names';
+import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config/config';
+import { createLog, type Logger } from '@knock/shared/log/log';
+import { ownName } from '@knock/shared/replica-names';
 
 import { capacity, type Machine, mebibytes } from './capacity.ts';
 import { createHandler } from './handler.ts';

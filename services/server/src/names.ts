@@ -1,5 +1,5 @@
 /** The names of clients, for people who read the log: looked up in the background, never waited for. */
-import { nameOf } from '@knock/shared/names';
+import { nameOf } from '@knock/shared/replica-names';
 
 import type { Connection } from './connection.ts';
 

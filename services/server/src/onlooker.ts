@@ -1,5 +1,5 @@
 /** Looks on at one connection, and says what is new: always the same few fields, and its bytes only if it is followed. */
-import { sampleText } from '@knock/shared/text-sample';
+import { excerpt } from '@knock/shared/log/excerpt';
 
 import type { CloseReason } from './close-reason.ts';
 import type { Connection, Tap } from './connection.ts';
@@ -104,12 +104,12 @@ export class Onlooker implements Tap {
   }
 
   heard(message: string): void {
-    this.#exchange ??= { message: sampleText(message) };
+    this.#exchange ??= { message: excerpt(message) };
     this.#add('message', message);
   }
 
   answered(reply: string): void {
-    if (this.#exchange) this.#exchange.reply ??= sampleText(reply);
+    if (this.#exchange) this.#exchange.reply ??= excerpt(reply);
     this.#add('reply', reply);
     this.#rest();
   }
@@ -183,7 +183,7 @@ export class Onlooker implements Tap {
       const bytes = typeof what === 'string' ? Buffer.from(what) : what;
       this.#steps.push({ ms, kind, size: bytes.length, hex: bytes.toString('hex', 0, MAX_HEX_BYTES) });
     } else {
-      this.#steps.push({ ms, kind, text: sampleText(what as string) });
+      this.#steps.push({ ms, kind, text: excerpt(what as string) });
     }
   }
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server as Listener, type Socket } from 'node:net';
 
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import { Admission, type Denial } from './admission.ts';
 import { acceptErrorLog, logConnection, logFault, logStrangeBytes } from './connection-log.ts';

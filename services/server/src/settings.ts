@@ -1,7 +1,7 @@
+import { MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
 /** What can be set on the server, and what each setting is when it is not. */
-import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/config';
-import { MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
-import { authorityFile, certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/tls';
+import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/config/config';
+import { authorityFile, certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/config/tls-files';
 import { z } from 'zod';
 
 export const serverSettings = z

@@ -9,7 +9,7 @@ import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import type { Denial } from './admission.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';

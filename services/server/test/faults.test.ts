@@ -1,7 +1,7 @@
+import { FrameCodec } from '@knock/shared/codec/frames';
 /** Faults in the server's own code: each costs one connection, is logged with its stack, and never ends the process. */
 import { HttpCodec } from '@knock/shared/codec/http/request-codec';
-import { FrameCodec } from '@knock/shared/frames';
-import { LineCodec } from '@knock/shared/lines';
+import { LineCodec } from '@knock/shared/codec/lines';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { Metrics } from '../src/metrics.ts';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 
 import { encoded } from '../../test/encoded.ts';
-import { FrameCodec } from '../frames.ts';
-import { LineCodec } from '../lines.ts';
 import { acquire, release } from './buffer-pool.ts';
+import { FrameCodec } from './frames.ts';
+import { LineCodec } from './lines.ts';
 
 const MEBIBYTE = 2 ** 20;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { CodecError } from '../codec.ts';
+import { CodecError } from './codec.ts';
 import { TextBatch } from './text-batch.ts';
 
 /** All texts out of one piece of memory, in their order, as a codec takes them. */

@@ -6,7 +6,7 @@
  */
 import { isAscii } from 'node:buffer';
 
-import { decodeUtf8 } from '../utf8.ts';
+import { decodeUtf8 } from './utf8.ts';
 
 const BATCH_BYTES = 2048;
 

@@ -1,7 +1,7 @@
 /** Frames and lines, in which a server says the same: replies, errors, and in frames goaway. */
-import { Refusal, type Said } from '@knock/shared/codec';
-import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
-import { LineCodec } from '@knock/shared/lines';
+import { Refusal, type Said } from '@knock/shared/codec/codec';
+import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
+import { LineCodec } from '@knock/shared/codec/lines';
 
 import type { ClientProtocol, Meaning } from './protocol.ts';
 

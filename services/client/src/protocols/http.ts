@@ -2,10 +2,10 @@
 import { STATUS_CODES } from 'node:http';
 import { isIPv6 } from 'node:net';
 
-import { CodecError } from '@knock/shared/codec';
+import { CodecError } from '@knock/shared/codec/codec';
+import { MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
 import { HttpClientCodec, type ReceivedResponse } from '@knock/shared/codec/http/client-codec';
-import { MAX_PAYLOAD_BYTES } from '@knock/shared/frames';
-import { decodeUtf8 } from '@knock/shared/utf8';
+import { decodeUtf8 } from '@knock/shared/codec/utf8';
 
 import type { ClientSettings } from '../settings.ts';
 import type { Verdict } from '../verdict.ts';

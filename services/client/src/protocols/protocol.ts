@@ -1,5 +1,5 @@
 /** What a protocol is to a connection: its codec, and what the server's answers mean for the messages that wait. */
-import type { Codec } from '@knock/shared/codec';
+import type { Codec } from '@knock/shared/codec/codec';
 
 import type { Verdict } from '../verdict.ts';
 

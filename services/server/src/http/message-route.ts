@@ -1,6 +1,6 @@
 /** `/`: messages for the handler, and the live page for browsers. */
 import type { HttpRequest } from '@knock/shared/codec/http/request';
-import { decodeUtf8 } from '@knock/shared/utf8';
+import { decodeUtf8 } from '@knock/shared/codec/utf8';
 
 import type { Page } from '../page.ts';
 import type { Route } from './routes.ts';

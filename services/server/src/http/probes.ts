@@ -1,5 +1,5 @@
 /** What a machine asks to watch the server: whether it lives, whether it takes clients, and its metrics. */
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import type { Connection } from '../connection.ts';
 import type { Metrics } from '../metrics.ts';

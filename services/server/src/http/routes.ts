@@ -1,7 +1,7 @@
 /** The routes: a table of paths, from which HEAD, OPTIONS, 404 and 405 follow for every path alike. */
 import type { HttpRequest } from '@knock/shared/codec/http/request';
 import type { HttpResponse } from '@knock/shared/codec/http/response';
-import { sampleText } from '@knock/shared/text-sample';
+import { excerpt } from '@knock/shared/log/excerpt';
 
 import type { Connection } from '../connection.ts';
 import type { OwnReply } from '../protocols/protocol.ts';
@@ -39,7 +39,7 @@ export class Routes {
   find({ method, path }: HttpRequest): Route | HttpReply {
     const route = this.#routes.get(path);
     if (method === 'OPTIONS' && path === '*') return { status: 204, headers: { Allow: this.#allAllowed } };
-    if (route === undefined) return errorReply(404, `there is nothing at ${sampleText(path)}: messages go to POST /`);
+    if (route === undefined) return errorReply(404, `there is nothing at ${excerpt(path)}: messages go to POST /`);
     if (isAllowed(method, route)) return route;
     const allow = allowOf(route.methods);
     if (method === 'OPTIONS') return { status: 204, headers: { Allow: allow } };

@@ -1,5 +1,5 @@
 /** Looks at a client's first bytes until they tell its protocol, then hands the connection on. */
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import { LEAVING } from '../admission.ts';
 import { Clock } from '../clock.ts';

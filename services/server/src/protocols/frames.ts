@@ -1,6 +1,6 @@
 /** Frames: four bytes in front of each message. `docs/protocol.md` is the specification. */
-import { GOAWAY, type Notice, Refusal } from '@knock/shared/codec';
-import { FrameCodec } from '@knock/shared/frames';
+import { GOAWAY, type Notice, Refusal } from '@knock/shared/codec/codec';
+import { FrameCodec } from '@knock/shared/codec/frames';
 
 import type { Protocol } from './protocol.ts';
 

@@ -1,5 +1,5 @@
 /** What a protocol is to a session: its codec, and what it answers. `frames.ts`, `text.ts` and `http.ts` are protocols. */
-import type { Codec } from '@knock/shared/codec';
+import type { Codec } from '@knock/shared/codec/codec';
 
 import type { Denial } from '../admission.ts';
 import type { CloseReason } from '../close-reason.ts';

@@ -1,5 +1,5 @@
 /** Runs the handler for one connection, and keeps everybody safe from it: handlers are changed by everybody. */
-import type { Logger } from '@knock/shared/log';
+import type { Logger } from '@knock/shared/log/log';
 
 import { logLateHandler } from '../connection-log.ts';
 import { type Connection, ConnectedClient } from '../connection.ts';

@@ -1,5 +1,5 @@
 /** What a session waits for, and for how long: one thing at a time, since each start of its deadline ends the one before. */
-import type { Codec } from '@knock/shared/codec';
+import type { Codec } from '@knock/shared/codec/codec';
 
 import { Clock } from '../clock.ts';
 import type { TimeoutReason } from '../close-reason.ts';

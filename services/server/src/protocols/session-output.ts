@@ -1,5 +1,5 @@
 /** What a session says in its protocol: replies, errors, and its last words. */
-import type { Codec, CodecError } from '@knock/shared/codec';
+import type { Codec, CodecError } from '@knock/shared/codec/codec';
 import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 
 import { type Denial, LEAVING } from '../admission.ts';

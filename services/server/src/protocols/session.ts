@@ -4,7 +4,7 @@
  * Its memory is bounded. While the handler has a message, or the client does not take its replies, nothing more is decoded
  * and soon nothing more is read, so the client's own kernel holds it back.
  */
-import { type Codec, CodecError } from '@knock/shared/codec';
+import { type Codec, CodecError } from '@knock/shared/codec/codec';
 
 import { type Denial, LEAVING } from '../admission.ts';
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';

@@ -1,6 +1,6 @@
 /** Lines of text, as a person types them with nc. */
-import { type Notice, Refusal } from '@knock/shared/codec';
-import { LineCodec } from '@knock/shared/lines';
+import { type Notice, Refusal } from '@knock/shared/codec/codec';
+import { LineCodec } from '@knock/shared/codec/lines';
 
 import type { Protocol } from './protocol.ts';
 

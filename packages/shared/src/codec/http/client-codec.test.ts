@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { CodecError } from '../../codec.ts';
+import { CodecError } from '../codec.ts';
 import { WriteBuffer } from '../write-buffer.ts';
 import { HttpClientCodec, type ReceivedResponse } from './client-codec.ts';
 

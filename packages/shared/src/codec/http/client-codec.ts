@@ -1,7 +1,7 @@
 /** The client's half of HTTP/1.1 (RFC 9110 and 9112): messages to requests, bytes to responses. */
-import { type Codec, CodecError } from '../../codec.ts';
-import { assertWellFormed } from '../../utf8.ts';
+import { type Codec, CodecError } from '../codec.ts';
 import { ReadBuffer } from '../read-buffer.ts';
+import { assertWellFormed } from '../utf8.ts';
 import type { WriteBuffer } from '../write-buffer.ts';
 import { ChunkedBody } from './body.ts';
 import { type Fields, persists } from './fields.ts';

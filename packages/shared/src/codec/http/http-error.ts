@@ -1,5 +1,5 @@
 /** What is wrong with a request, and the response that says so. Nothing may be decoded behind it: its end is not certain. */
-import { CodecError } from '../../codec.ts';
+import { CodecError } from '../codec.ts';
 
 const TOO_LARGE = [413, 414, 431];
 

@@ -2,7 +2,7 @@
  * The server's half of HTTP/1.1 (RFC 9110 and 9112): bytes to requests, responses to bytes. Where the RFCs leave
  * leniency to the server it refuses, since requests are smuggled where two readers disagree.
  */
-import type { Codec } from '../../codec.ts';
+import type { Codec } from '../codec.ts';
 import { ReadBuffer } from '../read-buffer.ts';
 import type { WriteBuffer } from '../write-buffer.ts';
 import { ChunkedBody } from './body.ts';

@@ -1,7 +1,7 @@
 /** Responses: head and body in one piece (RFC 9112 section 4), and the chunks of a streamed body (section 7.1). */
 import { STATUS_CODES } from 'node:http';
 
-import { assertWellFormed } from '../../utf8.ts';
+import { assertWellFormed } from '../utf8.ts';
 import type { WriteBuffer } from '../write-buffer.ts';
 import { TOKEN } from './line.ts';
 

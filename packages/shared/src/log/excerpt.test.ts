@@ -3,7 +3,7 @@ import { runInThisContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { escapeText, hexBytes, sampleText } from './text-sample.ts';
+import { escapeText, hexBytes, excerpt } from './excerpt.ts';
 
 /** What the escapes stand for in a JavaScript string. */
 const unescape = (escaped: string) => runInThisContext(`"${escaped}"`) as string;
@@ -88,21 +88,21 @@ test.each([
   ['€', 42],
   ['😀', 32],
 ])('shows as many %s as 128 bytes hold, and says where there are more', (character, most) => {
-  expect(sampleText(character.repeat(most))).toBe(character.repeat(most));
-  expect(sampleText(character.repeat(most + 1))).toBe(`${character.repeat(most)}…`);
+  expect(excerpt(character.repeat(most))).toBe(character.repeat(most));
+  expect(excerpt(character.repeat(most + 1))).toBe(`${character.repeat(most)}…`);
 });
 
 test('leaves out a character that 128 bytes do not hold as a whole', () => {
-  expect(sampleText(`${'a'.repeat(125)}😀`)).toBe(`${'a'.repeat(125)}…`);
+  expect(excerpt(`${'a'.repeat(125)}😀`)).toBe(`${'a'.repeat(125)}…`);
 });
 
 test('samples before it escapes', () => {
-  expect(sampleText('\n'.repeat(129))).toBe(`${'\\n'.repeat(128)}…`);
+  expect(excerpt('\n'.repeat(129))).toBe(`${'\\n'.repeat(128)}…`);
 });
 
 test('shows the longest beginning of any text that 128 bytes hold', () => {
   const longest = fc.property(anyText, (text) => {
-    const sample = sampleText(text);
+    const sample = excerpt(text);
     if (Buffer.byteLength(text) <= 128) {
       expect(sample).toBe(escapeText(text));
       return;

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 
 import { describe, expect, test } from 'vitest';
 
-import { CLOCK_ERROR_MS } from '../test/clock-error.ts';
+import { CLOCK_ERROR_MS } from '../../test/clock-error.ts';
 
 const MAX_WAITING_BYTES = 1024 * 1024;
 

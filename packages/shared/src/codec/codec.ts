@@ -3,7 +3,7 @@
  * what goes wrong in one, and what can be encoded.
  */
 
-import type { WriteBuffer } from './codec/write-buffer.ts';
+import type { WriteBuffer } from './write-buffer.ts';
 
 /** Why the server did not answer a message with a reply. */
 export type RefusalCode = 'bad_frame' | 'bad_utf8' | 'busy' | 'failed' | 'timeout' | 'too_large';

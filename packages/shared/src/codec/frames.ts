@@ -7,10 +7,10 @@
  *     +--------+--------------------------+----------------------+
  */
 import { type Codec, CodecError, GOAWAY, type Notice, Refusal, type Said, tooLarge } from './codec.ts';
-import { ReadBuffer } from './codec/read-buffer.ts';
-import { TextBatch } from './codec/text-batch.ts';
-import type { WriteBuffer } from './codec/write-buffer.ts';
+import { ReadBuffer } from './read-buffer.ts';
+import { TextBatch } from './text-batch.ts';
 import { assertWellFormed } from './utf8.ts';
+import type { WriteBuffer } from './write-buffer.ts';
 
 const MESSAGE = 0;
 const REFUSAL = 1;

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { encoded } from '../test/encoded.ts';
+import { encoded } from '../../test/encoded.ts';
 import { CodecError, GOAWAY, Refusal, type Said } from './codec.ts';
 import { FrameCodec, HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frames.ts';
 

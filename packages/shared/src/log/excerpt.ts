@@ -1,7 +1,7 @@
 /** Text and bytes from a stranger, made fit to be shown: one line, no control characters, and not too long. */
 
 /** How much of a text is shown, in bytes of UTF-8. */
-const SAMPLE_BYTES = 128;
+const EXCERPT_BYTES = 128;
 
 /**
  * Everything that a terminal could act on or that could break or reorder a line: control and format characters
@@ -29,15 +29,15 @@ export function escapeText(text: string): string {
 }
 
 /** At most 128 bytes of the text, escaped; `…` behind them says that there was more. */
-export function sampleText(text: string): string {
+export function excerpt(text: string): string {
   const head = firstBytes(text);
   return head.length < text.length ? `${escapeText(head)}…` : escapeText(head);
 }
 
 /** At most 128 bytes in hexadecimal; `…` behind them says that there were more. */
 export function hexBytes(bytes: Buffer): string {
-  const hex = bytes.toString('hex', 0, SAMPLE_BYTES).replaceAll(/(..)(?=.)/g, '$1 ');
-  return bytes.length > SAMPLE_BYTES ? `${hex} …` : hex;
+  const hex = bytes.toString('hex', 0, EXCERPT_BYTES).replaceAll(/(..)(?=.)/g, '$1 ');
+  return bytes.length > EXCERPT_BYTES ? `${hex} …` : hex;
 }
 
 /** `1 byte`, `17 bytes`. */
@@ -46,8 +46,8 @@ export function sizeOf({ length }: Buffer): string {
 }
 
 function firstBytes(text: string): string {
-  if (text.length * 3 <= SAMPLE_BYTES) return text;
-  const room = new Uint8Array(SAMPLE_BYTES);
+  if (text.length * 3 <= EXCERPT_BYTES) return text;
+  const room = new Uint8Array(EXCERPT_BYTES);
   const { read } = new TextEncoder().encodeInto(text, room);
   // Not a slice, which would keep the whole text in memory for as long as the sample is kept.
   return String.fromCharCode(...Array.from({ length: read }, (_, at) => text.charCodeAt(at)));

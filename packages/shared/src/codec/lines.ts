@@ -3,10 +3,10 @@
  * LF is dropped); until the first LF, a pause ends a message as well, and half-close always ends the last one.
  */
 import { type Codec, type Notice, Refusal, type Said, tooLarge } from './codec.ts';
-import { ReadBuffer } from './codec/read-buffer.ts';
-import { TextBatch } from './codec/text-batch.ts';
-import type { WriteBuffer } from './codec/write-buffer.ts';
+import { ReadBuffer } from './read-buffer.ts';
+import { TextBatch } from './text-batch.ts';
 import { assertWellFormed } from './utf8.ts';
+import type { WriteBuffer } from './write-buffer.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;

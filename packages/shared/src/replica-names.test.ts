@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { replicaName } from './names.ts';
+import { replicaName } from './replica-names.ts';
 
 test.each([
   ['knock-client-3.knock_default', 'client-3'],
