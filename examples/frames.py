@@ -4,7 +4,7 @@ import socket
 import struct
 import sys
 
-KINDS = {0: 'message', 1: 'refusal', 2: 'goaway'}
+KINDS = {0: 'message', 1: 'error', 2: 'goaway'}
 
 
 def frame(text):

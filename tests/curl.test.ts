@@ -114,8 +114,8 @@ test('curl that takes HTTP/2 for granted fails, and the handler hears nothing', 
   expect(exitCode).toBeGreaterThan(0);
   await expectSessions({
     messages: 0,
-    refusals: { 505: 1 },
-    refusal: '505: unsupported version: send HTTP/1.1 or HTTP/1.0',
+    errorReplies: { 505: 1 },
+    errorReply: '505: unsupported version: send HTTP/1.1 or HTTP/1.0',
     reason: 'bad_frame',
   });
 });
@@ -132,7 +132,7 @@ test('curl with a method that does not exist reads that it does not', async ({ u
     exitCode: 0,
     stdout: expect.stringMatching(/^unknown method: .*\n501$/),
   });
-  await expectSessions({ messages: 0, refusals: { 501: 1 } });
+  await expectSessions({ messages: 0, errorReplies: { 501: 1 } });
 });
 
 test('curl that takes the server for a proxy gets the reply: the target is an absolute form', async ({

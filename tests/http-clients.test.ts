@@ -18,7 +18,7 @@ test('wget gets the replies to two messages on one connection', async ({ url, ex
 test('wget says with its exit code that a message was refused', async ({ url, largeFile, expectSessions }) => {
   // 8: the server issued an error response.
   expect(await wget('--tries=1', `--post-file=${largeFile}`, url)).toEqual({ exitCode: 8, stdout: '' });
-  await expectSessions({ messages: 0, refusals: { 413: 1 }, reason: 'too_large' });
+  await expectSessions({ messages: 0, errorReplies: { 413: 1 }, reason: 'too_large' });
 });
 
 test('Python’s http.client gets its replies, in order, on one connection', async ({ url, expectSessions }) => {

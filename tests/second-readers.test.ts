@@ -63,9 +63,9 @@ async function handled(server: StartedKnockServerContainer): Promise<string[]> {
 }
 
 /** How many requests the server has refused with which status. */
-async function refusals(server: StartedKnockServerContainer): Promise<Record<string, number>> {
+async function errorReplies(server: StartedKnockServerContainer): Promise<Record<string, number>> {
   const counters = Object.entries(await server.numbers()).flatMap(([name, count]) => {
-    const [, status] = /^knock_refusals_total\{code="(\d{3})"\}$/.exec(name) ?? [];
+    const [, status] = /^knock_error_replies_total\{code="(\d{3})"\}$/.exec(name) ?? [];
     return status === undefined || count === 0 ? [] : [[status, count] as const];
   });
   return Object.fromEntries(counters);
@@ -100,7 +100,7 @@ test.concurrent.for(PROXIES)(
     const refused = forwarded.flat().filter(({ status }) => status !== '200');
 
     expect(named(byForm(await handled(server), String))).toEqual(named(answered));
-    expect(await refusals(server)).toEqual(countBy(refused, ({ status }) => status));
+    expect(await errorReplies(server)).toEqual(countBy(refused, ({ status }) => status));
 
     // Otherwise the proxy was no reader, or had nothing to leave behind on a connection.
     const passed = forwarded.filter(({ length }) => length > 0).length;

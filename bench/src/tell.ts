@@ -15,7 +15,7 @@ export async function tell(
 ): Promise<Told> {
   const message = encode(text);
   const answer = await answerOf(port, message);
-  // A load that counts bytes would take any refusal for an answer.
+  // A load that counts bytes would take any error reply for an answer.
   if (!answer.includes(text)) throw new Error(`${name} did not answer with the text "${text.slice(0, 40)}"`);
   return { message, replyBytes: answer.length };
 }

@@ -66,8 +66,8 @@ function replacements(bytes: Buffer): number {
   return bytes.toString('latin1').split(REPLACEMENT.toString('latin1')).length - 1;
 }
 
-const refusal = (protocol: Protocol, httpStatus: number, code: string) => ({
-  kind: 'refusal',
+const errorReply = (protocol: Protocol, httpStatus: number, code: string) => ({
+  kind: 'errorReply',
   text: expect.stringMatching(`^${protocol === 'HTTP' ? `${httpStatus} ` : ''}${code}: `),
 });
 
@@ -81,7 +81,7 @@ test('hears every string of bytes as it came if it is UTF-8, and refuses it if n
       const { heard, said } = await server.converse(cut(stream, how), 'closes');
       const expected = [Buffer.from('one'), ...(valid ? [message] : []), Buffer.from('two')];
       expect(heard.map((text) => Buffer.from(text))).toEqual(expected);
-      const answer = valid ? replies([message.toString()]) : [refusal(protocol, 400, 'bad_utf8')];
+      const answer = valid ? replies([message.toString()]) : [errorReply(protocol, 400, 'bad_utf8')];
       expect(answers(protocol, said)).toEqual([...replies(['one']), ...answer, ...replies(['two'])]);
       expect(replacements(said)).toBe(valid ? replacements(message) : 0);
     }
@@ -114,7 +114,7 @@ test('says failed where a handler answers with half a surrogate pair, and sends 
     reply = text;
     for (const protocol of PROTOCOLS) {
       const { said } = await server.converse([say(protocol, 'one'), say(protocol, 'two')], 'closes');
-      const answer = text.isWellFormed() ? replies([text]) : [refusal(protocol, 500, 'failed')];
+      const answer = text.isWellFormed() ? replies([text]) : [errorReply(protocol, 500, 'failed')];
       expect(answers(protocol, said)).toEqual([...answer, ...replies(['two'])]);
       expect(replacements(said)).toBe(replacements(Buffer.from(text.isWellFormed() ? text : '')));
     }

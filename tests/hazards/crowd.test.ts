@@ -32,7 +32,7 @@ function protocolOf(n: number): Protocol {
   return PROTOCOLS[n % PROTOCOLS.length]!;
 }
 
-/** Says one thing, if anything, and looks what becomes of it: a reply, a refusal, an end, or nothing. */
+/** Says one thing, if anything, and looks what becomes of it: a reply, an error reply, an end, or nothing. */
 async function knock(client: Dialled, protocol: Protocol, message?: string): Promise<Client> {
   const began = performance.now();
   const heard = new Promise((resolve) => client.socket.once('data', resolve));
@@ -48,7 +48,7 @@ function outcomeOf({ received }: Dialled, protocol: Protocol): Client['outcome']
   const [first, ...more] = answers(protocol, received);
   if (first === undefined) return 'closed';
   if (first.kind === 'reply') return 'served';
-  const isBusy = first.kind === 'refusal' && /^(?:503 )?busy: /.test(first.text) && more.length === 0;
+  const isBusy = first.kind === 'errorReply' && /^(?:503 )?busy: /.test(first.text) && more.length === 0;
   const saysWhenToCome = protocol !== 'HTTP' || received.includes('\r\nRetry-After: 1\r\n');
   return isBusy && saysWhenToCome ? 'told' : 'other';
 }

@@ -24,7 +24,7 @@ const END_WITHIN_MS = 8000;
 /** What ends those who close their side or break off. */
 const ENDS: CloseReason[] = ['client_left', 'cut_short', 'too_large', 'bad_frame', 'unknown_protocol', 'tls'];
 
-/** The replies that were said, in brackets: so no message can look like a refusal, or lose its end. */
+/** The replies that were said, in brackets: so no message can look like an error reply, or lose its end. */
 function repliesIn(said: Buffer, { protocol, methods }: Held, { whole }: { whole: boolean }): string[] {
   if (protocol === undefined) return [];
   return answers(protocol, said, methods).flatMap(({ kind, text }) => {

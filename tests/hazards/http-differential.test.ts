@@ -31,14 +31,14 @@ class Tally {
   refused = 0;
   requests = 0;
   differing = 0;
-  readonly refusals = new Set<string>();
+  readonly rejections = new Set<string>();
   /** The first differences, and the number of the case that each is. */
   readonly differences: string[] = [];
 
-  add({ difference, refusal, requests }: Comparison): void {
-    if (refusal !== undefined) {
+  add({ difference, rejection, requests }: Comparison): void {
+    if (rejection !== undefined) {
       this.refused += 1;
-      this.refusals.add(refusal);
+      this.rejections.add(rejection);
     } else if (requests > 0) {
       this.accepted += 1;
     }
@@ -58,7 +58,9 @@ test('every request is read as Node’s own parser reads it, or refused, however
   for (const { stream } of PROVOKERS) tally.add(compareReadings(bytesOf(stream), random));
   while (tally.cases < CASES) tally.add(compareReadings(bytesOf(mutate(grammar.pipeline(), random)), random));
 
-  const missing = REASONS.filter(({ pattern }) => !Array.from(tally.refusals).some((refusal) => pattern.test(refusal)));
+  const missing = REASONS.filter(
+    ({ pattern }) => !Array.from(tally.rejections).some((rejection) => pattern.test(rejection)),
+  );
   const shares = [
     { what: `streams read otherwise, among ${tally.requests} requests`, count: tally.differing, of: CASES },
     { what: 'streams accepted', count: tally.accepted, of: CASES },
@@ -77,7 +79,7 @@ test('every reason of the codec to refuse a request has a stream that provokes i
 });
 
 test.for(PROVOKERS)('a stream provokes: $reason', ({ reason, stream }) => {
-  expect(readByCodec([bytesOf(stream)]).refusal).toBe(reason);
+  expect(readByCodec([bytesOf(stream)]).rejection).toBe(reason);
   expect(REASONS.filter(({ pattern }) => pattern.test(reason))).toHaveLength(1);
 });
 
@@ -88,12 +90,12 @@ test('what is valid by the grammar is accepted, or refused for a reason that is 
   for (let tried = 0; tried < VALID_CASES; tried += 1) {
     const strictness = random.oneIn(4) ? random.oneOf(REFUSED_THOUGH_VALID) : undefined;
     const stream = grammar.validRequest(strictness?.parts);
-    const { refusal, requests } = readByCodec([bytesOf(stream)]);
+    const { rejection, requests } = readByCodec([bytesOf(stream)]);
     const isRight =
       strictness === undefined
-        ? refusal === undefined && requests.length === 1 && requests[0]!.body !== undefined
-        : refusal?.startsWith(strictness.reason);
-    if (!isRight) wrong.push({ stream, refusal, expected: strictness?.reason ?? 'accepted' });
+        ? rejection === undefined && requests.length === 1 && requests[0]!.body !== undefined
+        : rejection?.startsWith(strictness.reason);
+    if (!isRight) wrong.push({ stream, rejection, expected: strictness?.reason ?? 'accepted' });
   }
   const what = 'valid requests refused for no listed reason';
   counted(context, { line: LINE, what, count: wrong.length, of: VALID_CASES });

@@ -46,11 +46,11 @@ const ANNOUNCEMENTS: Announcement[] = [
   },
 ];
 
-/** Whether the server has said exactly this: one refusal for the size, and the client's kernel no error. */
+/** Whether the server has said exactly this: one error reply for the size, and the client's kernel no error. */
 function wasToldWhy({ protocol }: Announcement, client: Dialled): boolean {
   const [first, ...more] = answers(protocol, client.received);
-  const isRefusal = first?.kind === 'refusal' && /^(?:too_large|413|431)\b/.test(first.text);
-  return isRefusal && more.length === 0 && client.error === undefined;
+  const isErrorReply = first?.kind === 'errorReply' && /^(?:too_large|413|431)\b/.test(first.text);
+  return isErrorReply && more.length === 0 && client.error === undefined;
 }
 
 test('a message above the limit is refused as soon as it is announced, and its client reads why', async (context) => {
@@ -73,12 +73,12 @@ test('a message above the limit is refused as soon as it is announced, and its c
       told += wasToldWhy(announcement, client) ? 1 : 0;
       resets += client.error ? 1 : 0;
     }
-    const what = `time to the refusal in ${announcement.protocol}, ${announcement.what}`;
+    const what = `time to the error reply in ${announcement.protocol}, ${announcement.what}`;
     measured(context, { line: LINE, what, values: times, unit: 'ms' });
     expect.soft(Math.max(...times), what).toBeLessThanOrEqual(REFUSED_WITHIN_MS);
   }
   const of = ANNOUNCEMENTS.length * TRIES;
-  counted(context, { line: LINE, what: 'refusals read, six kinds', count: told, of });
+  counted(context, { line: LINE, what: 'error replies read, six kinds', count: told, of });
   counted(context, { line: LINE, what: 'resets', count: resets, of });
   expect({ told, resets }).toEqual({ told: of, resets: 0 });
   await server.expectClosed(before, { too_large: of });
@@ -104,7 +104,7 @@ test('a client that reads nothing until it has sent for 0.8 s what is above the 
     return { announcement, client };
   });
   const missed = clients.filter(({ announcement, client }) => !wasToldWhy(announcement, client));
-  const what = 'refusals read by clients that sent for 0.8 s before they read, six kinds';
+  const what = 'error replies read by clients that sent for 0.8 s before they read, six kinds';
   counted(context, { line: LINE, what, count: clients.length - missed.length, of: clients.length });
   expect(missed.map(({ announcement: { what: kind }, client: { error } }) => ({ kind, error }))).toEqual([]);
   await server.expectClosed(before, { too_large: clients.length });

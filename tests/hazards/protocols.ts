@@ -7,7 +7,7 @@ export const PROTOCOLS: readonly Protocol[] = ['frames', 'text', 'HTTP'];
 
 /** What the server said: a whole answer, or what came of one before the stream ended; of a response to HEAD there is no more than its head. */
 export interface Answer {
-  kind: 'reply' | 'refusal' | 'goaway' | 'head' | 'part';
+  kind: 'reply' | 'errorReply' | 'goaway' | 'head' | 'part';
   text: string;
 }
 
@@ -52,7 +52,7 @@ function nextAnswer(protocol: Protocol, bytes: Buffer, method: string | undefine
 function nextFrame(bytes: Buffer): Next | undefined {
   const length = bytes.length < 4 ? Infinity : 4 + bytes.readUIntBE(1, 3);
   if (bytes.length < length) return undefined;
-  const kind = (['reply', 'refusal', 'goaway'] as const)[bytes[0]!] ?? 'part';
+  const kind = (['reply', 'errorReply', 'goaway'] as const)[bytes[0]!] ?? 'part';
   return { answer: { kind, text: bytes.toString('utf8', 4, length) }, length };
 }
 
@@ -60,14 +60,14 @@ function nextLine(bytes: Buffer): Next | undefined {
   const end = bytes.indexOf('\n');
   if (end === -1) return undefined;
   const line = bytes.toString('utf8', 0, end);
-  const [, refusal] = /^error: (.*)$/.exec(line) ?? [];
+  const [, errorReply] = /^error: (.*)$/.exec(line) ?? [];
   return {
-    answer: refusal === undefined ? { kind: 'reply', text: line } : { kind: 'refusal', text: refusal },
+    answer: errorReply === undefined ? { kind: 'reply', text: line } : { kind: 'errorReply', text: errorReply },
     length: end + 1,
   };
 }
 
-/** The text of a refusal has the status in front of it; that of a head is the status and the length that the body would have. */
+/** The text of an error reply has the status in front of it; that of a head is the status and the length that the body would have. */
 function nextResponse(all: Buffer, method: string | undefined): Next | undefined {
   const interim = /^(?:HTTP\/1\.1 100 Continue\r\n\r\n)*/.exec(all.toString('latin1'))![0].length;
   const bytes = all.subarray(interim);
@@ -83,7 +83,7 @@ function nextResponse(all: Buffer, method: string | undefined): Next | undefined
   if (!(bytes.length >= length)) return undefined;
   const body = bytes.toString('utf8', headEnd, length);
   return {
-    answer: status === 200 ? { kind: 'reply', text: body } : { kind: 'refusal', text: `${status} ${body}` },
+    answer: status === 200 ? { kind: 'reply', text: body } : { kind: 'errorReply', text: `${status} ${body}` },
     length: interim + length,
   };
 }

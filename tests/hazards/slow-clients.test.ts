@@ -104,10 +104,10 @@ test('a client that drips its message is refused when the time for a message is 
     const values = those.map(({ ms }) => ms);
     measured(context, { line: 1, what: `${protocol}, at a limit of ${MESSAGE_TIMEOUT_MS} ms`, values, unit: 'ms' });
   }
-  const refusal = { kind: 'refusal', text: expect.stringMatching(/^(?:timeout:|408 )/) };
+  const errorReply = { kind: 'errorReply', text: expect.stringMatching(/^(?:timeout:|408 )/) };
   for (const [n, { ms, heard }] of ends.entries()) {
     const { what } = all[n]!;
-    expect.soft({ what, heard }).toEqual({ what, heard: refusal });
+    expect.soft({ what, heard }).toEqual({ what, heard: errorReply });
     expect.soft(ms, what).toBeGreaterThanOrEqual(MESSAGE_TIMEOUT_MS - CLOCK_ERROR_MS);
     expect.soft(ms, what).toBeLessThanOrEqual(MESSAGE_TIMEOUT_MS + GRACE_MS);
   }
@@ -143,7 +143,7 @@ test('a client that heeds no end is gone all the same: a silent one in time, one
   const ended = await endings(server);
   const openFor = (why: CloseReason) => ended.filter(({ reason }) => reason === why).map(({ ms }) => ms);
   const dripped = openFor('message_timeout');
-  const what = 'frames, until the socket is gone too, where the client drips on after its refusal';
+  const what = 'frames, until the socket is gone too, where the client drips on after its error reply';
   measured(context, { line: 1, what, values: dripped, unit: 'ms' });
   expect(Math.max(...dripped)).toBeLessThanOrEqual(MESSAGE_TIMEOUT_MS + LINGER_MS + GRACE_MS);
   const said = openFor('first_byte_timeout');

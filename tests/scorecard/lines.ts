@@ -59,7 +59,7 @@ export const LINES: readonly Line[] = [
     promise: 'all of 300, in three protocols',
   },
   {
-    measure: 'a message announced above the limit: time to the refusal, refusals read, resets',
+    measure: 'a message announced above the limit: time to the error reply, errorReplies read, resets',
     anchors: 'NATS within 2 s',
     promise: '50 ms at most, 100 of 100, none',
   },

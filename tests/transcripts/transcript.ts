@@ -35,7 +35,7 @@ interface LogLine {
   protocol?: string;
   reason: string;
   messages: number;
-  refusals?: Record<string, number>;
+  errorReplies?: Record<string, number>;
   bytesIn: number;
   bytesOut: number;
 }
@@ -102,12 +102,12 @@ function withShortBody({ body, ...response }: HttpResponse): HttpResponse {
 
 /** A connection that ends twice is to be seen. */
 function ended(lines: LogLine[]): Partial<Transcript> {
-  const [{ protocol, reason, messages, refusals, bytesIn }] = lines as [LogLine];
+  const [{ protocol, reason, messages, errorReplies, bytesIn }] = lines as [LogLine];
   return {
     ...(protocol === undefined ? {} : { protocol }),
     reason: [reason, ...lines.slice(1).map((line) => line.reason)].join(', then '),
     messages,
-    ...(refusals === undefined ? {} : { errorReplies: refusals }),
+    ...(errorReplies === undefined ? {} : { errorReplies: errorReplies }),
     bytesIn,
   };
 }

@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest';
 
 import { Client } from '../src/client.ts';
 import { clientSettings, type ClientSettings } from '../src/settings.ts';
-import { frame, GOAWAY, onMessage, refusal, scripted } from './scripted-server.ts';
+import { frame, GOAWAY, onMessage, errorReply, scripted } from './scripted-server.ts';
 
 function clientOf({ port }: { port: number }, overrides: Partial<ClientSettings> = {}): Client {
   const defaults = clientSettings.parse({ SERVER_HOST: '127.0.0.1' });
@@ -57,9 +57,9 @@ test('has no more than 1024 messages unanswered at once', async () => {
   expect(kinds.slice(1024).every((kind) => kind === 'not_sent')).toBe(true);
 });
 
-test('gives a refusal as the verdict, and goes on with the next message', async () => {
+test('gives an error reply as the verdict, and goes on with the next message', async () => {
   await using server = await scripted((socket) =>
-    onMessage(socket, (message) => socket.write(message === 'bad' ? refusal('failed: no luck') : frame(message))),
+    onMessage(socket, (message) => socket.write(message === 'bad' ? errorReply('failed: no luck') : frame(message))),
   );
   const client = clientOf(server);
   const [bad, good] = await Promise.all([client.send('bad'), client.send('good')]);
@@ -68,10 +68,10 @@ test('gives a refusal as the verdict, and goes on with the next message', async 
   expect(server.accepted).toBe(1);
 });
 
-test('sends what stood behind a fatal refusal again, on a new connection', async () => {
+test('sends what stood behind a fatal error reply again, on a new connection', async () => {
   await using server = await scripted((socket, nth) => {
     if (nth > 1) echo(socket);
-    else socket.once('data', () => socket.end(refusal('too_large: no')));
+    else socket.once('data', () => socket.end(errorReply('too_large: no')));
   });
   const client = clientOf(server);
   const [large, next] = await Promise.all([client.send('large'), client.send('next')]);
@@ -95,7 +95,7 @@ test('tries again after busy, but less soon', async () => {
   await using server = await scripted((socket, nth) => {
     times.push(performance.now());
     if (nth > 3) echo(socket);
-    else socket.end(refusal('busy: come back later'));
+    else socket.end(errorReply('busy: come back later'));
   });
   const { verdict } = await clientOf(server).send('Hello');
   expect(verdict.kind).toBe('replied');
@@ -107,7 +107,7 @@ test('waits before it tries again: a random time of up to a second after busy, t
   for (let run = 0; run < 5; run += 1) {
     await using server = await scripted((socket, nth) => {
       if (nth > 1) echo(socket);
-      else socket.end(refusal('busy: come back later'));
+      else socket.end(errorReply('busy: come back later'));
     });
     const { ms } = await clientOf(server).send('Hello');
     // And not at its deadline, after ten seconds.
@@ -150,7 +150,7 @@ test('tries no more than three times to have an answer, and does not count what 
 
 test('stays in doubt where a second attempt is refused after a first one that may have been handled', async () => {
   await using server = await scripted((socket, nth) =>
-    onMessage(socket, () => (nth === 1 ? socket.destroy() : socket.write(refusal('failed: no luck')))),
+    onMessage(socket, () => (nth === 1 ? socket.destroy() : socket.write(errorReply('failed: no luck')))),
   );
   const { verdict } = await clientOf(server).send('again', { repeatable: true });
   expect(verdict.kind).toBe('unknown');
@@ -200,7 +200,7 @@ test('says why nothing is sent, where it is stopped while it waits for its next 
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   await using server = await scripted((socket) => {
     socket.once('close', () => close()).resume();
-    socket.end(refusal('busy: come back later'));
+    socket.end(errorReply('busy: come back later'));
   });
   const client = clientOf(server);
   const sending = client.send('Hello');
@@ -231,7 +231,7 @@ test('gives up a connection on which an answer comes that nobody asked for', asy
   const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<void>();
   await using server = await scripted((socket) => {
     socket.once('close', () => giveUp());
-    onMessage(socket, (message) => socket.write(Buffer.concat([frame(message), refusal('failed: again')])));
+    onMessage(socket, (message) => socket.write(Buffer.concat([frame(message), errorReply('failed: again')])));
   });
   const client = clientOf(server);
   await client.send('one');
@@ -252,7 +252,7 @@ test('holds back what a server does not read', async () => {
 });
 
 test('says not sent, with the reason of the server, where it is busy until the deadline', async () => {
-  await using server = await scripted((socket) => socket.end(refusal('busy: full house')));
+  await using server = await scripted((socket) => socket.end(errorReply('busy: full house')));
   const { verdict } = await clientOf(server, { DEADLINE_MS: 2000 }).send('Hello');
   expect(verdict).toEqual({ kind: 'not_sent', why: 'busy: full house' });
 });
@@ -468,7 +468,7 @@ test('keeps its promises by the ids of messages, whatever the server does', asyn
       const luck = dice();
       over = luck < 0.03;
       if (luck < 0.01) socket.end(GOAWAY);
-      else if (luck < 0.015) socket.end(refusal('busy: not now'));
+      else if (luck < 0.015) socket.end(errorReply('busy: not now'));
       else handled.set(id, (handled.get(id) ?? 0) + 1);
       if (luck >= 0.015 && luck < 0.03) socket.destroy();
       else if (!over) socket.write(frame(id));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 import type { LoadReport } from '../src/load-report.ts';
-import { frame, onMessage, refusal, type Scripted, scripted } from './scripted-server.ts';
+import { frame, onMessage, errorReply, type Scripted, scripted } from './scripted-server.ts';
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
 
@@ -72,9 +72,11 @@ test('send hands thousands of replies over before it ends', async () => {
   expect(lines(stdout)).toEqual(texts);
 });
 
-test('send tells refusals apart from replies, and ends with 2', async () => {
+test('send tells error replies apart from replies, and ends with 2', async () => {
   await using server = await scripted((socket) =>
-    onMessage(socket, (message) => socket.write(message === 'bad' ? refusal('failed: no\u001bluck') : frame(message))),
+    onMessage(socket, (message) =>
+      socket.write(message === 'bad' ? errorReply('failed: no\u001bluck') : frame(message)),
+    ),
   );
   expect(await run(['send', 'good', 'bad'], at(server))).toEqual({
     code: 2,
@@ -118,9 +120,9 @@ test('chat prints each reply as it comes, and not only at the end of its input',
   expect((await once(child, 'close'))[0]).toBe(0);
 });
 
-test('chat tells refusals apart from replies, goes on, and ends with 2', async () => {
+test('chat tells error replies apart from replies, goes on, and ends with 2', async () => {
   await using server = await scripted((socket) =>
-    onMessage(socket, (message) => socket.write(message === 'bad' ? refusal('failed: no') : frame(message))),
+    onMessage(socket, (message) => socket.write(message === 'bad' ? errorReply('failed: no') : frame(message))),
   );
   expect(await run(['chat'], at(server), { input: 'good\nbad\nbetter\n' })).toEqual({
     code: 2,
@@ -209,7 +211,7 @@ test('load prints one line of JSON, if it is asked to', async () => {
 });
 
 test('load ends with the code of the worst verdict, and says what became of the last message without a reply', async () => {
-  await using server = await scripted((socket) => onMessage(socket, () => socket.write(refusal('failed: no'))));
+  await using server = await scripted((socket) => onMessage(socket, () => socket.write(errorReply('failed: no'))));
   const { code, stdout } = await run(['load', '--seconds', '1'], at(server));
   expect(code).toBe(2);
   expect(stdout).toMatch(/^0 replies a second .*, \d+ refused\)\nThe last one without a reply: refused: failed: no\n$/);

@@ -11,7 +11,7 @@ export function frame(text: string, kind = 0): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-export const refusal = (text: string) => frame(text, 1);
+export const errorReply = (text: string) => frame(text, 1);
 export const GOAWAY = frame('', 2);
 
 /** Calls `hear` with each message of a stream of frames. */

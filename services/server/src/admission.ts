@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 /** Why a client is not served. */
 export interface Denial {
   reason: 'busy' | 'drained' | 'tls';
-  /** The code of its refusal, where it is not told goaway. */
+  /** The code of its error reply, where it is not told goaway. */
   code: 'busy' | 'tls';
   detail: string;
 }

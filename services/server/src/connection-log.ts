@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 
 /** The one line at its end. */
 export function logConnection(logger: Logger, connection: Connection): void {
-  const { who, firstMessage, firstReply, lastRefusal, refusals } = connection;
+  const { who, firstMessage, firstReply, lastErrorReply, errorReplies } = connection;
   const fields = {
     connection: connection.id,
     client: who,
@@ -16,7 +16,7 @@ export function logConnection(logger: Logger, connection: Connection): void {
     messages: connection.messages,
     ...(firstMessage === undefined ? {} : { message: firstMessage }),
     ...(firstReply === undefined ? {} : { reply: firstReply }),
-    ...(lastRefusal === undefined ? {} : refusalFields(refusals, lastRefusal)),
+    ...(lastErrorReply === undefined ? {} : errorReplyFields(errorReplies, lastErrorReply)),
     bytesIn: connection.bytesIn,
     bytesOut: connection.bytesOut,
     ms: Math.round(performance.now() - connection.openedAt),
@@ -25,34 +25,37 @@ export function logConnection(logger: Logger, connection: Connection): void {
   const { protocol = 'no protocol', ms, reason } = fields;
   const spoken = connection.inTls ? `${protocol} in TLS` : protocol;
   const end = reason === 'done' ? '' : `: ${reason}`;
-  const sentence = `${who} ${whatWasSaid(fields)} (${spoken}, ${ms} ms${end})`;
-  if (isProbe(connection)) logger.debug(fields, sentence);
-  else logger.info(fields, sentence);
+  const text = `${who} ${summarize(fields)} (${spoken}, ${ms} ms${end})`;
+  if (isProbe(connection)) logger.debug(fields, text);
+  else logger.info(fields, text);
 }
 
 /** Health checks, and probes that only connect, come all the time and say nothing about the clients. */
-function isProbe({ messages, probes, refusals, socket, closeReason }: Connection): boolean {
-  if (messages > 0 || refusals.size > 0) return false;
+function isProbe({ messages, probes, errorReplies, socket, closeReason }: Connection): boolean {
+  if (messages > 0 || errorReplies.size > 0) return false;
   return probes > 0 ? closeReason !== 'bad_frame' : socket.bytesRead === 0 && closeReason === 'client_left';
 }
 
 /** How often each code was said, and what was said last. */
-function refusalFields(refusals: Connection['refusals'], { code, sentence }: NonNullable<Connection['lastRefusal']>) {
-  return { refusals: Object.fromEntries(refusals), refusal: `${code}: ${sentence}` };
+function errorReplyFields(
+  errorReplies: Connection['errorReplies'],
+  { code, detail }: NonNullable<Connection['lastErrorReply']>,
+) {
+  return { errorReplies: Object.fromEntries(errorReplies), errorReply: `${code}: ${detail}` };
 }
 
-interface Said {
+interface ExchangeSummary {
   messages: number;
   message?: string;
   reply?: string;
-  refusal?: string;
+  errorReply?: string;
 }
 
-function whatWasSaid({ messages, message, reply, refusal }: Said): string {
-  if (message === undefined) return refusal === undefined ? 'said no message' : `was refused: ${refusal}`;
+function summarize({ messages, message, reply, errorReply }: ExchangeSummary): string {
+  if (message === undefined) return errorReply === undefined ? 'said no message' : `got error ${errorReply}`;
   const said = messages === 1 ? `said "${message}"` : `said ${messages} messages, first "${message}"`;
   if (reply !== undefined) return `${said}, got "${reply}"`;
-  return refusal === undefined ? `${said}, got no reply` : `${said}, was refused: ${refusal}`;
+  return errorReply === undefined ? `${said}, got no reply` : `${said}, got error ${errorReply}`;
 }
 
 /** One message and its reply. */
@@ -72,7 +75,7 @@ export function logRead(logger: Logger, connection: Connection, bytes: Buffer): 
 /** A handler that failed; only the first time for each connection above `debug`, so that no client can fill the log. */
 export function logFailure(logger: Logger, connection: Connection, thrown: unknown): void {
   const { failure, stack } = describeFailure(thrown);
-  const hasFailed = connection.refusals.has('failed') || connection.refusals.has('500');
+  const hasFailed = connection.errorReplies.has('failed') || connection.errorReplies.has('500');
   const level = hasFailed ? 'debug' : 'error';
   logger[level]({ connection: connection.id, stack }, `the handler failed for ${connection.who}: ${failure}`);
 }
@@ -91,16 +94,16 @@ export function logLateHandler(
   const when = timedOut ? `${Math.round(lateMs)} ms after its timeout` : `after its connection had ended`;
   const { failure, stack } = thrown ? describeFailure(thrown.error) : {};
   const fields = { connection: connection.id, ...(stack === undefined ? {} : { stack }) };
-  const sentence = `the handler ${thrown ? 'failed' : 'replied'} ${when} for ${connection.who}`;
+  const text = `the handler ${thrown ? 'failed' : 'replied'} ${when} for ${connection.who}`;
   // A handler that stops because its client has left does what it should.
-  logger[timedOut ? 'warn' : 'debug'](fields, failure === undefined ? sentence : `${sentence}: ${failure}`);
+  logger[timedOut ? 'warn' : 'debug'](fields, failure === undefined ? text : `${text}: ${failure}`);
 }
 
 /** A fault in the server's own code, which costs one connection. */
 export function logFault(logger: Logger, connection: Connection, thrown: unknown): void {
   const { failure, stack } = describeFailure(thrown);
-  const sentence = `a fault in the server ended the connection of ${connection.who}: ${failure}`;
-  logger.error({ connection: connection.id, stack }, sentence);
+  const text = `a fault in the server ended the connection of ${connection.who}: ${failure}`;
+  logger.error({ connection: connection.id, stack }, text);
 }
 
 /** How often an accept error is logged at most: where descriptors are short, each newcomer makes one. */

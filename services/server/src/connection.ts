@@ -26,7 +26,7 @@ export interface ConnectionHandler {
   /** The server leaves: answer what was wholly heard, then end. */
   shutdown(): void;
   /** The client is given up before it was served: end, and say so where its protocol is known. */
-  deny(reason: CloseReason, sentence: string): void;
+  deny(reason: CloseReason, detail: string): void;
   /** A fault in our own code ends the connection: say so where the protocol has words for it. May fail itself. */
   onFault?(): void;
   /** The connection ends, or gets another handler: wait for nothing any more. */
@@ -38,7 +38,7 @@ export interface Tap {
   read(bytes: Buffer): void;
   heard(message: string): void;
   answered(reply: string): void;
-  refused(code: string): void;
+  onErrorReply(code: string): void;
   wrote(bytes: Buffer | string): void;
 }
 
@@ -85,12 +85,12 @@ export class Connection {
   /** What was said first, fit for the log: the whole of it would be kept for as long as the connection lives. */
   firstMessage: string | undefined;
   firstReply: string | undefined;
-  lastRefusal: { code: string; sentence: string } | undefined;
+  lastErrorReply: { code: string; detail: string } | undefined;
   /** The client's name, as soon as somebody has found it out. */
   name: string | undefined;
   #paused = false;
   #listensToWrites = false;
-  #refusals: Map<string, number> | undefined;
+  #errorReplies: Map<string, number> | undefined;
   readonly #writeTimeoutMs: number;
   /** The write clock: since when the client has read nothing, as far as is known; and when the slice began. */
   #idleSince = 0;
@@ -213,8 +213,8 @@ export class Connection {
   }
 
   /** How often each code was said. */
-  get refusals(): ReadonlyMap<string, number> {
-    return this.#refusals ?? NONE;
+  get errorReplies(): ReadonlyMap<string, number> {
+    return this.#errorReplies ?? NONE;
   }
 
   get ending(): boolean {
@@ -228,28 +228,28 @@ export class Connection {
     return this.#gone.signal;
   }
 
-  countRead(bytes: Buffer): void {
+  recordRead(bytes: Buffer): void {
     this.reads += 1;
     this.tap?.read(bytes);
   }
 
-  countMessage(message: string): void {
+  recordMessage(message: string): void {
     this.messages += 1;
     this.firstMessage ??= excerpt(message);
     this.tap?.heard(message);
   }
 
-  countReply(reply: string): void {
+  recordReply(reply: string): void {
     this.firstReply ??= excerpt(reply);
     this.tap?.answered(reply);
   }
 
-  /** `sentence`: what the client was told behind it, fit for the log. */
-  countRefusal(code: string, sentence: string): void {
-    this.#refusals ??= new Map();
-    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
-    this.lastRefusal = { code, sentence };
-    this.tap?.refused(code);
+  /** `detail`: what the client was told behind it, fit for the log. */
+  recordErrorReply(code: string, detail: string): void {
+    this.#errorReplies ??= new Map();
+    this.#errorReplies.set(code, (this.#errorReplies.get(code) ?? 0) + 1);
+    this.lastErrorReply = { code, detail };
+    this.tap?.onErrorReply(code);
   }
 
   write(buffer: WriteBuffer): void {

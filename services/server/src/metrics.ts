@@ -36,18 +36,18 @@ const HANDLING_BOUNDS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
 /** What all connections of some kind come to. */
 class Totals {
   readonly messages = new Counts();
-  readonly refusals = new Counts();
+  readonly errorReplies = new Counts();
   readonly bytes = new Counts();
 
-  add({ protocol, messages, refusals, bytesIn, bytesOut }: Connection): void {
+  add({ protocol, messages, errorReplies, bytesIn, bytesOut }: Connection): void {
     if (messages > 0) this.messages.add(protocol!, messages);
-    for (const [code, number] of refusals) this.refusals.add(code, number);
+    for (const [code, number] of errorReplies) this.errorReplies.add(code, number);
     this.bytes.add('in', bytesIn);
     this.bytes.add('out', bytesOut);
   }
 
   addAll(others: Totals): void {
-    for (const kind of ['messages', 'refusals', 'bytes'] as const) {
+    for (const kind of ['messages', 'errorReplies', 'bytes'] as const) {
       for (const [label, number] of others[kind]) this[kind].add(label, number);
     }
   }
@@ -62,7 +62,7 @@ export interface Overview {
   messages: number;
   bytes: { in: number; out: number };
   /** By code. */
-  refusals: Record<string, number>;
+  errorReplies: Record<string, number>;
   /** By close reason; those that never occurred are left out. */
   closes: Record<string, number>;
 }
@@ -103,7 +103,9 @@ export class Metrics {
     this.#show('knock_messages_total', 'Messages that were heard', ['protocol'], () =>
       this.#totals().messages.by('protocol'),
     );
-    this.#show('knock_refusals_total', 'Refusals that were said', ['code'], () => this.#totals().refusals.by('code'));
+    this.#show('knock_error_replies_total', 'Error replies that were said', ['code'], () =>
+      this.#totals().errorReplies.by('code'),
+    );
     this.#show('knock_bytes_total', 'Bytes that were read and written', ['direction'], () =>
       this.#totals().bytes.by('direction'),
     );
@@ -123,7 +125,7 @@ export class Metrics {
 
   /** What people want to know first, counted anew. */
   overview(): Overview {
-    const { messages, refusals, bytes } = this.#totals();
+    const { messages, errorReplies, bytes } = this.#totals();
     const closes = new Counts();
     for (const reasons of this.#closed.values()) for (const [reason, number] of reasons) closes.add(reason, number);
     return {
@@ -131,7 +133,7 @@ export class Metrics {
       accepted: this.#accepted(),
       messages: messages.sum,
       bytes: { in: bytes.get('in') ?? 0, out: bytes.get('out') ?? 0 },
-      refusals: Object.fromEntries(refusals),
+      errorReplies: Object.fromEntries(errorReplies),
       closes: Object.fromEntries([...closes].filter(([, number]) => number > 0)),
     };
   }

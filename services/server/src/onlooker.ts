@@ -38,7 +38,7 @@ export interface ClientNews {
 interface Exchange {
   message: string;
   reply?: string;
-  refusal?: string;
+  error?: string;
 }
 
 /** Bytes that crossed. `ms`: since the connection was accepted. `hex`: the first bytes of `size`. */
@@ -51,7 +51,7 @@ export interface Crossing {
 
 /** What the bytes mean. */
 export interface Meaning {
-  kind: 'message' | 'reply' | 'refusal';
+  kind: 'message' | 'reply' | 'error';
   ms: number;
   text: string;
 }
@@ -114,9 +114,9 @@ export class Onlooker implements Tap {
     this.#rest();
   }
 
-  refused(code: string): void {
-    if (this.#exchange) this.#exchange.refusal ??= code;
-    this.#add('refusal', code);
+  onErrorReply(code: string): void {
+    if (this.#exchange) this.#exchange.error ??= code;
+    this.#add('error', code);
     this.#rest();
   }
 

@@ -37,7 +37,7 @@ test('tells clients above the limit, each in its own protocol, and serves those 
   await server.expectWell();
 });
 
-test('answers the probes above the limit: alive, but not ready, and neither is a refusal', async () => {
+test('answers the probes above the limit: alive, but not ready, and neither is an error reply', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await guest(server);
   expect(await server.exchange(GET('/healthz'))).toContain('HTTP/1.1 200 ');
@@ -45,7 +45,7 @@ test('answers the probes above the limit: alive, but not ready, and neither is a
   expect(await server.exchange(GET('/readyz?verbose'))).toContain('HTTP/1.1 503 ');
   await server.expectReasons('done', 'busy', 'busy');
   expect(server.lines.filter(({ level }) => Number(level) > 20)).toEqual([]);
-  expect(await server.scrape('knock_refusals')).toEqual({});
+  expect(await server.scrape('knock_error_replies')).toEqual({});
   inside.end();
   await inside.closed();
 });

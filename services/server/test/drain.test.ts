@@ -119,8 +119,10 @@ test('tells newcomers that it leaves, each in its protocol, while others are ser
   open();
   await closing;
   await expect(server.dial()).rejects.toThrow('ECONNREFUSED');
-  // A goaway is no refusal, and where one was said the log has the words that the client has heard.
-  expect(server.lines.flatMap(({ refusals, refusal }) => (refusals ? [[refusals, refusal]] : []))).toEqual([
+  // A goaway is no error reply, and where one was said the log has the words that the client has heard.
+  expect(
+    server.lines.flatMap(({ errorReplies, errorReply }) => (errorReplies ? [[errorReplies, errorReply]] : [])),
+  ).toEqual([
     [{ busy: 1 }, 'busy: the server is leaving: try again, another one may answer'],
     [{ 503: 1 }, '503: busy: the server is leaving: try again, another one may answer'],
   ]);

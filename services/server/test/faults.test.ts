@@ -118,7 +118,7 @@ test('an error that cannot be encoded is counted as the fault alone', async () =
   vi.spyOn(HttpCodec.prototype, 'encode').mockImplementationOnce(fault);
   expect(await server.exchange(GET_NOTHING)).toMatch(/^HTTP\/1\.1 500 /);
   await server.expectReasons('error');
-  expect(server.lines.find((line) => 'reason' in line)!['refusals']).toEqual({ 500: 1 });
+  expect(server.lines.find((line) => 'reason' in line)!['errorReplies']).toEqual({ 500: 1 });
 });
 
 test.each([

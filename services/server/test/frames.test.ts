@@ -58,7 +58,7 @@ test('answers an empty message', async () => {
   expect(await client.closed()).toEqual(frame('[]'));
 });
 
-test('refuses a frame above the limit from its header, and the refusal arrives though the client goes on sending', async () => {
+test('refuses a frame above the limit from its header, and the error reply arrives though the client goes on sending', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 100 });
   const client = await server.dial();
   client.send(frame('good'));

@@ -12,7 +12,7 @@ test('counts what open connections have said and heard, and counts it once when 
   const whileOpen = await server.scrape('');
   expect(whileOpen).toMatchObject({
     'knock_messages_total{protocol="frames"}': 2,
-    'knock_refusals_total{code="bad_utf8"}': 1,
+    'knock_error_replies_total{code="bad_utf8"}': 1,
     // The one who asks is a client as well.
     'knock_connections{place="served"}': 2,
     'knock_connections_closed_total{protocol="frames",reason="done"}': 0,
@@ -22,7 +22,7 @@ test('counts what open connections have said and heard, and counts it once when 
   await server.expectReasons('done', 'done');
   expect(await server.scrape('')).toMatchObject({
     'knock_messages_total{protocol="frames"}': 2,
-    'knock_refusals_total{code="bad_utf8"}': 1,
+    'knock_error_replies_total{code="bad_utf8"}': 1,
     'knock_connections{place="served"}': 1,
     'knock_connections_closed_total{protocol="frames",reason="done"}': 1,
     'knock_connections_closed_total{protocol="http",reason="done"}': 1,
@@ -39,8 +39,8 @@ test('counts each protocol and each close reason, those that have not come among
   expect(await server.scrape('')).toMatchObject({
     'knock_messages_total{protocol="text"}': 1,
     'knock_messages_total{protocol="http"}': 1,
-    'knock_refusals_total{code="413"}': 1,
-    'knock_refusals_total{code="too_large"}': 1,
+    'knock_error_replies_total{code="413"}': 1,
+    'knock_error_replies_total{code="too_large"}': 1,
     'knock_connections_closed_total{protocol="http",reason="too_large"}': 1,
     'knock_connections_closed_total{protocol="frames",reason="too_large"}': 1,
     'knock_connections_closed_total{protocol="text",reason="write_timeout"}': 0,
@@ -52,7 +52,7 @@ test('counts what is said to a client before it was handed on', async () => {
   const client = await server.dial();
   client.send('GET /half-a-line');
   expect((await client.closed()).toString()).toContain('HTTP/1.1 408 ');
-  expect(await server.scrape('')).toMatchObject({ 'knock_refusals_total{code="408"}': 1 });
+  expect(await server.scrape('')).toMatchObject({ 'knock_error_replies_total{code="408"}': 1 });
 });
 
 test('is answered above the limit, counts who was turned away, and tells of the process', async () => {
@@ -66,7 +66,7 @@ test('is answered above the limit, counts who was turned away, and tells of the 
     'knock_connections{place="served"}': 1,
     'knock_connections{place="turned_away"}': 1,
     'knock_connections_closed_total{protocol="frames",reason="busy"}': 1,
-    'knock_refusals_total{code="busy"}': 1,
+    'knock_error_replies_total{code="busy"}': 1,
   });
   expect(told['process_resident_memory_bytes']).toBeGreaterThan(1e6);
   inside.socket.destroy();

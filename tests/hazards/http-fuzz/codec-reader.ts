@@ -24,6 +24,6 @@ export function readByCodec(pieces: Buffer[]): CodecReading {
     if (requests.length > 0 && requests.at(-1)!.body === undefined) requests.pop();
     requests.push({ method, target, version, fields, keepAlive, body });
   }
-  const refusal = failure && `${failure.status} ${failure.detail}`;
-  return { requests, refusal, closed: over && failure === undefined, outcome };
+  const rejection = failure && `${failure.status} ${failure.detail}`;
+  return { requests, rejection, closed: over && failure === undefined, outcome };
 }

@@ -14,7 +14,7 @@ export interface Comparison {
   /** What is read otherwise, with the bytes and both readings; undefined: nothing. */
   difference: string | undefined;
   /** Why the codec refused the stream; undefined: it refused no byte of it. */
-  refusal: string | undefined;
+  rejection: string | undefined;
   /** How many requests the codec decoded. */
   requests: number;
 }
@@ -30,7 +30,7 @@ export function compareReadings(bytes: Buffer, random: Random): Comparison {
     : `the codec reads it as ${JSON.stringify(cut.outcome)} in pieces of ${pieces.map(({ length }) => length).join()}`;
   return {
     difference: what && describe(what, { bytes: bytes.toString('latin1'), codec, llhttp }),
-    refusal: codec.refusal,
+    rejection: codec.rejection,
     requests: codec.requests.length,
   };
 }
@@ -39,7 +39,7 @@ const describe = (what: string, details: Record<string, unknown>) =>
   [what, ...Object.entries(details).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`)].join('\n');
 
 function differenceOf(codec: CodecReading, llhttp: LlhttpReading): string | undefined {
-  const waits = codec.refusal === undefined || codec.refusal === TRUNCATED;
+  const waits = codec.rejection === undefined || codec.rejection === TRUNCATED;
   for (const [place, request] of codec.requests.entries()) {
     const other = llhttp.requests[place];
     const what = other === undefined ? 'llhttp does not see it' : requestDifference(request, other, waits);
@@ -48,7 +48,7 @@ function differenceOf(codec: CodecReading, llhttp: LlhttpReading): string | unde
   if (codec.closed || !waits) return undefined;
   if (llhttp.requests.length > codec.requests.length) return 'llhttp sees a request more';
   // Where the codec waits for the rest of a line, it may refuse it then.
-  if (codec.refusal === undefined && llhttp.refusal !== undefined) return 'llhttp alone refuses it';
+  if (codec.rejection === undefined && llhttp.rejection !== undefined) return 'llhttp alone refuses it';
   return undefined;
 }
 

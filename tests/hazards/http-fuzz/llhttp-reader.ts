@@ -33,5 +33,5 @@ export function readByLlhttp(bytes: Buffer): LlhttpReading {
     upgrades,
     body: complete ? Buffer.concat(body).toString('latin1') : undefined,
   }));
-  return { requests, refusal: error };
+  return { requests, rejection: error };
 }

@@ -15,5 +15,5 @@ export interface ReadRequest {
 export interface Reading {
   requests: ReadRequest[];
   /** Why nothing more is read; undefined: the parser waits for more bytes, or reads no more because the connection closes. */
-  refusal: string | undefined;
+  rejection: string | undefined;
 }

@@ -6,10 +6,10 @@
 import type { WriteBuffer } from './write-buffer.ts';
 
 /** Why the server did not answer a message with a reply. */
-export type RefusalCode = 'bad_frame' | 'bad_utf8' | 'busy' | 'failed' | 'timeout' | 'too_large';
+export type ErrorCode = 'bad_frame' | 'bad_utf8' | 'busy' | 'failed' | 'timeout' | 'too_large';
 
 /** The server says no. A client may hear a code that it does not know, so a code is any text. */
-export class Refusal {
+export class ErrorReply {
   readonly code: string;
   readonly detail: string;
 
@@ -28,19 +28,19 @@ class Goaway {
 export const GOAWAY = new Goaway();
 
 /** What the server says in frames and lines beside replies. */
-export type Notice = Refusal | Goaway;
+export type Notice = ErrorReply | Goaway;
 
-/** What one end says to the other: a message (or its reply), a refusal, or a goaway. */
-export type Said = string | Notice;
+/** What one end says to the other: a message (or its reply), an error reply, or a goaway. */
+export type Reply = string | Notice;
 
 /** What came is not what the protocol allows. The decoder that threw it has moved past the fault if `fatal` is false. */
 export class CodecError extends Error {
   override readonly name = 'CodecError';
-  readonly code: RefusalCode;
+  readonly code: ErrorCode;
   readonly fatal: boolean;
 
-  constructor(code: RefusalCode, sentence: string, { fatal }: { fatal: boolean }) {
-    super(sentence);
+  constructor(code: ErrorCode, detail: string, { fatal }: { fatal: boolean }) {
+    super(detail);
     this.code = code;
     this.fatal = fatal;
   }
@@ -48,8 +48,8 @@ export class CodecError extends Error {
 
 /** `what` is too large: "a message of 9 bytes", or "this line". `maxBytes`: the limit. */
 export function tooLarge(what: string, maxBytes: number): CodecError {
-  const sentence = `${what} is above the limit of ${maxBytes} bytes: send less, or raise MAX_MESSAGE_BYTES`;
-  return new CodecError('too_large', sentence, { fatal: true });
+  const detail = `${what} is above the limit of ${maxBytes} bytes: send less, or raise MAX_MESSAGE_BYTES`;
+  return new CodecError('too_large', detail, { fatal: true });
 }
 
 /**

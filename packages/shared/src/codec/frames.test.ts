@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { encoded } from '../../test/encoded.ts';
-import { CodecError, GOAWAY, Refusal, type Said } from './codec.ts';
+import { CodecError, GOAWAY, ErrorReply, type Reply } from './codec.ts';
 import { FrameCodec, HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frames.ts';
 
 setFlagsFromString('--expose-gc');
@@ -32,7 +32,7 @@ const fatal = (code: string): Fault => ({ code, fatal: true, detail: expect.any(
 const passing = (code: string): Fault => ({ code, fatal: false, detail: expect.any(String) });
 
 /** What a step gives, or the fault that it throws. */
-function outcome(step: () => Said | undefined): Said | Fault | undefined {
+function outcome(step: () => Reply | undefined): Reply | Fault | undefined {
   try {
     return step();
   } catch (error) {
@@ -43,7 +43,7 @@ function outcome(step: () => Said | undefined): Said | Fault | undefined {
 
 /** Decodes as a session does: after each piece all that has wholly come, and nothing after a fatal fault. */
 function decode(codec: FrameCodec, pieces: Buffer[]) {
-  const heard: (Said | Fault)[] = [];
+  const heard: (Reply | Fault)[] = [];
   for (const piece of pieces) {
     codec.push(piece);
     for (let said = outcome(() => codec.next()); said !== undefined; said = outcome(() => codec.next())) {
@@ -62,7 +62,7 @@ interface Circumstances {
 }
 
 /** Two tests: the bytes in one piece, and each byte on its own. */
-function decodes(name: string, bytes: Buffer, heard: (Said | Fault)[], { role = 'server', end }: Circumstances = {}) {
+function decodes(name: string, bytes: Buffer, heard: (Reply | Fault)[], { role = 'server', end }: Circumstances = {}) {
   const last = heard.at(-1);
   const stops = typeof last === 'object' && 'fatal' in last && last.fatal;
   const expected = stops ? { heard } : { heard, hasPartial: end !== undefined, end };
@@ -90,7 +90,7 @@ decodes('hears what came before a frame above the limit', hex('00 00 00 01 61  0
   'a',
   fatal('too_large'),
 ]);
-decodes('refuses a refusal from a client by its first byte', hex('01'), [fatal('bad_frame')]);
+decodes('refuses an error reply from a client by its first byte', hex('01'), [fatal('bad_frame')]);
 decodes('refuses a goaway from a client by its first byte', hex('02'), [fatal('bad_frame')]);
 decodes('refuses an unknown kind from a client by its first byte', hex('7f'), [fatal('bad_frame')]);
 decodes('refuses a wrong kind behind a message', hex('00 00 00 01 61  48'), ['a', fatal('bad_frame')]);
@@ -98,26 +98,31 @@ decodes('judges the kind before the length', hex('7f ff ff ff'), [fatal('bad_fra
 decodes('refuses an unknown kind from a server by its first byte', hex('03'), [fatal('bad_frame')], fromServer);
 
 decodes('hears a message from a server', hex('00 00 00 02 6f 6b'), ['ok'], fromServer);
-decodes('hears a refusal', hex('01 00 00 07 62 75 73 79 3a 20 78'), [new Refusal('busy', 'x')], fromServer);
-decodes('hears a refusal without a detail', hex('01 00 00 04 62 75 73 79'), [new Refusal('busy', '')], fromServer);
-decodes('hears an empty refusal', hex('01 00 00 00'), [new Refusal('', '')], fromServer);
+decodes('hears an error reply', hex('01 00 00 07 62 75 73 79 3a 20 78'), [new ErrorReply('busy', 'x')], fromServer);
+decodes(
+  'hears an error reply without a detail',
+  hex('01 00 00 04 62 75 73 79'),
+  [new ErrorReply('busy', '')],
+  fromServer,
+);
+decodes('hears an empty error reply', hex('01 00 00 00'), [new ErrorReply('', '')], fromServer);
 decodes(
   'takes what is behind the first colon and space as the detail',
   hex('01 00 00 08 61 3a 20 62 3a 20 63 3a'),
-  [new Refusal('a', 'b: c:')],
+  [new ErrorReply('a', 'b: c:')],
   fromServer,
 );
 decodes('hears a goaway', hex('02 00 00 00'), [GOAWAY], fromServer);
 decodes(
-  'hears a message, a refusal and a goaway that came glued',
+  'hears a message, an error reply and a goaway that came glued',
   hex('00 00 00 02 6f 6b  01 00 00 07 62 75 73 79 3a 20 78  02 00 00 00'),
-  ['ok', new Refusal('busy', 'x'), GOAWAY],
+  ['ok', new ErrorReply('busy', 'x'), GOAWAY],
   fromServer,
 );
 decodes('refuses a goaway with a payload', hex('02 00 00 01 61'), [fatal('bad_frame')], fromServer);
-decodes('limits refusals as well', hex('01 00 00 09'), [fatal('too_large')], fromServer);
+decodes('limits error replies as well', hex('01 00 00 09'), [fatal('too_large')], fromServer);
 decodes(
-  'passes over a refusal that is not UTF-8',
+  'passes over an error reply that is not UTF-8',
   hex('01 00 00 01 ff 00 00 00 00'),
   [passing('bad_utf8'), ''],
   fromServer,
@@ -176,11 +181,11 @@ test('counts bytes, not characters, where it refuses to encode', () => {
 
 test('does not encode half a surrogate pair', () => {
   expect(() => encoded(clients(), 'a\uD83D')).toThrow(RangeError);
-  expect(() => encoded(servers(), new Refusal('failed', '\uDE00'))).toThrow(RangeError);
+  expect(() => encoded(servers(), new ErrorReply('failed', '\uDE00'))).toThrow(RangeError);
 });
 
-test('encodes a refusal as its code, a colon, a space and its detail', () => {
-  expect(encoded(servers(), new Refusal('busy', 'full'))).toEqual(hex('01 00 00 0a 62 75 73 79 3a 20 66 75 6c 6c'));
+test('encodes an error reply as its code, a colon, a space and its detail', () => {
+  expect(encoded(servers(), new ErrorReply('busy', 'full'))).toEqual(hex('01 00 00 0a 62 75 73 79 3a 20 66 75 6c 6c'));
 });
 
 test('encodes a goaway as a header alone', () => {
@@ -271,7 +276,7 @@ test('hears all that a server can say, however it is cut', () => {
   const code = fc.constantFrom('bad_frame', 'bad_utf8', 'busy', 'failed', 'timeout', 'too_large', 'from:later', '');
   const anySaid = fc.oneof(
     anyText,
-    fc.tuple(code, anyText).map((parts) => new Refusal(...parts)),
+    fc.tuple(code, anyText).map((parts) => new ErrorReply(...parts)),
     fc.constant(GOAWAY),
   );
   const alike = fc.property(fc.array(anySaid), anyCut, (said, positions) => {

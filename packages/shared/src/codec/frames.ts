@@ -6,14 +6,14 @@
  *     |  kind  |  length, big-endian u24  |  payload, `length` B |
  *     +--------+--------------------------+----------------------+
  */
-import { type Codec, CodecError, GOAWAY, type Notice, Refusal, type Said, tooLarge } from './codec.ts';
+import { type Codec, CodecError, GOAWAY, type Notice, ErrorReply, type Reply, tooLarge } from './codec.ts';
 import { ReadBuffer } from './read-buffer.ts';
 import { TextBatch } from './text-batch.ts';
 import { assertWellFormed } from './utf8.ts';
 import type { WriteBuffer } from './write-buffer.ts';
 
 const MESSAGE = 0;
-const REFUSAL = 1;
+const ERROR = 1;
 const GOAWAY_KIND = 2;
 
 export const HEADER_BYTES = 4;
@@ -24,12 +24,12 @@ export const MAX_PAYLOAD_BYTES = 0xff_ff_ff;
 interface FrameCodecOptions {
   /** The largest payload that is taken, in bytes; at most {@link MAX_PAYLOAD_BYTES}. */
   maxBytes: number;
-  /** Which end decodes: only the server may send refusals and goaways. */
+  /** Which end decodes: only the server may send error replies and goaways. */
   role: 'client' | 'server';
 }
 
 /** `Heard` is `string` for frames from a client. */
-export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notice> {
+export class FrameCodec<In extends Reply = Reply> implements Codec<In, Notice> {
   readonly idleEndsMessage = false;
   readonly #maxBytes: number;
   readonly #highestKind: number;
@@ -53,7 +53,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notic
   }
 
   /** Throws a {@link CodecError}: `bad_frame` and `too_large` are fatal, after `bad_utf8` decoding goes on. */
-  next(): Heard | undefined {
+  next(): In | undefined {
     const input = this.#input;
     const { bytes, start } = input;
     const kind = bytes[start];
@@ -69,7 +69,7 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notic
     input.start += HEADER_BYTES + length;
     input.expectedLength = 0;
     const text = this.#texts.decode(bytes, start + HEADER_BYTES, input.start, input.end);
-    return (kind === MESSAGE ? text : decodeNotice(kind!, text)) as Heard;
+    return (kind === MESSAGE ? text : decodeNotice(kind!, text)) as In;
   }
 
   end(): undefined {
@@ -80,9 +80,9 @@ export class FrameCodec<Heard extends Said = Said> implements Codec<Heard, Notic
   }
 
   /** Throws a RangeError for a text that is not well-formed or longer than {@link MAX_PAYLOAD_BYTES} bytes. */
-  encode(reply: Said, out: WriteBuffer): void {
+  encode(reply: Reply, out: WriteBuffer): void {
     if (typeof reply === 'string') encodeFrame(MESSAGE, reply, out);
-    else if (reply instanceof Refusal) encodeFrame(REFUSAL, `${reply.code}: ${reply.detail}`, out);
+    else if (reply instanceof ErrorReply) encodeFrame(ERROR, `${reply.code}: ${reply.detail}`, out);
     else encodeFrame(GOAWAY_KIND, '', out);
   }
 
@@ -116,11 +116,11 @@ function encodeFrame(kind: number, text: string, to: WriteBuffer): void {
   bytes[start + 3] = length;
 }
 
-function decodeNotice(kind: number, text: string): Said {
+function decodeNotice(kind: number, text: string): Reply {
   if (kind === GOAWAY_KIND) {
     if (text === '') return GOAWAY;
     throw new CodecError('bad_frame', 'a goaway came with a payload', { fatal: true });
   }
   const colon = text.indexOf(': ');
-  return colon < 0 ? new Refusal(text, '') : new Refusal(text.slice(0, colon), text.slice(colon + 2));
+  return colon < 0 ? new ErrorReply(text, '') : new ErrorReply(text.slice(0, colon), text.slice(colon + 2));
 }

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { encoded } from '../../test/encoded.ts';
-import { CodecError, GOAWAY, Refusal } from './codec.ts';
+import { CodecError, GOAWAY, ErrorReply } from './codec.ts';
 import { LineCodec } from './lines.ts';
 
 setFlagsFromString('--expose-gc');
@@ -194,12 +194,14 @@ test('hears a bare reply as a client when the server ends', () => {
   expect(decode(client(), [Buffer.from('hi')])).toMatchObject({ heard: [], end: 'hi' });
 });
 
-test('encodes a refusal as a line, for a client who sends none as well', () => {
-  expect(encoded(server(), new Refusal('busy', 'come back later')).toString()).toBe('error: busy: come back later\n');
+test('encodes an error reply as a line, for a client who sends none as well', () => {
+  expect(encoded(server(), new ErrorReply('busy', 'come back later')).toString()).toBe(
+    'error: busy: come back later\n',
+  );
 });
 
-test('hears a refusal as a line like any other', () => {
-  const line = encoded(server(), new Refusal('busy', 'x'));
+test('hears an error reply as a line like any other', () => {
+  const line = encoded(server(), new ErrorReply('busy', 'x'));
   expect(decode(client(100), [line]).heard).toEqual(['error: busy: x']);
 });
 

@@ -2,7 +2,7 @@
  * Lines: what a person types, and what the article's client sends. A line ended by LF is a message (a CR before the
  * LF is dropped); until the first LF, a pause ends a message as well, and half-close always ends the last one.
  */
-import { type Codec, type Notice, Refusal, type Said, tooLarge } from './codec.ts';
+import { type Codec, type Notice, ErrorReply, type Reply, tooLarge } from './codec.ts';
 import { ReadBuffer } from './read-buffer.ts';
 import { TextBatch } from './text-batch.ts';
 import { assertWellFormed } from './utf8.ts';
@@ -73,9 +73,9 @@ export class LineCodec implements Codec<string, Notice> {
    * Throws a RangeError for a text that holds an LF, that ends in a CR which would be lost, or that is not well-formed. Text has
    * no word for leaving: the end of the stream says it.
    */
-  encode(reply: Said, out: WriteBuffer): void {
+  encode(reply: Reply, out: WriteBuffer): void {
     if (typeof reply === 'string') this.#encodeText(reply, out);
-    else if (reply instanceof Refusal) out.appendText(`error: ${reply.code}: ${reply.detail}\n`);
+    else if (reply instanceof ErrorReply) out.appendText(`error: ${reply.code}: ${reply.detail}\n`);
   }
 
   #encodeText(text: string, to: WriteBuffer): void {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, test } from 'vitest';
 
-import { CodecError, GOAWAY, Refusal, type Said } from './codec.ts';
+import { CodecError, GOAWAY, ErrorReply, type Reply } from './codec.ts';
 import { FrameCodec } from './frames.ts';
 
 interface Vector {
@@ -16,9 +16,9 @@ interface Vector {
 const MAX_BYTES = 65_536;
 const vectors = JSON.parse(readFileSync(new URL('../../../docs/vectors.json', import.meta.url), 'utf8')) as Vector[];
 
-function inWords(said: Said): unknown {
+function inWords(said: Reply): unknown {
   if (said === GOAWAY) return { goaway: true };
-  return said instanceof Refusal ? { refusal: { code: said.code, sentence: said.detail } } : { message: said };
+  return said instanceof ErrorReply ? { errorReply: { code: said.code, detail: said.detail } } : { message: said };
 }
 
 /** What is heard in a stream, up to its end or to the fault that ends it. */

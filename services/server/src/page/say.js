@@ -13,10 +13,10 @@ export function listenToBox() {
       const headers = { 'Content-Type': 'text/plain; charset=utf-8' };
       const response = await fetch('/', { method: 'POST', headers, body: text.value });
       const answer = (await response.text()).trimEnd();
-      reply.className = response.ok ? 'reply' : 'refusal';
+      reply.className = response.ok ? 'reply' : 'error';
       show(reply, response.ok ? answer : `${response.status}: ${answer}`);
     } catch {
-      reply.className = 'refusal';
+      reply.className = 'error';
       show(reply, 'There is no answer: nobody knows whether it was heard.');
     }
   });

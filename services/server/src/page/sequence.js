@@ -126,7 +126,7 @@ function crossing({ kind, ms, size, hex }, anatomy, protocol) {
 
 /** Bytes that stand for numbers, and not for letters. */
 const NUMBERS = ['kind', 'length'];
-const KINDS = ['message', 'refusal', 'goaway'];
+const KINDS = ['message', 'error', 'goaway'];
 
 /** What a part says, where it has come whole. @param {import('./bytes.js').Role} role @param {number[]} bytes */
 function meaning(role, bytes) {
@@ -138,7 +138,7 @@ function meaning(role, bytes) {
 /** @param {import('../onlooker.ts').Meaning} step @param {string} note */
 function said({ kind, ms, text }, note) {
   const label = kind === 'message' ? 'message' : kind === 'reply' ? 'the handler replies' : 'refused';
-  const quoted = kind === 'refusal' ? text : `“${text}”`;
+  const quoted = kind === 'error' ? text : `“${text}”`;
   return item(kind, ms, 'inside', [
     element('p', {}, [element('b', { text: label }), ` ${quoted}`]),
     ...(note ? [element('p', { class: 'note', text: note })] : []),

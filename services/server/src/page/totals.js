@@ -33,7 +33,7 @@ export class Totals {
       'bytes out': inBytes(bytes.out),
     });
     reasons(byId('closes'), totals.closes, 'none yet');
-    reasons(byId('refusals'), totals.refusals, 'nothing yet');
+    reasons(byId('errors'), totals.errorReplies, 'nothing yet');
   }
 
   /** A second is over. */

@@ -12,10 +12,10 @@ const MAX_LETTERS = 28;
 let travellers = 0;
 
 /** @param {Way} way @param {Exchange} exchange */
-export async function travel(way, { message, reply, refusal }) {
+export async function travel(way, { message, reply, error }) {
   await goes(way.from, way.to, 'message', way.legible ? message : '');
   if (reply !== undefined) await goes(way.to, way.from, 'reply', way.legible ? reply : '');
-  else if (refusal !== undefined) await goes(way.to, way.from, 'refusal', way.legible ? refusal : '');
+  else if (error !== undefined) await goes(way.to, way.from, 'error', way.legible ? error : '');
 }
 
 /** @param {DOMPoint} from @param {DOMPoint} to @param {string} kind @param {string} text */

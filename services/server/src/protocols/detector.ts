@@ -48,7 +48,7 @@ export class ProtocolDetector implements ConnectionHandler {
   }
 
   onData(bytes: Buffer): void {
-    this.#connection.countRead(bytes);
+    this.#connection.recordRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
     this.#head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
     const detected = detect(this.#head);

@@ -13,7 +13,7 @@ import type { SessionOptions } from './session-options.ts';
 /** What a client hears of a handler that failed, or of a fault in our own code. */
 const NO_REPLY = 'the server could not answer this message: its log says why';
 
-type ErrorReplies<Out extends OwnReply> = Pick<Protocol<unknown, Out>, 'errorReply' | 'farewell'>;
+type SessionReplies<Out extends OwnReply> = Pick<Protocol<unknown, Out>, 'errorReply' | 'farewell'>;
 
 export class SessionOutput<Out extends OwnReply> {
   /** The server drains: the reply to the last message that has come ends the connection. */
@@ -21,7 +21,7 @@ export class SessionOutput<Out extends OwnReply> {
   /** A message was answered since this was last made false. */
   answered = false;
   readonly #connection: Connection;
-  readonly #protocol: ErrorReplies<Out>;
+  readonly #protocol: SessionReplies<Out>;
   readonly #codec: Codec<unknown, Out>;
   readonly #options: SessionOptions;
   /** Checked once: a check for each message costs as much as decoding one. */
@@ -30,7 +30,7 @@ export class SessionOutput<Out extends OwnReply> {
 
   constructor(
     connection: Connection,
-    protocol: ErrorReplies<Out>,
+    protocol: SessionReplies<Out>,
     codec: Codec<unknown, Out>,
     options: SessionOptions,
   ) {
@@ -67,7 +67,7 @@ export class SessionOutput<Out extends OwnReply> {
     } catch (error) {
       return this.#fail(error);
     }
-    this.#connection.countReply(result);
+    this.#connection.recordReply(result);
     if (this.#logsExchanges) logExchange(this.#options.logger, this.#connection, message, result);
     return this.#onReplied(last);
   }
@@ -134,7 +134,7 @@ export class SessionOutput<Out extends OwnReply> {
   #encode(reply: Out, last: boolean): void {
     const { code, detail = '' } = reply;
     this.#codec.encode(reply, this.#buffer, last);
-    if (code !== undefined) this.#connection.countRefusal(code, detail);
+    if (code !== undefined) this.#connection.recordErrorReply(code, detail);
   }
 
   get #isLast(): boolean {

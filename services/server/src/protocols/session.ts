@@ -56,7 +56,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
 
   onData(bytes: Buffer): void {
     if (this.#inputEnded) return;
-    this.#connection.countRead(bytes);
+    this.#connection.recordRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
     this.#codec.push(bytes);
     if (this.#blockedOn) this.#connection.pause();
@@ -149,7 +149,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
       const denial = this.#options.serve(this.#connection);
       if (denial) return this.#output.deny(denial);
     }
-    this.#connection.countMessage(message);
+    this.#connection.recordMessage(message);
     const result = this.#runner.run(message);
     if (!(result instanceof Promise)) return this.#output.reply(message, result);
     return this.#await(result, (late) => this.#output.reply(message, late));

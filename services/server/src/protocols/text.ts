@@ -1,5 +1,5 @@
 /** Lines of text, as a person types them with nc. */
-import { type Notice, Refusal } from '@knock/shared/codec/codec';
+import { type Notice, ErrorReply } from '@knock/shared/codec/codec';
 import { LineCodec } from '@knock/shared/codec/lines';
 
 import type { Protocol } from './protocol.ts';
@@ -9,7 +9,7 @@ export function textProtocol(maxBytes: number): Protocol<string, Notice> {
   return {
     open: () => new LineCodec({ maxBytes, side: 'server' }),
     answer: (message) => message,
-    errorReply: (code, detail) => new Refusal(code, detail),
+    errorReply: (code, detail) => new ErrorReply(code, detail),
     // The end of the stream says it: text has no word for it.
     farewell: () => undefined,
   };
