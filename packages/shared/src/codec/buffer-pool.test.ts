@@ -45,7 +45,7 @@ const maxBytes = 1_000_000;
 
 test.each([
   ['frames', new FrameCodec({ maxBytes, role: 'server' }), new FrameCodec({ maxBytes, role: 'client' })],
-  ['lines', new LineCodec({ maxBytes, side: 'server' }), new LineCodec({ maxBytes, side: 'client' })],
+  ['lines', new LineCodec({ maxBytes, role: 'server' }), new LineCodec({ maxBytes, role: 'client' })],
 ])(
   'in %s, what came is heard, and not what lay there before, though nobody asked in between',
   (_name, server, client) => {

@@ -99,17 +99,17 @@ export class FrameCodec<In extends Reply = Reply> implements Codec<In, Notice> {
   }
 }
 
-function encodeFrame(kind: number, text: string, to: WriteBuffer): void {
+function encodeFrame(kind: number, text: string, out: WriteBuffer): void {
   assertWellFormed(text);
-  const start = to.length;
-  to.reserve(HEADER_BYTES);
-  to.length += HEADER_BYTES;
-  const length = to.appendText(text);
+  const start = out.length;
+  out.reserve(HEADER_BYTES);
+  out.length += HEADER_BYTES;
+  const length = out.appendText(text);
   if (length > MAX_PAYLOAD_BYTES) {
-    to.length = start;
+    out.length = start;
     throw new RangeError(`a text of ${length} bytes does not fit a frame, which holds at most ${MAX_PAYLOAD_BYTES}`);
   }
-  const { bytes } = to;
+  const { bytes } = out;
   bytes[start] = kind;
   bytes[start + 1] = length >>> 16;
   bytes[start + 2] = length >>> 8;

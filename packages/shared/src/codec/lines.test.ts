@@ -21,8 +21,8 @@ interface Fault {
 }
 
 const byteByByte = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
-const server = (maxBytes = LIMIT) => new LineCodec({ maxBytes, side: 'server' });
-const client = (maxBytes = LIMIT) => new LineCodec({ maxBytes, side: 'client' });
+const server = (maxBytes = LIMIT) => new LineCodec({ maxBytes, role: 'server' });
+const client = (maxBytes = LIMIT) => new LineCodec({ maxBytes, role: 'client' });
 const tooLarge: Fault = {
   code: 'too_large',
   fatal: true,

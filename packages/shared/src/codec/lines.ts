@@ -16,21 +16,21 @@ interface LineCodecOptions {
   /** The longest line that is taken, in bytes, its end not counted. */
   maxBytes: number;
   /** Who decodes: the server's replies have no line end for a client that never sent one, since it waits for bytes. */
-  side: 'server' | 'client';
+  role: 'server' | 'client';
 }
 
 export class LineCodec implements Codec<string, Notice> {
   readonly #maxBytes: number;
-  readonly #side: 'server' | 'client';
+  readonly #role: 'server' | 'client';
   readonly #input: ReadBuffer;
   readonly #texts = new TextBatch();
   /** How many unread bytes were searched for an LF: a line that comes byte by byte is not searched again each time. */
   #searched = 0;
-  #heardLineEnd = false;
+  #sawLineEnd = false;
 
-  constructor({ maxBytes, side }: LineCodecOptions) {
+  constructor({ maxBytes, role }: LineCodecOptions) {
     this.#maxBytes = maxBytes;
-    this.#side = side;
+    this.#role = role;
     this.#input = new ReadBuffer(maxBytes + LINE_END_BYTES, { reuses: true });
   }
 
@@ -39,7 +39,7 @@ export class LineCodec implements Codec<string, Notice> {
   }
 
   get idleEndsMessage(): boolean {
-    return this.hasPartial && !this.#heardLineEnd;
+    return this.hasPartial && !this.#sawLineEnd;
   }
 
   push(bytes: Buffer): void {
@@ -61,7 +61,7 @@ export class LineCodec implements Codec<string, Notice> {
       this.#input.compact();
       return undefined;
     }
-    this.#heardLineEnd = true;
+    this.#sawLineEnd = true;
     return this.#take(this.#withoutCr(lineEnd), lineEnd + 1);
   }
 
@@ -78,15 +78,15 @@ export class LineCodec implements Codec<string, Notice> {
     else if (reply instanceof ErrorReply) out.appendText(`error: ${reply.code}: ${reply.detail}\n`);
   }
 
-  #encodeText(text: string, to: WriteBuffer): void {
+  #encodeText(text: string, out: WriteBuffer): void {
     assertWellFormed(text);
     if (text.includes('\n')) throw new RangeError('the text holds a line feed, so it cannot be sent as one line');
-    const bare = this.#side === 'server' && !this.#heardLineEnd;
+    const bare = this.#role === 'server' && !this.#sawLineEnd;
     if (!bare && text.endsWith('\r')) {
       throw new RangeError('the text ends in a carriage return, which a line would lose');
     }
-    to.appendText(text);
-    if (!bare) to.appendText('\n');
+    out.appendText(text);
+    if (!bare) out.appendText('\n');
   }
 
   /** The text from the first unread byte to `end`; reading goes on at `next`. */

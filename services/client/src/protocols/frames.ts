@@ -15,7 +15,7 @@ export function framesProtocol(window: number): ClientProtocol<Reply> {
 
 /** One message at a time: a server that is not Knock may take two lines that come together for one. */
 export function textProtocol(): ClientProtocol<Reply> {
-  return { codec: new LineCodec({ maxBytes: MAX_PAYLOAD_BYTES, side: 'client' }), window: 1, meaningOf };
+  return { codec: new LineCodec({ maxBytes: MAX_PAYLOAD_BYTES, role: 'client' }), window: 1, meaningOf };
 }
 
 function meaningOf(said: Reply, wasAnswered: boolean): Meaning {

@@ -7,7 +7,7 @@ import type { Protocol } from './protocol.ts';
 /** `maxBytes`: the longest line, in bytes. */
 export function textProtocol(maxBytes: number): Protocol<string, Notice> {
   return {
-    open: () => new LineCodec({ maxBytes, side: 'server' }),
+    open: () => new LineCodec({ maxBytes, role: 'server' }),
     answer: (message) => message,
     errorReply: (code, detail) => new ErrorReply(code, detail),
     // The end of the stream says it: text has no word for it.
