@@ -106,7 +106,7 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
     const answer = await client.closed();
     expect(answer.subarray(0, 1).toString('hex')).toBe('00');
     expect(answer.length).toBeGreaterThan(4);
-    // On a busy machine, too; who waits for a clock of the server's waits for ten seconds.
+    // On a busy machine, too; who waits for a timeout of the server's waits for ten seconds.
     expect(performance.now() - began).toBeLessThan(5000);
     const left = async () => remains(await this.numbers());
     const most = Math.max(1, remains(before).timers);

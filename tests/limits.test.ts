@@ -22,7 +22,7 @@ async function expectWell(server: StartedKnockServerContainer): Promise<void> {
   const began = performance.now();
   client.end(HELLO);
   expect(await text(client)).toContain('hello from the server!');
-  // On a busy machine, too; who waits for a clock of the server's waits for ten seconds.
+  // On a busy machine, too; who waits for a timeout of the server's waits for ten seconds.
   expect(performance.now() - began).toBeLessThan(5000);
 }
 

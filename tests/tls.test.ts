@@ -63,8 +63,8 @@ async function exchangeTls(server: TestServer, bytes: Buffer | string, options?:
   return (await client.closed()).toString();
 }
 
-/** What has ended by then was not ended by a clock: the first of those that are shipped runs for 10 s. */
-const BEFORE_CLOCKS_MS = 8000;
+/** What has ended by then was not ended by a timeout: the first of those that are shipped runs for 10 s. */
+const BEFORE_TIMEOUTS_MS = 8000;
 
 const HTTP = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 const PROBE = 'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
@@ -279,7 +279,7 @@ test.each(VERSIONS)('is not held by a client that sends rubbish behind its hands
     socket.write('rubbish!');
   }
   await expect
-    .poll(() => server.lines.filter(({ reason }) => reason !== undefined), { timeout: BEFORE_CLOCKS_MS })
+    .poll(() => server.lines.filter(({ reason }) => reason !== undefined), { timeout: BEFORE_TIMEOUTS_MS })
     .toHaveLength(5);
 });
 
@@ -293,7 +293,7 @@ test.each(VERSIONS)('has nothing left of clients that reset at any moment of a h
     if (n % 8 === 7) await sleep(15);
   }
   await expect
-    .poll(() => server.lines.filter(({ reason }) => reason !== undefined).length, { timeout: BEFORE_CLOCKS_MS })
+    .poll(() => server.lines.filter(({ reason }) => reason !== undefined).length, { timeout: BEFORE_TIMEOUTS_MS })
     .toBe(100);
 });
 

@@ -65,9 +65,9 @@ export async function load({
   return JSON.parse(output) as LoadResult;
 }
 
-const QUIET_MS = 300;
+const IDLE_MS = 300;
 
-/** What a server answers to one message: all bytes until it is quiet. */
+/** What a server answers to one message: all bytes until none comes for a while. */
 export function answerOf(port: number, message: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
@@ -76,11 +76,11 @@ export function answerOf(port: number, message: Buffer): Promise<Buffer> {
       socket.destroy();
       resolve(Buffer.concat(pieces));
     };
-    let quiet: NodeJS.Timeout | undefined;
+    let idle: NodeJS.Timeout | undefined;
     socket.on('data', (bytes: Buffer) => {
       pieces.push(bytes);
-      clearTimeout(quiet);
-      quiet = setTimeout(finish, QUIET_MS);
+      clearTimeout(idle);
+      idle = setTimeout(finish, IDLE_MS);
     });
     socket.once('error', reject);
     socket.once('end', finish);

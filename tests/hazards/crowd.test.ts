@@ -12,7 +12,7 @@ import { type Address, disturbed, Talker } from './talker.ts';
 
 /** How many clients above the limit are told so at once. */
 const TOLD_AT_ONCE = 32;
-/** A client that has heard nothing by then, not even an end, was left hanging. The first clock that would end it runs for 10 s. */
+/** A client that has heard nothing by then, not even an end, was left hanging. The first timeout that would end it runs for 10 s. */
 const HANGING_MS = sized({ test: 8000, scorecard: 3000 });
 /** Nobody waits so long for a place that has become free. */
 const SERVED_WITHIN_MS = sized({ test: 5000, scorecard: 1000 });

@@ -15,7 +15,7 @@ const COUNT = sized({ test: 3, scorecard: 10 });
 const HANDLER_MS = 3000;
 /** How long a server that has said its last words listens on. */
 const LINGER_MS = 1000;
-/** How much later it may act on a busy machine; at its own clock of a minute it would act much later. */
+/** How much later it may act on a busy machine; at its own timeout of a minute it would act much later. */
 const GRACE_MS = 5000;
 
 /** On so many connections each, hears the reply to one message, and waits for the reply to another one. */

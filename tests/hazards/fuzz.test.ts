@@ -99,7 +99,7 @@ async function play(client: Dialled, { pieces, resets }: Call): Promise<Buffer |
 test('over a socket, hostile bytes, half-closes and resets at random places are answered alike, and the server stays well', async (context) => {
   await using server = await new KnockServerContainer()
     // No pause of this machine is to end a message: only what a client does.
-    .withSettings({ MAX_MESSAGE_BYTES: String(MAX_MESSAGE_BYTES), REPLY: '[{message}]', QUIET_MS: '60000' })
+    .withSettings({ MAX_MESSAGE_BYTES: String(MAX_MESSAGE_BYTES), REPLY: '[{message}]', TEXT_IDLE_MS: '60000' })
     .start();
   const before = await server.numbers();
   const { host, port } = await server.address();
@@ -117,7 +117,7 @@ test('over a socket, hostile bytes, half-closes and resets at random places are 
   const what = 'crashes, hangs and changed messages over a socket';
   counted(context, { line: LINE, what, count: wrong.length, of: calls.length });
   expect(wrong, `seed ${seed}`).toEqual([]);
-  // Nobody was left to a clock, and nothing went wrong that has no name.
+  // Nobody was left to a timeout, and nothing went wrong that has no name.
   const reasons = (ended: object) => Object.keys(ended).every((reason) => ENDS.includes(reason as CloseReason));
   await server.expectClosed(before, expect.toSatisfy(reasons));
   await server.expectWell(before);

@@ -52,7 +52,7 @@ test('every client that closes its side before it is answered gets its reply', a
     expect(clients.map(({ heard }) => heard)).toEqual(names.map((name) => replies([name])));
     expect(clients.filter(({ error }) => error)).toEqual([]);
     // Whoever has closed its side is kept waiting for nothing but its reply.
-    // On a busy machine, too; to wait for a clock would take ten seconds.
+    // On a busy machine, too; to wait for a timeout would take ten seconds.
     expect(Math.max(...ends)).toBeLessThan(sized({ test: 5000, scorecard: 1000 }));
     const heard = (await server.numbers())[`knock_messages_total{protocol="${protocol.toLowerCase()}"}`];
     expect(heard).toBe(CLIENTS);

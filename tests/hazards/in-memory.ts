@@ -1,7 +1,7 @@
 /**
  * The real server in this process, and clients that reach it without a kernel in between. Each piece that a client sends
  * is one read of the server, so every cut is exactly the cut that the test means; and time stands still until it is let
- * pass, so a hundred thousand clients take a minute, and "no hang" is judged by the clocks as they are shipped.
+ * pass, so a hundred thousand clients take a minute, and "no hang" is judged by the timeouts as they are shipped.
  *
  * What a kernel adds (reads that are joined, buffers that fill, resets that overtake what was sent) is not here: where
  * that matters, a test uses the container.
@@ -30,7 +30,7 @@ export interface Outcome {
   /** All bytes that the server sent. */
   said: Buffer;
   reason: CloseReason | undefined;
-  /** How long the connection was open, by the clocks of the server. */
+  /** How long the connection was open, by the clock of the server. */
   ms: number;
 }
 
@@ -43,10 +43,10 @@ interface Options extends Partial<ServerSettings> {
 
 const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0' });
 
-/** How long anybody is borne who does nothing: the longest clock there is between messages, and the end itself. */
+/** How long anybody is borne who does nothing: the longest timeout there is between messages, and the end itself. */
 const PATIENCE_MS = DEFAULTS.IDLE_TIMEOUT_MS + 2000;
 
-/** In this many turns of the loop without any event nothing goes on any more but clocks. */
+/** In this many turns of the loop without any event nothing goes on any more but timeouts. */
 const QUIET_TURNS = 2;
 
 export class InMemoryServer implements AsyncDisposable {
@@ -77,7 +77,7 @@ export class InMemoryServer implements AsyncDisposable {
 
   /**
    * One whole conversation. Rejects where the server throws, and where it leaves the client without an end for longer
-   * than any of its clocks runs.
+   * than any of its timeouts runs.
    */
   async converse(steps: Step[], ending: Ending): Promise<Outcome> {
     const witness = this.#witness;
@@ -121,7 +121,7 @@ export class InMemoryServer implements AsyncDisposable {
     const began = performance.now();
     await this.#witness.settled();
     while (!socket.closed) {
-      if (vi.getTimerCount() === 0) throw new Error('the connection is open, and no clock runs');
+      if (vi.getTimerCount() === 0) throw new Error('the connection is open, and no timeout runs');
       await this.#nextTimer();
       const ms = performance.now() - began;
       if (ms > PATIENCE_MS) throw new Error(`the connection is still open after ${ms} ms`);
@@ -175,7 +175,7 @@ class Witness implements SocketObserver {
     this.#failure = error;
   }
 
-  /** Resolves when nothing goes on any more but clocks; rejects where the server threw. */
+  /** Resolves when nothing goes on any more but timeouts; rejects where the server threw. */
   async settled(): Promise<void> {
     for (let turns = 0, seen = this.#events; turns < QUIET_TURNS; turns += 1) {
       await new Promise(setImmediate);

@@ -18,7 +18,7 @@ const KILLS = sized({ test: 2, scorecard: 100 });
 const LATE_MS = sized({ test: 2000, scorecard: 100 });
 const DEADLINE_MS = sized({ test: 20_000, scorecard: 10_000 });
 /** In a test run no healthy client gives up, however busy the machine: only a server that dies leaves anybody in doubt. */
-const CLOCKS = sized({ test: { REPLY_TIMEOUT_MS: 10_000, CONNECT_TIMEOUT_MS: 10_000, DEADLINE_MS }, scorecard: {} });
+const TIMEOUTS = sized({ test: { REPLY_TIMEOUT_MS: 10_000, CONNECT_TIMEOUT_MS: 10_000, DEADLINE_MS }, scorecard: {} });
 const MIB = 2 ** 20;
 const BYTES = MIB + 1;
 /** How often a reply holds its message, so that most of the time is the reply's. */
@@ -48,7 +48,7 @@ test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivere
   const lateness: number[] = [];
   for (let kill = 0; kill < KILLS; kill += 1) {
     const address = await server.address();
-    const talks = IN_FLIGHT.map((inFlight) => new Talk(clientOf(address, CLOCKS), inFlight));
+    const talks = IN_FLIGHT.map((inFlight) => new Talk(clientOf(address, TIMEOUTS), inFlight));
     await Promise.all(talks.map(({ answered }) => answered));
     // Any moment: in the middle of a message, or in the middle of a reply.
     await sleep(Math.random() * 100);
@@ -60,7 +60,7 @@ test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivere
     lateness.push(...broken.map(({ at }) => Math.max(0, at - diedAt)));
     all.push(...outcomes);
     // Whoever comes now is served, and hears nothing of what was before.
-    const newcomer = clientOf(await server.address(), CLOCKS);
+    const newcomer = clientOf(await server.address(), TIMEOUTS);
     const { verdict } = await newcomer.send('well?');
     newcomer.hangUp();
     expect.soft(verdict).toEqual({ kind: 'replied', reply: 'well?'.repeat(TIMES) });
@@ -87,7 +87,7 @@ test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivere
   expect(cut.length).toBeGreaterThanOrEqual(sized({ test: 0, scorecard: 10 }));
   expect(partial).toEqual([]);
   expect(late).toEqual([]);
-  // When a verdict in doubt comes is measured and not promised: by the reply's clock at the latest.
+  // When a verdict in doubt comes is measured and not promised: by the reply's timeout at the latest.
   await server.expectClosed({}, {});
   await server.expectWell(await server.numbers());
 });

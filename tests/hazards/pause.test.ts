@@ -1,6 +1,6 @@
 /**
- * A server that is paused and goes on, as `docker pause` does it: its clocks have run out meanwhile, and what its clients
- * sent waits in the kernel. Node runs timers before it reads, so a clock that acts at once throws out whoever is well.
+ * A server that is paused and goes on, as `docker pause` does it: its timeouts have run out meanwhile, and what its clients
+ * sent waits in the kernel. Node runs timers before it reads, so a timeout that acts at once throws out whoever is well.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -29,9 +29,9 @@ const EVERY_MS = 500;
 const HELD_BACK_MS = 300;
 const SETTINGS = {
   ...Object.fromEntries(
-    ['FIRST_BYTE', 'MESSAGE', 'IDLE', 'WRITE'].map((clock) => [`${clock}_TIMEOUT_MS`, `${LIMIT_MS}`]),
+    ['FIRST_BYTE', 'MESSAGE', 'IDLE', 'WRITE'].map((timeout) => [`${timeout}_TIMEOUT_MS`, `${LIMIT_MS}`]),
   ),
-  QUIET_MS: `${LIMIT_MS / 2}`,
+  TEXT_IDLE_MS: `${LIMIT_MS / 2}`,
   REPLY: '{message}',
 };
 

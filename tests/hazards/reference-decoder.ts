@@ -1,6 +1,6 @@
 /**
  * Which messages a client's bytes hold, by docs/protocol.md and RFC 9112: decided by one who has all of them at once,
- * without state, cuts or clocks. It shares nothing with the detection and the codecs that it is compared with.
+ * without state, cuts or timeouts. It shares nothing with the detection and the codecs that it is compared with.
  */
 import { isUtf8 } from 'node:buffer';
 import { METHODS } from 'node:http';

@@ -13,7 +13,7 @@ import { MEMORY_GIB, mostResidentMiB, residentMiB } from './memory.ts';
 import { paced } from './pacing.ts';
 import { answers, type Protocol, PROTOCOLS, say } from './protocols.ts';
 
-/** How much later than its clock says a server may act: in a test run on a busy machine, and long before the clock that is shipped. */
+/** How much later than its timeout says a server may act: in a test run on a busy machine, and long before the timeout that is shipped. */
 const GRACE_MS = sized({ test: 4000, scorecard: 600 });
 /** The same, of a client that has said nothing, and of one that does not read. */
 const LONG_GRACE_MS = sized({ test: GRACE_MS, scorecard: 1000 });
@@ -39,13 +39,13 @@ const MESSAGE_TIMEOUT_MS = sized({ test: 1000, scorecard: 10_000 });
 const FIRST_BYTE_TIMEOUT_MS = sized({ test: 1000, scorecard: 30_000 });
 const WRITE_TIMEOUT_MS = sized({ test: 1000, scorecard: 10_000 });
 /** Nothing for the scorecard, which measures what is shipped. */
-const CLOCKS = sized<Record<string, string>>({
+const TIMEOUTS = sized<Record<string, string>>({
   test: {
     MESSAGE_TIMEOUT_MS: `${MESSAGE_TIMEOUT_MS}`,
     FIRST_BYTE_TIMEOUT_MS: `${FIRST_BYTE_TIMEOUT_MS}`,
     WRITE_TIMEOUT_MS: `${WRITE_TIMEOUT_MS}`,
     // No pause of this machine is to end a message of text while it drips.
-    QUIET_MS: '60000',
+    TEXT_IDLE_MS: '60000',
   },
   scorecard: {},
 });
@@ -93,7 +93,7 @@ async function drip(client: Dialled, { protocol, before, opening, drip: words, e
 }
 
 test('a client that drips its message is refused when the time for a message is over, and hears it', async (context) => {
-  await using server = await new KnockServerContainer().withSettings(CLOCKS).start();
+  await using server = await new KnockServerContainer().withSettings(TIMEOUTS).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
   const count = sized({ test: 3, scorecard: 20 });
@@ -116,7 +116,7 @@ test('a client that drips its message is refused when the time for a message is 
 });
 
 test('a client that says nothing is let go when its time is over', async (context) => {
-  await using server = await new KnockServerContainer().withSettings(CLOCKS).start();
+  await using server = await new KnockServerContainer().withSettings(TIMEOUTS).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
   const count = sized({ test: 20, scorecard: 100 });
@@ -134,7 +134,7 @@ test('a client that says nothing is let go when its time is over', async (contex
 });
 
 test('a client that heeds no end is gone all the same: a silent one in time, one that drips on a second later', async (context) => {
-  await using server = await new KnockServerContainer().withSettings(CLOCKS).start();
+  await using server = await new KnockServerContainer().withSettings(TIMEOUTS).start();
   const before = await server.numbers();
   const count = sized({ test: 10, scorecard: 50 });
   await using _horde = await Horde.at(server, [silent({ count }), dripping('frames', { count, everyMs: DRIP_MS })]);
@@ -166,7 +166,7 @@ const REPLIES = [
 const REPLY = '{message}'.repeat(16);
 
 test('a client that does not read is given up when it has taken nothing for the time that it has', async (context) => {
-  await using server = await new KnockServerContainer().withSettings({ REPLY, ...CLOCKS }).start();
+  await using server = await new KnockServerContainer().withSettings({ REPLY, ...TIMEOUTS }).start();
   const before = await server.numbers();
   const count = sized({ test: 3, scorecard: 10 });
   const kinds = PROTOCOLS.flatMap((protocol) => [

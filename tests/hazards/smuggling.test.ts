@@ -9,7 +9,7 @@ import { type Form, FORMS } from './smuggling-forms.ts';
 
 const LINE = 12;
 const LEAST_FORMS = 40;
-/** Longer than the quiet that ends a message of text. */
+/** Longer than the pause that ends a message of text. */
 const PAUSE: Step = { pauseMs: 300 };
 
 interface Replay {

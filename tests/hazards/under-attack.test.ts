@@ -22,7 +22,7 @@ import { paced } from './pacing.ts';
 import { answers, type Protocol, PROTOCOLS } from './protocols.ts';
 import { slowServer } from './slow-server.ts';
 
-/** Longer than the longest clock. */
+/** Longer than the longest timeout. */
 const PATIENCE_MS = sized({ test: 25_000, scorecard: 45_000 });
 const MANY = { MAX_CONNECTIONS: '2500' };
 const DESCRIPTORS = { nofile: { soft: 4096, hard: 4096 } };
@@ -32,12 +32,12 @@ const FOR_LARGE_REPLIES = MAX_MESSAGE_BYTES / 16;
 
 test('all that do not read, that drip and that are silent cost 72 MiB together, and hold no healthy client up', async (context) => {
   // In a test run a fifth of them, for as long as it takes to see what they do.
-  const [share, clocks] = sized({
+  const [share, timeouts] = sized({
     test: [0.2, { MESSAGE_TIMEOUT_MS: '9000', WRITE_TIMEOUT_MS: '9000', FIRST_BYTE_TIMEOUT_MS: '9000' }],
     scorecard: [1, {}],
   });
   await using server = await new KnockServerContainer()
-    .withSettings({ ...MANY, REPLY, ...clocks })
+    .withSettings({ ...MANY, REPLY, ...timeouts })
     .withResourcesQuota({ memory: MEMORY_GIB })
     .withUlimits(DESCRIPTORS)
     .start();
@@ -111,7 +111,7 @@ function attacks(share: number): Attack[] {
 
 test('no attack exhausts a memory of 256 MiB, and a second round of all leaves no more behind than the first', async (context) => {
   const share = sized({ test: 0.2, scorecard: 1 });
-  const clocks = sized({
+  const timeouts = sized({
     test: {
       MESSAGE_TIMEOUT_MS: '1000',
       FIRST_BYTE_TIMEOUT_MS: '1000',
@@ -122,7 +122,7 @@ test('no attack exhausts a memory of 256 MiB, and a second round of all leaves n
   });
   const container = await slowServer();
   await using server = await container
-    .withSettings({ ...MANY, REPLY, ...clocks })
+    .withSettings({ ...MANY, REPLY, ...timeouts })
     .withResourcesQuota({ memory: MEMORY_GIB })
     .withUlimits(DESCRIPTORS)
     .start();

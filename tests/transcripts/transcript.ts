@@ -24,7 +24,7 @@ export interface Transcript {
   bytesIn?: number;
   /** Not of HTTP, where it depends on fields of the head that say nothing. */
   bytesOut?: number;
-  /** How long the connection was open, by the server's clocks. */
+  /** How long the connection was open, by the server's clock. */
   ms?: number;
   /** The server threw, or never closed the connection: nothing else is known then. */
   failure?: string;

@@ -14,7 +14,7 @@ const MAX_ABOVE_LIMIT = 32;
 /** How many more are let in from this very machine, so that its health check is heard; any others are closed without a word. */
 const MAX_LOCAL_ABOVE_LIMIT = 16;
 /** How long a client is looked at, to tell it in its own protocol. */
-const LOOK_MS = 1500;
+const REJECT_TIMEOUT_MS = 1500;
 
 export const LEAVING: Denial = {
   reason: 'drained',
@@ -99,7 +99,7 @@ export class Admission {
       return;
     }
     const { reason, detail } = denial;
-    const timer = setTimeout(() => connection.deny(reason, detail), LOOK_MS);
+    const timer = setTimeout(() => connection.deny(reason, detail), REJECT_TIMEOUT_MS);
     connection.socket.once('close', () => clearTimeout(timer));
   }
 

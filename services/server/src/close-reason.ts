@@ -22,5 +22,5 @@ export const CLOSE_REASONS = [
 /** Why a connection ended. Each ends for exactly one of these. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
-/** A clock's reason is the close reason to which it leads, but that a drain's ends as `drained` whom nobody was serving. */
+/** A timeout's reason is the close reason to which it leads, but that a drain's ends as `drained` whom nobody was serving. */
 export type TimeoutReason = Extract<CloseReason, `${string}_timeout`>;

@@ -1,13 +1,13 @@
-/** One client's socket: what is known of it, its one clock, and how it ends. */
+/** One client's socket: what is known of it, its one deadline, and how it ends. */
 import type { Socket } from 'node:net';
 
 import type { WriteBuffer } from '@knock/shared/codec/write-buffer';
 import { excerpt } from '@knock/shared/log/excerpt';
 import { isLoopback } from '@knock/shared/replica-names';
 
-import { Clock } from './clock.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import type { ClientInfo } from './handler.ts';
+import { Deadline } from './net/deadline.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -21,7 +21,7 @@ export interface ConnectionHandler {
   onTurnEnd?(): void;
   /** The kernel has taken all that was written, after there was more than it took at once. */
   onDrain?(): void;
-  /** The connection's clock ran out. */
+  /** The connection's timeout ran out. */
   onTimeout(reason: TimeoutReason): void;
   /** The server leaves: answer what was wholly heard, then end. */
   shutdown(): void;
@@ -54,9 +54,9 @@ interface ConnectionEvents {
 const LINGER_MS = 1000;
 const LINGER_WHILE_DRAINING_MS = 200;
 
-/** The write clock runs in slices, so that a client is given up soon after its time, and not at the next look. */
-const WRITE_SLICES = 40;
-const SHORTEST_SLICE_MS = 100;
+/** The write timeout runs in slices, so that a client is given up soon after its time, and not at the next look. */
+const WRITE_TIMEOUT_TICKS = 40;
+const MIN_TICK_MS = 100;
 
 const NONE: ReadonlyMap<string, number> = new Map();
 
@@ -68,8 +68,8 @@ export class Connection {
   /** The client's port; undefined where it was gone before it was looked at. */
   readonly port: number | undefined;
   readonly openedAt = performance.now();
-  /** One clock at a time, since a connection waits for one thing at a time. */
-  readonly clock = new Clock<TimeoutReason>((reason) => this.#notify((handler) => handler.onTimeout(reason)));
+  /** One timeout at a time, since a connection waits for one thing at a time. */
+  readonly deadline = new Deadline<TimeoutReason>((reason) => this.#notify((handler) => handler.onTimeout(reason)));
   handler: ConnectionHandler | undefined;
   protocol: ProtocolName | undefined;
   /** What the kernel knows: all bytes are counted here, as they are on the network. */
@@ -92,9 +92,9 @@ export class Connection {
   #listensToWrites = false;
   #errorReplies: Map<string, number> | undefined;
   readonly #writeTimeoutMs: number;
-  /** The write clock: since when the client has read nothing, as far as is known; and when the slice began. */
+  /** The write timeout: since when the client has read nothing, as far as is known; and when the slice began. */
   #idleSince = 0;
-  #sliceBeganAt = 0;
+  #tickStartedAt = 0;
   #reason: CloseReason | undefined;
   #lingering: NodeJS.Timeout | undefined;
   #lingerMs = LINGER_MS;
@@ -140,7 +140,7 @@ export class Connection {
   #listenToWrites(): void {
     if (this.#listensToWrites) return;
     this.#listensToWrites = true;
-    this.socket.on('timeout', () => this.#sliceOver());
+    this.socket.on('timeout', () => this.#onTick());
     this.socket.on('drain', () => this.#notify((handler) => handler.onDrain?.()));
   }
 
@@ -276,14 +276,14 @@ export class Connection {
   }
 
   /** Gives the client `WRITE_TIMEOUT_MS`, started again by each byte that its kernel takes, to read what was written. */
-  expectRead(): void {
+  startWriteTimeout(): void {
     this.#listenToWrites();
     this.#idleSince = performance.now();
-    this.#startSlice();
+    this.#startTick();
   }
 
   /** The client has read what was written. */
-  wasRead(): void {
+  clearWriteTimeout(): void {
     this.socket.setTimeout(0);
   }
 
@@ -298,7 +298,7 @@ export class Connection {
     this.#releaseHandler();
     const { socket } = this;
     socket.once('finish', () => {
-      this.wasRead();
+      this.clearWriteTimeout();
       // Who was told nothing has nothing to lose.
       if (socket.bytesWritten === 0) {
         socket.destroy();
@@ -314,10 +314,10 @@ export class Connection {
       // Not with nothing, which would be a write of its own.
       socket.end();
     }
-    // Until the client has taken everything nothing is read, since reading would start its write clock again.
+    // Until the client has taken everything nothing is read, since reading would start its write timeout again.
     if (socket.writableLength > 0) {
       this.pause();
-      this.expectRead();
+      this.startWriteTimeout();
     } else {
       this.resume();
       // Inside TLS, where the client's reset has come before our end, Node never tells that it is finished.
@@ -344,7 +344,7 @@ export class Connection {
   }
 
   #releaseHandler(): void {
-    this.clock.stop();
+    this.deadline.stop();
     this.#notify((handler) => handler.detach());
     this.handler = undefined;
   }
@@ -356,26 +356,26 @@ export class Connection {
     this.#lingering = setTimeout(() => this.socket.destroy(), this.#lingerMs);
   }
 
-  get #sliceMs(): number {
-    return Math.max(SHORTEST_SLICE_MS, Math.ceil(this.#writeTimeoutMs / WRITE_SLICES));
+  get #tickMs(): number {
+    return Math.max(MIN_TICK_MS, Math.ceil(this.#writeTimeoutMs / WRITE_TIMEOUT_TICKS));
   }
 
-  #startSlice(): void {
-    this.#sliceBeganAt = performance.now();
-    this.socket.setTimeout(this.#sliceMs);
+  #startTick(): void {
+    this.#tickStartedAt = performance.now();
+    this.socket.setTimeout(this.#tickMs);
   }
 
   /**
    * Node says so only if the kernel took nothing in all of it; else it starts another slice by itself, which makes this
    * one late. Late it is as well when the container was paused, and then nobody could read: the count begins anew.
    */
-  #sliceOver(): void {
+  #onTick(): void {
     const now = performance.now();
     // Measured, since slices that are all a little late would add up.
-    if (now - this.#sliceBeganAt > 1.9 * this.#sliceMs) this.#idleSince = now - this.#sliceMs;
+    if (now - this.#tickStartedAt > 1.9 * this.#tickMs) this.#idleSince = now - this.#tickMs;
     // A timer may come a millisecond early.
     if (now - this.#idleSince >= this.#writeTimeoutMs - 2) this.destroy('write_timeout');
-    else this.#startSlice();
+    else this.#startTick();
   }
 }
 

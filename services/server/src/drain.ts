@@ -31,7 +31,7 @@ export class Drain {
   /** Newcomers had their 200 ms. */
   #minimumOver = false;
   /** A turn of the loop is being waited for in which nobody connects. */
-  #looking = false;
+  #waitingForTurn = false;
   #queueTimeout: NodeJS.Timeout | undefined;
 
   constructor(options: DrainOptions) {
@@ -88,12 +88,12 @@ export class Drain {
    */
   #stopListeningIfIdle(): void {
     const { listener, admission, accepted } = this.#options;
-    if (!listener.listening || this.#looking || !this.#minimumOver || admission.served > 0) return;
-    this.#looking = true;
+    if (!listener.listening || this.#waitingForTurn || !this.#minimumOver || admission.served > 0) return;
+    this.#waitingForTurn = true;
     this.#queueTimeout ??= setTimeout(() => this.#stopListening(), MAX_QUEUE_MS).unref();
     const before = accepted();
     const look = () => {
-      this.#looking = false;
+      this.#waitingForTurn = false;
       if (accepted() === before) this.#stopListening();
       else this.#stopListeningIfIdle();
     };

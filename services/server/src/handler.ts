@@ -2,7 +2,7 @@
  * THE file that you change: what the server answers.
  *
  * A message came in, whichever protocol carried it; return the reply, or a promise of it. Throw, and the client hears
- * `failed` while everybody else is served on. Everything around this function (framing, limits, clocks, draining) is
+ * `failed` while everybody else is served on. Everything around this function (framing, limits, timeouts, draining) is
  * done for you. For example, in the place of the function at the end:
  *
  *     export function createHandler(_options: HandlerOptions): Handler {

@@ -16,7 +16,7 @@ test('has a default for everything', () => {
     IDLE_TIMEOUT_MS: 60_000,
     WRITE_TIMEOUT_MS: 10_000,
     DRAIN_TIMEOUT_MS: 8000,
-    QUIET_MS: 250,
+    TEXT_IDLE_MS: 250,
     PAGE: 'on',
     ALLOWED_HOSTS: [],
     LOG_LEVEL: 'info',
@@ -41,7 +41,7 @@ test.each([
   ['MESSAGE_TIMEOUT_MS', '-5'],
   ['HANDLER_TIMEOUT_MS', '2147483648'],
   ['IDLE_TIMEOUT_MS', '1.5'],
-  ['QUIET_MS', 'soon'],
+  ['TEXT_IDLE_MS', 'soon'],
   ['DRAIN_TIMEOUT_MS', 'NaN'],
   ['LOG_LEVEL', 'loud'],
   ['LOG_FORMAT', 'xml'],
@@ -50,8 +50,8 @@ test.each([
 });
 
 test('names every problem at once', () => {
-  const read = () => readConfig(serverSettings, { PORT: 'x', ACCEPT: 'x', QUIET_MS: 'x' });
-  expect(read).toThrow(/PORT="x".*\nACCEPT="x".*forever or once\nQUIET_MS="x"/);
+  const read = () => readConfig(serverSettings, { PORT: 'x', ACCEPT: 'x', TEXT_IDLE_MS: 'x' });
+  expect(read).toThrow(/PORT="x".*\nACCEPT="x".*forever or once\nTEXT_IDLE_MS="x"/);
 });
 
 test('takes a list of host names in any spelling', () => {

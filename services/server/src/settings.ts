@@ -29,7 +29,7 @@ export const serverSettings = z
     DRAIN_TIMEOUT_MS: milliseconds()
       .default(8000)
       .describe('for the clients that are being served when the server is told to stop'),
-    QUIET_MS: milliseconds().default(250).describe('the pause that ends a text message without a line end'),
+    TEXT_IDLE_MS: milliseconds().default(250).describe('the pause that ends a text message without a line end'),
     PAGE: oneOf('on', 'off').default('on').describe('the live page, and the events that it shows'),
     ALLOWED_HOSTS: z
       .string()

@@ -19,7 +19,7 @@ import type { ServerSettings } from './settings.ts';
 
 type TlsSettings = Pick<ServerSettings, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE' | 'TLS'>;
 
-/** A handshake is under the clock of its connection; Node's own has to be longer than any. */
+/** A handshake is under the timeout of its connection; Node's own has to be longer than any. */
 const NEVER_MS = 2 ** 31 - 1;
 
 const NEEDS_TLS: Denial = {
@@ -106,7 +106,7 @@ function likeOurSockets(inside: TLSSocket): TLSSocket {
   return inside;
 }
 
-/** Handles a connection during hands are shaken; the clock of its first message runs on meanwhile. */
+/** Handles a connection during its handshake; the timeout of its first message runs on meanwhile. */
 class Handshake implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #logger: Logger;
@@ -146,7 +146,7 @@ class Handshake implements ConnectionHandler {
 
   /** There are no words for it before hands were shaken; a client that has just come may be about to end it. */
   shutdown(): void {
-    this.#connection.clock.start('drain_timeout', MIN_DRAIN_MS);
+    this.#connection.deadline.start('drain_timeout', MIN_DRAIN_MS);
   }
 
   deny(reason: CloseReason): void {

@@ -137,7 +137,7 @@ test('with ACCEPT=once does not handle a long line that ends by a pause after an
   // The other's second turn of waiting is over long before the limit of those who are not served.
   await using server = await start({
     ACCEPT: 'once',
-    QUIET_MS: 500,
+    TEXT_IDLE_MS: 500,
     LOG_LEVEL: 'trace',
     handler: (message) => (heard.push(message), 'done'),
   });

@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest';
 import { frame, GOAWAY } from './dialled.ts';
 import { start, type TestServer } from './test-server.ts';
 
-/** What is over by then was not ended by the clock of the drain, which runs for 8 s unless a test sets it. */
+/** What is over by then was not ended by the timeout of the drain, which runs for 8 s unless a test sets it. */
 const AT_ONCE_MS = 4000;
 
 /** A handler that answers when it is told to. */
@@ -92,8 +92,8 @@ test('tells a client whose HTTP request is not complete that it leaves', async (
   await closing;
 });
 
-test('answers a text client that is inside its quiet pause', async () => {
-  await using server = await start({ QUIET_MS: 3000, LOG_LEVEL: 'trace' });
+test('answers a text client that is inside its pause', async () => {
+  await using server = await start({ TEXT_IDLE_MS: 3000, LOG_LEVEL: 'trace' });
   const [hello, get] = await Promise.all([server.dial(), server.dial()]);
   hello.send('Hello, server');
   get.send('GET');

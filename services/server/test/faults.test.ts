@@ -136,7 +136,7 @@ test.each([
 });
 
 test('a fault at the end of a pause costs one connection', async () => {
-  await using server = await start({ QUIET_MS: 50 });
+  await using server = await start({ TEXT_IDLE_MS: 50 });
   vi.spyOn(Session.prototype, 'begin').mockImplementation(fault);
   const client = await server.dial();
   client.send('x');

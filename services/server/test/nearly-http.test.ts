@@ -47,7 +47,7 @@ test.each(['GET well soon\n', 'get /\n', 'Hello, server\n'])('takes %j for text'
 });
 
 test('takes empty lines for messages once the client pauses, and goes on', async () => {
-  await using server = await start({ QUIET_MS: 20, REPLY: '[{message}]' });
+  await using server = await start({ TEXT_IDLE_MS: 20, REPLY: '[{message}]' });
   const client = await server.dial();
   client.send('\n');
   await client.until('[]\n');

@@ -133,7 +133,7 @@ test('fills its name and the message into the reply that it is set to', async ()
   expect((await client.closed()).toString()).toMatch(/^\S+ heard it's \$& \{server\}\n$/);
 });
 
-test('closes no healthy client when it goes on after a pause longer than its clocks', async () => {
+test('closes no healthy client when it goes on after a pause longer than its timeouts', async () => {
   await using program = new Program({ IDLE_TIMEOUT_MS: '4000', MESSAGE_TIMEOUT_MS: '4000', LOG_LEVEL: 'debug' });
   const port = await program.port();
   const [frames, text, http, half] = await Promise.all([1, 2, 3, 4].map(() => Dialled.to(port)));

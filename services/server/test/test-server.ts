@@ -15,8 +15,8 @@ interface TestOptions extends Partial<ServerSettings> {
   handler?: Handler;
 }
 
-/** What has ended by then was not ended by a clock that no test has set: the first of them runs for 10 s. */
-const BEFORE_CLOCKS_MS = 8000;
+/** What has ended by then was not ended by a timeout that no test has set: the first of them runs for 10 s. */
+const BEFORE_TIMEOUTS_MS = 8000;
 
 const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'debug' });
 
@@ -54,7 +54,7 @@ export class TestServer implements AsyncDisposable {
   /** Waits until exactly these connections have ended, for these reasons in this order. */
   async expectReasons(...reasons: CloseReason[]): Promise<void> {
     const seen = () => this.lines.filter((line) => 'reason' in line).map((line) => line['reason']);
-    await expect.poll(seen, { timeout: BEFORE_CLOCKS_MS, interval: 5 }).toEqual(reasons);
+    await expect.poll(seen, { timeout: BEFORE_TIMEOUTS_MS, interval: 5 }).toEqual(reasons);
   }
 
   /** Waits until it has read something from so many connections, as its log tells: at `LOG_LEVEL: 'trace'`. */

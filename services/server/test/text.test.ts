@@ -22,7 +22,7 @@ test('answers the client of the article, which sends no line end and waits, and 
 });
 
 test('waits for the whole pause before it takes what came for a message', async () => {
-  await using server = await start({ QUIET_MS: 3000, REPLY: '{message}' });
+  await using server = await start({ TEXT_IDLE_MS: 3000, REPLY: '{message}' });
   const client = await server.dial();
   client.send('Hello, ');
   await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -31,7 +31,7 @@ test('waits for the whole pause before it takes what came for a message', async 
 });
 
 test('ends no message by a pause once the client has ended a line', async () => {
-  await using server = await start({ QUIET_MS: 20, REPLY: '{message}' });
+  await using server = await start({ TEXT_IDLE_MS: 20, REPLY: '{message}' });
   const client = await server.dial();
   client.send('one\ntw');
   await client.until('one\n');
@@ -43,7 +43,7 @@ test('ends no message by a pause once the client has ended a line', async () => 
 });
 
 test('answers what came before the client closed its side, without a line end if it never sent one', async () => {
-  await using server = await start({ QUIET_MS: 60_000 });
+  await using server = await start({ TEXT_IDLE_MS: 60_000 });
   expect(await server.exchange('Hello, server')).toBe('hello from the server!');
 });
 
@@ -70,7 +70,7 @@ test('answers text that begins as a request line does, but is none', async () =>
 });
 
 test('takes the beginning of a method for text after a pause, which is the message’s pause as well', async () => {
-  await using server = await start({ REPLY: '<{message}>', QUIET_MS: 3000 });
+  await using server = await start({ REPLY: '<{message}>', TEXT_IDLE_MS: 3000 });
   const began = performance.now();
   const client = await server.dial();
   client.send('GET');

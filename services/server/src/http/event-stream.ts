@@ -26,7 +26,7 @@ export class EventStream implements ConnectionHandler, Outlet {
     const waits = socket.writableLength > 0;
     socket.write(this.#chunked ? chunkOf(text) : text);
     // Once: a client that does not read must not get new time with each event.
-    if (socket.writableLength > 0 && !waits) this.#connection.expectRead();
+    if (socket.writableLength > 0 && !waits) this.#connection.startWriteTimeout();
   }
 
   get bufferedBytes(): number {
@@ -42,7 +42,7 @@ export class EventStream implements ConnectionHandler, Outlet {
   }
 
   onDrain(): void {
-    this.#connection.wasRead();
+    this.#connection.clearWriteTimeout();
   }
 
   onTimeout(reason: TimeoutReason): void {

@@ -2,11 +2,11 @@
 import type { Logger } from '@knock/shared/log/log';
 
 import { LEAVING } from '../admission.ts';
-import { Clock } from '../clock.ts';
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';
 import { logRead } from '../connection-log.ts';
 import type { Connection, ConnectionHandler } from '../connection.ts';
 import { MIN_DRAIN_MS } from '../drain.ts';
+import { Deadline } from '../net/deadline.ts';
 import type { ServerSettings } from '../settings.ts';
 import { detect, detectAtEnd, type ProtocolName, type Undecided } from './detect.ts';
 
@@ -19,7 +19,7 @@ export interface Detection {
 }
 
 export interface DetectorOptions {
-  settings: Pick<ServerSettings, 'FIRST_BYTE_TIMEOUT_MS' | 'MESSAGE_TIMEOUT_MS' | 'QUIET_MS'>;
+  settings: Pick<ServerSettings, 'FIRST_BYTE_TIMEOUT_MS' | 'MESSAGE_TIMEOUT_MS' | 'TEXT_IDLE_MS'>;
   logger: Logger;
   /** Called once. It gives the connection another handler, pauses it, or ends it. */
   onDetected: (detection: Detection) => void;
@@ -30,7 +30,7 @@ const NOTHING = Buffer.alloc(0);
 export class ProtocolDetector implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #options: DetectorOptions;
-  #textIdle: Clock<'quiet'> | undefined;
+  #textIdle: Deadline<'text_idle'> | undefined;
   #startedAt = 0;
   #head: Buffer = NOTHING;
   /** What the bytes so far may become; undefined: there are none. */
@@ -44,7 +44,7 @@ export class ProtocolDetector implements ConnectionHandler {
   start(): void {
     this.#connection.handler = this;
     this.#startedAt = performance.now();
-    this.#connection.clock.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
+    this.#connection.deadline.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
   }
 
   onData(bytes: Buffer): void {
@@ -72,12 +72,12 @@ export class ProtocolDetector implements ConnectionHandler {
 
   /** A client that has just connected may be about to speak, and hears then that the server drains; a pause is waited for. */
   shutdown(): void {
-    const { clock } = this.#connection;
+    const { deadline } = this.#connection;
     const left =
       this.#undecided?.likely === 'text'
-        ? this.#options.settings.QUIET_MS
+        ? this.#options.settings.TEXT_IDLE_MS
         : this.#startedAt + MIN_DRAIN_MS - performance.now();
-    clock.start('drain_timeout', Math.max(1, left));
+    deadline.start('drain_timeout', Math.max(1, left));
   }
 
   deny(reason: CloseReason, detail: string): void {
@@ -90,9 +90,9 @@ export class ProtocolDetector implements ConnectionHandler {
   }
 
   #startMessageTimeout(): void {
-    const { clock } = this.#connection;
-    if (clock.reason === 'first_byte_timeout')
-      clock.start('message_timeout', this.#options.settings.MESSAGE_TIMEOUT_MS);
+    const { deadline } = this.#connection;
+    if (deadline.reason === 'first_byte_timeout')
+      deadline.start('message_timeout', this.#options.settings.MESSAGE_TIMEOUT_MS);
   }
 
   #awaitMore(undecided: Undecided): void {
@@ -100,8 +100,8 @@ export class ProtocolDetector implements ConnectionHandler {
     this.detach();
     if (undecided.likely !== 'text') return;
     const onIdle = () => this.#handOn('text', { messageComplete: this.#undecided!.idleEndsMessage });
-    this.#textIdle ??= new Clock(() => this.#connection.guard(onIdle));
-    this.#textIdle.start('quiet', this.#options.settings.QUIET_MS);
+    this.#textIdle ??= new Deadline(() => this.#connection.guard(onIdle));
+    this.#textIdle.start('text_idle', this.#options.settings.TEXT_IDLE_MS);
   }
 
   /** False: no byte has come. */

@@ -6,7 +6,7 @@ import type { ServerSettings } from '../settings.ts';
 import type { HandlerOptions } from './run-handler.ts';
 
 export interface SessionOptions extends HandlerOptions {
-  settings: Pick<ServerSettings, 'MESSAGE_TIMEOUT_MS' | 'HANDLER_TIMEOUT_MS' | 'IDLE_TIMEOUT_MS' | 'QUIET_MS'>;
+  settings: Pick<ServerSettings, 'MESSAGE_TIMEOUT_MS' | 'HANDLER_TIMEOUT_MS' | 'IDLE_TIMEOUT_MS' | 'TEXT_IDLE_MS'>;
   pendingWrites: PendingWrites;
   /** Why this client is not served; undefined: it is. */
   denial: Denial | undefined;

@@ -76,7 +76,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
   onDrain(): void {
     if (this.#blockedOn !== 'write') return;
     this.#blockedOn = undefined;
-    this.#connection.wasRead();
+    this.#connection.clearWriteTimeout();
     this.#process();
   }
 
@@ -176,7 +176,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
   #handOver(takeOver: (connection: Connection) => ConnectionHandler): void {
     this.#flush();
     this.detach();
-    this.#connection.clock.stop();
+    this.#connection.deadline.stop();
     const handler = takeOver(this.#connection);
     this.#connection.handler = handler;
     this.#connection.resume();
