@@ -43,7 +43,7 @@ export class Authority {
   }
 
   /** A pair for both ends; `days`: how long it is valid, and less than none if it is out of date. */
-  async vouchFor(name: string, { names = [name], days = 365 } = {}): Promise<Pair> {
+  async sign(name: string, { names = [name], days = 365 } = {}): Promise<Pair> {
     const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
       ...KIND,
       notBeforeDate: inDays(Math.min(0, days) - 1),
@@ -72,8 +72,8 @@ function inDays(days: number): Date {
  */
 export async function writeCertificates(directory: string): Promise<void> {
   const authority = await Authority.create();
-  const server = await authority.vouchFor('server', { names: SERVER_NAMES });
-  const client = await authority.vouchFor('client');
+  const server = await authority.sign('server', { names: SERVER_NAMES });
+  const client = await authority.sign('client');
   mkdirSync(directory, { recursive: true });
   chmodSync(directory, 0o700);
   const files = {

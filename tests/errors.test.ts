@@ -77,7 +77,7 @@ async function busy(): Promise<string> {
 
 /** The settings with which a server speaks TLS. */
 async function inTls(authority: Authority) {
-  const { cert, key } = await authority.vouchFor('server');
+  const { cert, key } = await authority.sign('server');
   return { TLS_CERT_FILE: { path: 'server.crt', pem: cert }, TLS_KEY_FILE: { path: 'server.key', pem: key } };
 }
 

@@ -29,8 +29,8 @@ const authority = await Authority.create();
 const stranger = await Authority.create('Somebody else');
 const CA = file('ca.crt', authority.cert);
 const BROKEN_CHAIN = file('broken.crt', `${authority.cert}${authority.cert.replace('MI', 'XX')}`);
-const SERVER = pair('server', await authority.vouchFor('server', { names: ['localhost'] }));
-const CLIENT = pair('client', await authority.vouchFor('client'));
+const SERVER = pair('server', await authority.sign('server', { names: ['localhost'] }));
+const CLIENT = pair('client', await authority.sign('client'));
 
 function file(name: string, contents: string): string {
   const path = join(directory, name);
@@ -125,9 +125,9 @@ test('with a CA serves only clients with its certificate, and tells the others w
       },
     },
   );
-  const known = await authority.vouchFor('known');
-  const unknown = await stranger.vouchFor('unknown');
-  const old = await authority.vouchFor('old', { days: -2 });
+  const known = await authority.sign('known');
+  const unknown = await stranger.sign('unknown');
+  const old = await authority.sign('old', { days: -2 });
   expect(await exchangeTls(server, 'me\n', known)).toBe('me\n');
   for (const options of [{}, unknown, old]) {
     expect(await exchangeTls(server, 'let me in\n', options)).toMatch(
@@ -299,7 +299,7 @@ test.each(VERSIONS)('has nothing left of clients that reset at any moment of a h
 
 test.each(VERSIONS)('resumes no session of a client whose certificate is asked for, in %s', async (version) => {
   await using server = await serve({ ...SERVER, TLS_CA_FILE: CA });
-  const known = await authority.vouchFor('known');
+  const known = await authority.sign('known');
   let session: Buffer | undefined;
   const first = await dialTls(server, { ...known, maxVersion: version });
   (first.socket as TLSSocket).on('session', (ticket) => (session = ticket));
@@ -350,9 +350,9 @@ test('a client without TLS hears that it is needed', async () => {
 test('the client sends nothing to a server whose certificate is not good, and says what is wrong', async () => {
   const heard: string[] = [];
   const count = { handler: (message: string) => `${heard.push(message)}` };
-  await using foreign = await serve(pair('foreign', await stranger.vouchFor('localhost')), count);
-  await using renamed = await serve(pair('renamed', await authority.vouchFor('elsewhere')), count);
-  await using old = await serve(pair('old', await authority.vouchFor('localhost', { days: -2 })), count);
+  await using foreign = await serve(pair('foreign', await stranger.sign('localhost')), count);
+  await using renamed = await serve(pair('renamed', await authority.sign('elsewhere')), count);
+  await using old = await serve(pair('old', await authority.sign('localhost', { days: -2 })), count);
   await using plain = await start(count);
   const why = async (server: TestServer) => ask(server, { TLS_CA_FILE: CA, DEADLINE_MS: '2000' });
   expect(await why(foreign)).toMatchObject({ kind: 'not_sent', why: expect.stringContaining('does not vouch') });

@@ -127,7 +127,7 @@ async function openSocket(address: string, port: number, signal: AbortSignal): P
 /** Goes on inside TLS, where the server's certificate is good. Rejects with OpenSSL's error. */
 async function shakeHands(socket: Socket, settings: TlsSettings, signal: AbortSignal): Promise<Socket> {
   const { SERVER_HOST, TLS_CA_FILE, TLS_CERT_FILE, TLS_KEY_FILE } = settings;
-  const inside = connectTls({
+  const tlsSocket = connectTls({
     socket,
     ca: TLS_CA_FILE?.pem,
     cert: TLS_CERT_FILE?.pem,
@@ -136,8 +136,8 @@ async function shakeHands(socket: Socket, settings: TlsSettings, signal: AbortSi
     // An address is no name that may be asked for (RFC 6066 section 3).
     ...(isIP(SERVER_HOST) === 0 ? { servername: SERVER_HOST } : {}),
   });
-  await reached('secureConnect', inside, signal);
-  return inside;
+  await reached('secureConnect', tlsSocket, signal);
+  return tlsSocket;
 }
 
 /** Resolves when the socket has come so far; else destroys it. */

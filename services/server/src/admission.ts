@@ -24,7 +24,7 @@ export const LEAVING: Denial = {
 
 export class Admission {
   readonly #maxConnections: number;
-  readonly #inside = new Set<Connection>();
+  readonly #served = new Set<Connection>();
   readonly #denied = new Map<Connection, Denial>();
   /** Those of {@link #denied} that are here only because they come from this machine. */
   readonly #local = new Set<Connection>();
@@ -36,28 +36,28 @@ export class Admission {
 
   /** Every connection that is open, those that are turned away among them. */
   get connections(): Connection[] {
-    return [...this.#inside, ...this.#denied.keys()];
+    return [...this.#served, ...this.#denied.keys()];
   }
 
   /** How many connections are open. */
   get open(): number {
-    return this.#inside.size + this.#denied.size;
+    return this.#served.size + this.#denied.size;
   }
 
   /** How many are served. */
   get served(): number {
-    return this.#inside.size;
+    return this.#served.size;
   }
 
   /** Whether a new client would be served; the one who asks takes no place. */
   isReady(asker?: Connection): boolean {
-    const others = this.#inside.size - (asker && this.#inside.has(asker) ? 1 : 0);
+    const others = this.#served.size - (asker && this.#served.has(asker) ? 1 : 0);
     return !this.#closed && others < this.#maxConnections;
   }
 
   /** Takes a new client in, or turns it away: then it may be ending already. */
   admit(connection: Connection): void {
-    if (this.isReady()) this.#inside.add(connection);
+    if (this.isReady()) this.#served.add(connection);
     else if (this.#closed) this.#deny(connection, LEAVING);
     else {
       const detail = `the server serves ${this.#maxConnections} clients, its limit: try again soon`;
@@ -71,11 +71,11 @@ export class Admission {
   }
 
   /** From now on only this client is served. The others are returned, since they have to be let go. */
-  closeBehind(chosen: Connection): Connection[] {
+  closeExcept(chosen: Connection): Connection[] {
     this.close();
-    const others = [...this.#inside].filter((connection) => connection !== chosen);
+    const others = [...this.#served].filter((connection) => connection !== chosen);
     for (const connection of others) {
-      this.#inside.delete(connection);
+      this.#served.delete(connection);
       this.#deny(connection, LEAVING);
     }
     return others;
@@ -86,8 +86,8 @@ export class Admission {
     return this.#denied.get(connection);
   }
 
-  forget(connection: Connection): void {
-    this.#inside.delete(connection);
+  onClosed(connection: Connection): void {
+    this.#served.delete(connection);
     this.#denied.delete(connection);
     this.#local.delete(connection);
   }

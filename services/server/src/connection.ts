@@ -73,7 +73,7 @@ export class Connection {
   handler: ConnectionHandler | undefined;
   protocol: ProtocolName | undefined;
   /** What the kernel knows: all bytes are counted here, as they are on the network. */
-  readonly #wire: Socket;
+  readonly #rawSocket: Socket;
   readonly #events: ConnectionEvents;
   inTls = false;
   /** Set only while somebody watches this connection, so that nobody else pays for it. */
@@ -89,7 +89,7 @@ export class Connection {
   /** The client's name, as soon as somebody has found it out. */
   name: string | undefined;
   #paused = false;
-  #listensToWrites = false;
+  #watchesWrites = false;
   #errorReplies: Map<string, number> | undefined;
   readonly #writeTimeoutMs: number;
   /** The write timeout: since when the client has read nothing, as far as is known; and when the slice began. */
@@ -98,7 +98,7 @@ export class Connection {
   #reason: CloseReason | undefined;
   #lingering: NodeJS.Timeout | undefined;
   #lingerMs = LINGER_MS;
-  #gone: AbortController | undefined;
+  #aborter: AbortController | undefined;
 
   constructor(
     id: number,
@@ -108,7 +108,7 @@ export class Connection {
   ) {
     this.id = id;
     this.socket = socket;
-    this.#wire = socket;
+    this.#rawSocket = socket;
     this.#events = events;
     // An IPv4 client on a socket for both families comes as ::ffff:192.0.2.1.
     this.address = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
@@ -137,9 +137,9 @@ export class Connection {
   }
 
   /** Only once somebody has to be waited for, as few have. */
-  #listenToWrites(): void {
-    if (this.#listensToWrites) return;
-    this.#listensToWrites = true;
+  #watchWrites(): void {
+    if (this.#watchesWrites) return;
+    this.#watchesWrites = true;
     this.socket.on('timeout', () => this.#onTick());
     this.socket.on('drain', () => this.#notify((handler) => handler.onDrain?.()));
   }
@@ -148,7 +148,7 @@ export class Connection {
     this.#reason ??= 'client_left';
     this.#releaseHandler();
     clearTimeout(this.#lingering);
-    this.#gone?.abort();
+    this.#aborter?.abort();
     this.guard(() => this.#events.closed(this));
   }
 
@@ -179,13 +179,13 @@ export class Connection {
   }
 
   /** Goes on inside TLS: from now on its socket is that one, which ends together with the one around it. */
-  goInside(inside: Socket): void {
+  upgradeToTls(tlsSocket: Socket): void {
     this.inTls = true;
     this.protocol = undefined;
-    this.socket = inside;
+    this.socket = tlsSocket;
     this.#paused = false;
-    this.#listensToWrites = false;
-    this.#listen(inside);
+    this.#watchesWrites = false;
+    this.#listen(tlsSocket);
   }
 
   /** Whether the client is on this very machine. */
@@ -205,11 +205,11 @@ export class Connection {
   }
 
   get bytesIn(): number {
-    return this.#wire.bytesRead;
+    return this.#rawSocket.bytesRead;
   }
 
   get bytesOut(): number {
-    return this.#wire.bytesWritten;
+    return this.#rawSocket.bytesWritten;
   }
 
   /** How often each code was said. */
@@ -223,9 +223,9 @@ export class Connection {
 
   /** Aborts when the client is gone. Made when it is first asked for, since few handlers ask. */
   get signal(): AbortSignal {
-    this.#gone ??= new AbortController();
-    if (this.socket.destroyed) this.#gone.abort();
-    return this.#gone.signal;
+    this.#aborter ??= new AbortController();
+    if (this.socket.destroyed) this.#aborter.abort();
+    return this.#aborter.signal;
   }
 
   recordRead(bytes: Buffer): void {
@@ -277,7 +277,7 @@ export class Connection {
 
   /** Gives the client `WRITE_TIMEOUT_MS`, started again by each byte that its kernel takes, to read what was written. */
   startWriteTimeout(): void {
-    this.#listenToWrites();
+    this.#watchWrites();
     this.#idleSince = performance.now();
     this.#startTick();
   }
@@ -292,7 +292,7 @@ export class Connection {
    * destroy a socket that has unread input resets the connection, and a reset makes the client's kernel forget what
    * its program had not read yet.
    */
-  finish(reason: CloseReason, lastWords?: Buffer | string): void {
+  closeGracefully(reason: CloseReason, finalBytes?: Buffer | string): void {
     if (this.ending) return;
     this.#reason = reason;
     this.#releaseHandler();
@@ -307,9 +307,9 @@ export class Connection {
       this.resume();
       this.#linger();
     });
-    if (lastWords?.length) {
-      this.tap?.wrote(lastWords);
-      socket.end(lastWords);
+    if (finalBytes?.length) {
+      this.tap?.wrote(finalBytes);
+      socket.end(finalBytes);
     } else {
       // Not with nothing, which would be a write of its own.
       socket.end();

@@ -58,7 +58,7 @@ export class Drain {
   /** `ACCEPT=once`: this client is served to its end, and from now on nobody else is. */
   serveOnly(chosen: Connection): void {
     this.#stopListening();
-    for (const other of this.#options.admission.closeBehind(chosen)) other.shutdown();
+    for (const other of this.#options.admission.closeExcept(chosen)) other.shutdown();
   }
 
   onClosed(): void {

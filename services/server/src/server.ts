@@ -138,10 +138,10 @@ export class Server {
     if (connection.ending) return;
     if (protocol === 'tls' && this.#tls && !connection.inTls) {
       connection.pause();
-      this.#tls.shake(connection, head, () => this.#detect(connection));
+      this.#tls.startHandshake(connection, head, () => this.#detect(connection));
     } else if (protocol === 'tls' || protocol === 'unknown') {
       logStrangeBytes(this.#options.logger, connection, head);
-      connection.finish(protocol === 'tls' ? 'tls' : 'unknown_protocol');
+      connection.closeGracefully(protocol === 'tls' ? 'tls' : 'unknown_protocol');
     } else {
       this.#createSession(connection, protocol).begin(head, messageComplete);
     }
@@ -179,7 +179,7 @@ export class Server {
   readonly #events = {
     fault: (connection: Connection, fault: unknown) => logFault(this.#options.logger, connection, fault),
     closed: (connection: Connection) => {
-      this.#admission.forget(connection);
+      this.#admission.onClosed(connection);
       this.#metrics.countClosed(connection);
       this.#watch.closed(connection);
       logConnection(this.#options.logger, connection);

@@ -39,10 +39,10 @@ export class Tls {
   readonly #logger: Logger;
   /** Never listens: it is handed the sockets on which a TLS handshake was detected. */
   readonly #server: Server;
-  readonly #handshakes = new WeakMap<Socket, Handshake>();
+  readonly #handshakes = new WeakMap<Socket, TlsHandshake>();
   readonly #asksForCertificate: boolean;
   /** Clients inside TLS whose certificate is not good enough. */
-  readonly #strangers = new WeakSet<Connection>();
+  readonly #unauthorized = new WeakSet<Connection>();
 
   constructor({ TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS }: TlsSettings, logger: Logger) {
     this.#required = TLS !== 'optional';
@@ -62,14 +62,14 @@ export class Tls {
   }
 
   /**
-   * Shakes hands with a client whose first bytes, `head`, were read from a socket that is paused now. `secured` is told
+   * Starts the handshake with a client whose first bytes, `head`, were read from a socket that is paused now. `onSecure` is told
    * when its connection goes on inside TLS.
    */
-  shake(connection: Connection, head: Buffer, secured: () => void): void {
+  startHandshake(connection: Connection, head: Buffer, onSecure: () => void): void {
     const { socket } = connection;
-    const handshake = new Handshake(connection, this.#logger, (inside) => {
-      if (this.#asksForCertificate && !inside.authorized) this.#strangers.add(connection);
-      secured();
+    const handshake = new TlsHandshake(connection, this.#logger, (tlsSocket) => {
+      if (this.#asksForCertificate && !tlsSocket.authorized) this.#unauthorized.add(connection);
+      onSecure();
     });
     this.#handshakes.set(socket, handshake);
     handshake.begin();
@@ -81,13 +81,13 @@ export class Tls {
 
   /** Why this client, whose protocol is known, is not served; undefined: it is. */
   denialFor(connection: Connection): Denial | undefined {
-    if (this.#strangers.has(connection)) return NEEDS_CERTIFICATE;
+    if (this.#unauthorized.has(connection)) return NEEDS_CERTIFICATE;
     return this.#required && !connection.inTls ? NEEDS_TLS : undefined;
   }
 
-  #handshakeOf(inside: TLSSocket): Handshake | undefined {
+  #handshakeOf(tlsSocket: TLSSocket): TlsHandshake | undefined {
     // oxlint-disable-next-line no-underscore-dangle
-    return this.#handshakes.get((inside as unknown as Internals)._parent);
+    return this.#handshakes.get((tlsSocket as unknown as Internals)._parent);
   }
 }
 
@@ -99,37 +99,37 @@ interface Internals {
 }
 
 /** As the listener makes its sockets: what is paused must stop reading, and 'drain' must follow every write that had to wait. */
-function likeOurSockets(inside: TLSSocket): TLSSocket {
-  const { _readableState, _writableState } = inside as unknown as Internals;
+function withListenerOptions(tlsSocket: TLSSocket): TLSSocket {
+  const { _readableState, _writableState } = tlsSocket as unknown as Internals;
   for (const state of [_readableState, _writableState]) state.highWaterMark = 1;
-  inside.allowHalfOpen = true;
-  return inside;
+  tlsSocket.allowHalfOpen = true;
+  return tlsSocket;
 }
 
 /** Handles a connection during its handshake; the timeout of its first message runs on meanwhile. */
-class Handshake implements ConnectionHandler {
+class TlsHandshake implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #logger: Logger;
-  readonly #secured: (inside: TLSSocket) => void;
+  readonly #onSecure: (tlsSocket: TLSSocket) => void;
 
-  constructor(connection: Connection, logger: Logger, secured: (inside: TLSSocket) => void) {
+  constructor(connection: Connection, logger: Logger, onSecure: (tlsSocket: TLSSocket) => void) {
     this.#connection = connection;
     this.#logger = logger;
-    this.#secured = secured;
+    this.#onSecure = onSecure;
   }
 
   begin(): void {
     const { socket } = this.#connection;
     this.#connection.handler = this;
     // Before the connection's own listener, which would say that the client left.
-    socket.prependOnceListener('close', this.#broken);
+    socket.prependOnceListener('close', this.#onClose);
   }
 
-  succeed(inside: TLSSocket): void {
+  succeed(tlsSocket: TLSSocket): void {
     if (this.#connection.ending) return;
     this.detach();
-    this.#connection.goInside(likeOurSockets(inside));
-    this.#connection.guard(() => this.#secured(inside));
+    this.#connection.upgradeToTls(withListenerOptions(tlsSocket));
+    this.#connection.guard(() => this.#onSecure(tlsSocket));
   }
 
   fail({ code = 'no reason given' }: NodeJS.ErrnoException): void {
@@ -154,10 +154,10 @@ class Handshake implements ConnectionHandler {
   }
 
   detach(): void {
-    this.#connection.socket.off('close', this.#broken);
+    this.#connection.socket.off('close', this.#onClose);
   }
 
-  readonly #broken = () => this.#connection.destroy('tls');
+  readonly #onClose = () => this.#connection.destroy('tls');
 }
 
 /** What to do about it, as far as OpenSSL's code tells. */

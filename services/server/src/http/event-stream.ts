@@ -55,7 +55,7 @@ export class EventStream implements ConnectionHandler, Outlet {
 
   /** With the last chunk, so that the client does not take the stream for cut off. */
   deny(reason: CloseReason): void {
-    this.#connection.finish(reason, this.#chunked ? LAST_CHUNK : '');
+    this.#connection.closeGracefully(reason, this.#chunked ? LAST_CHUNK : '');
   }
 
   detach(): void {

@@ -59,7 +59,7 @@ export class ProtocolDetector implements ConnectionHandler {
   }
 
   onEnd(): void {
-    if (this.#undecided === undefined) this.#connection.finish('client_left');
+    if (this.#undecided === undefined) this.#connection.closeGracefully('client_left');
     else this.#handOn(detectAtEnd(this.#head), { messageComplete: true });
   }
 
@@ -67,7 +67,7 @@ export class ProtocolDetector implements ConnectionHandler {
   onTimeout(reason: TimeoutReason): void {
     if (reason === 'drain_timeout') this.deny('drained', LEAVING.detail);
     else if (this.#handOnLikely()) this.#connection.handler?.onTimeout(reason);
-    else this.#connection.finish(reason);
+    else this.#connection.closeGracefully(reason);
   }
 
   /** A client that has just connected may be about to speak, and hears then that the server drains; a pause is waited for. */
@@ -82,7 +82,7 @@ export class ProtocolDetector implements ConnectionHandler {
 
   deny(reason: CloseReason, detail: string): void {
     if (this.#handOnLikely()) this.#connection.handler?.deny(reason, detail);
-    else this.#connection.finish(reason);
+    else this.#connection.closeGracefully(reason);
   }
 
   detach(): void {

@@ -91,7 +91,7 @@ export class SessionOutput<Out extends OwnReply> {
   /** The last words, if there are any, and the end. */
   end(reason: CloseReason, reply?: Out): void {
     if (reply !== undefined) this.#encode(reply, true);
-    this.#connection.finish(reason, this.#buffer.take());
+    this.#connection.closeGracefully(reason, this.#buffer.take());
   }
 
   /** Ends with the protocol's farewell: nothing that the client may have sent by now is handled. */
