@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { defineConfig, type Plugin } from 'rolldown';
 
-const PAGE = join(import.meta.dirname, 'src/page');
+const PAGE = join(import.meta.dirname, 'src/live/page');
 
 /** The live page goes beside the program that serves it, as it was written: nothing builds it. */
 const page: Plugin = {

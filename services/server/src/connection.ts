@@ -34,12 +34,12 @@ export interface ConnectionHandler {
 }
 
 /** Looks on at one connection, for whoever watches the server. */
-export interface Tap {
-  read(bytes: Buffer): void;
-  heard(message: string): void;
-  answered(reply: string): void;
+export interface ConnectionObserver {
+  onRead(bytes: Buffer): void;
+  onMessage(message: string): void;
+  onReply(reply: string): void;
   onErrorReply(code: string): void;
-  wrote(bytes: Buffer | string): void;
+  onWrite(bytes: Buffer | string): void;
 }
 
 /** What the server wants to know of each connection. */
@@ -77,7 +77,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   inTls = false;
   /** Set only while somebody watches this connection, so that nobody else pays for it. */
-  tap: Tap | undefined;
+  observer: ConnectionObserver | undefined;
   reads = 0;
   messages = 0;
   /** Requests that only look, and are no messages: those of health checks, and those for the page. */
@@ -230,18 +230,18 @@ export class Connection {
 
   recordRead(bytes: Buffer): void {
     this.reads += 1;
-    this.tap?.read(bytes);
+    this.observer?.onRead(bytes);
   }
 
   recordMessage(message: string): void {
     this.messages += 1;
     this.firstMessage ??= excerpt(message);
-    this.tap?.heard(message);
+    this.observer?.onMessage(message);
   }
 
   recordReply(reply: string): void {
     this.firstReply ??= excerpt(reply);
-    this.tap?.answered(reply);
+    this.observer?.onReply(reply);
   }
 
   /** `detail`: what the client was told behind it, fit for the log. */
@@ -249,11 +249,11 @@ export class Connection {
     this.#errorReplies ??= new Map();
     this.#errorReplies.set(code, (this.#errorReplies.get(code) ?? 0) + 1);
     this.lastErrorReply = { code, detail };
-    this.tap?.onErrorReply(code);
+    this.observer?.onErrorReply(code);
   }
 
   write(buffer: WriteBuffer): void {
-    this.tap?.wrote(buffer.bytes.subarray(0, buffer.length));
+    this.observer?.onWrite(buffer.bytes.subarray(0, buffer.length));
     buffer.writeTo(this.socket);
   }
 
@@ -308,7 +308,7 @@ export class Connection {
       this.#linger();
     });
     if (finalBytes?.length) {
-      this.tap?.wrote(finalBytes);
+      this.observer?.onWrite(finalBytes);
       socket.end(finalBytes);
     } else {
       // Not with nothing, which would be a write of its own.

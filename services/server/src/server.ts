@@ -12,9 +12,10 @@ import type { Handler } from './handler.ts';
 import { messageRoute } from './http/message-route.ts';
 import { probeRoutes } from './http/probes.ts';
 import { Routes } from './http/routes.ts';
+import { LivePage } from './live/assets.ts';
+import { LiveFeed } from './live/feed.ts';
 import { Metrics } from './metrics.ts';
 import { Names } from './names.ts';
-import { Page } from './page.ts';
 import { PendingWrites } from './pending-writes.ts';
 import { type Detection, ProtocolDetector } from './protocols/detector.ts';
 import { framesProtocol } from './protocols/frames.ts';
@@ -23,7 +24,6 @@ import { Session } from './protocols/session.ts';
 import { textProtocol } from './protocols/text.ts';
 import type { ServerSettings } from './settings.ts';
 import { Tls } from './tls.ts';
-import { Watch } from './watch.ts';
 
 export interface ServerOptions {
   /** What it is called. */
@@ -47,7 +47,7 @@ export class Server {
   readonly #drain: Drain;
   readonly #names = new Names();
   readonly #metrics: Metrics;
-  readonly #watch: Watch;
+  readonly #liveFeed: LiveFeed;
   /** Undefined: nobody here speaks TLS. */
   readonly #tls: Tls | undefined;
   readonly #pendingWrites = new PendingWrites();
@@ -65,10 +65,10 @@ export class Server {
     const accepted = () => this.#lastId;
     this.#drain = new Drain({ listener: this.#listener, admission: this.#admission, settings, logger, accepted });
     this.#metrics = new Metrics(this.#admission, accepted);
-    this.#watch = new Watch({
+    this.#liveFeed = new LiveFeed({
       server: name,
       connections: () => this.#admission.connections,
-      overview: () => this.#metrics.overview(),
+      summary: () => this.#metrics.overview(),
     });
     this.#tls = settings.TLS_CERT_FILE && new Tls(settings, logger);
     this.#protocols = {
@@ -104,14 +104,14 @@ export class Server {
    * the last connection has ended.
    */
   async close(): Promise<void> {
-    if (!this.#drain.draining) this.#watch.leave();
+    if (!this.#drain.draining) this.#liveFeed.announceShutdown();
     this.#drain.begin();
     await this.ended;
   }
 
   #createRoutes(): Routes {
     const { settings, logger } = this.#options;
-    const page = settings.PAGE === 'on' ? new Page(this.#watch) : undefined;
+    const page = settings.PAGE === 'on' ? new LivePage(this.#liveFeed) : undefined;
     const ready = (asker: Connection) => this.#admission.isReady(asker);
     const probes = probeRoutes({ logger, metrics: this.#metrics, ready });
     return new Routes([messageRoute(page), ...probes, ...(page?.routes ?? [])]);
@@ -123,7 +123,7 @@ export class Server {
       this.#admission.admit(connection);
       if (connection.ending) return;
       this.#names.tell(connection);
-      this.#watch.opened(connection);
+      this.#liveFeed.onOpened(connection);
       this.#detect(connection);
     });
   }
@@ -181,7 +181,7 @@ export class Server {
     closed: (connection: Connection) => {
       this.#admission.onClosed(connection);
       this.#metrics.countClosed(connection);
-      this.#watch.closed(connection);
+      this.#liveFeed.onClosed(connection);
       logConnection(this.#options.logger, connection);
       this.#drain.onClosed();
     },

@@ -4,11 +4,11 @@ import { HttpCodec } from '@knock/shared/codec/http/request-codec';
 import { LineCodec } from '@knock/shared/codec/lines';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
+import { ConnectionSampler } from '../src/live/connection-sampler.ts';
+import { LiveFeed } from '../src/live/feed.ts';
 import { Metrics } from '../src/metrics.ts';
-import { Onlooker } from '../src/onlooker.ts';
 import { ProtocolDetector } from '../src/protocols/detector.ts';
 import { Session } from '../src/protocols/session.ts';
-import { Watch } from '../src/watch.ts';
 import { frame } from './dialled.ts';
 import { start, type TestServer } from './test-server.ts';
 
@@ -106,7 +106,7 @@ test('a fault in a route that takes its time is answered with 500', async () => 
 
 test('a fault behind the head of a streamed response adds no second response to it', async () => {
   await using server = await start({ PAGE: 'on' });
-  vi.spyOn(Watch.prototype, 'join').mockImplementation(fault);
+  vi.spyOn(LiveFeed.prototype, 'subscribe').mockImplementation(fault);
   const client = await server.dial();
   client.send(GET_EVENTS);
   expect((await client.closed()).toString().match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
@@ -157,12 +157,12 @@ test('a fault in what a session does at its end costs no other connection', asyn
   await server.expectWell();
 });
 
-test('a fault in what the live page is told ends the connections of its watchers', async () => {
+test('a fault in what the live page is told ends the connections of its viewers', async () => {
   await using server = await start({ PAGE: 'on' });
   const client = await server.dial();
   client.send(GET_EVENTS);
   await client.until('data: ');
-  vi.spyOn(Onlooker.prototype, 'news').mockImplementation(fault);
+  vi.spyOn(ConnectionSampler.prototype, 'takeUpdate').mockImplementation(fault);
   expect((await client.closed()).toString()).not.toMatch(/0\r\n\r\n$/);
   await expectOneFault(server);
 });

@@ -6,16 +6,16 @@ import { chunkOf, LAST_CHUNK } from '@knock/shared/codec/http/response';
 
 import type { CloseReason, TimeoutReason } from '../close-reason.ts';
 import type { Connection, ConnectionHandler } from '../connection.ts';
-import type { Outlet } from '../watch.ts';
+import type { EventSink } from '../live/feed.ts';
 
-export class EventStream implements ConnectionHandler, Outlet {
+export class EventStream implements ConnectionHandler, EventSink {
   readonly #connection: Connection;
   /** HTTP/1.0 has no chunks: there the body ends with the connection (RFC 9112 section 6.3). */
   readonly #chunked: boolean;
   #onEnd: (() => void) | undefined;
 
   /** `join` begins to write to this stream, and returns what to call when the stream ends. */
-  constructor(connection: Connection, chunked: boolean, join: (outlet: Outlet) => () => void) {
+  constructor(connection: Connection, chunked: boolean, join: (sink: EventSink) => () => void) {
     this.#connection = connection;
     this.#chunked = chunked;
     this.#onEnd = join(this);

@@ -2,11 +2,11 @@
 import type { HttpRequest } from '@knock/shared/codec/http/request';
 import { decodeUtf8 } from '@knock/shared/codec/utf8';
 
-import type { Page } from '../page.ts';
+import type { LivePage } from '../live/assets.ts';
 import type { Route } from './routes.ts';
 
 /** `page`: undefined if there is none. */
-export function messageRoute(page: Page | undefined): Route {
+export function messageRoute(page: LivePage | undefined): Route {
   return {
     path: '/',
     methods: ['GET', 'POST'],

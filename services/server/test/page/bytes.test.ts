@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { Anatomy, asText } from '../../src/page/bytes.js';
-import { relation } from '../../src/page/sequence.js';
+import { Anatomy, asText } from '../../src/live/page/bytes.js';
+import { relation } from '../../src/live/page/sequence.js';
 
 /** The roles of each piece of a stream, with what it says. */
 function told(protocol: string, pieces: (string | Buffer)[]): string[][] {

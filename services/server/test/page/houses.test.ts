@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 
-import type { ClientNews } from '../../src/onlooker.ts';
-import { grouped, Houses } from '../../src/page/houses.js';
+import type { ConnectionUpdate } from '../../src/live/connection-sampler.ts';
+import { grouped, Houses } from '../../src/live/page/houses.js';
 
-function news(id: number, state: ClientNews['state'], more: Partial<ClientNews> = {}): ClientNews {
+function news(id: number, state: ConnectionUpdate['state'], more: Partial<ConnectionUpdate> = {}): ConnectionUpdate {
   const numbers = { ms: 0, reads: 0, messages: 0, bytesIn: 0, bytesOut: 0 };
   const address = '192.0.2.1';
   return {

@@ -1,6 +1,6 @@
 /** Who lives where: connections come and go, and a client's house stays for as long as it may be expected back. */
 
-/** @typedef {import('../onlooker.ts').ClientNews} ClientNews */
+/** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ClientNews */
 
 /**
  * @typedef {object} House

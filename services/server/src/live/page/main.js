@@ -8,8 +8,8 @@ import { Street } from './street.js';
 import { Totals } from './totals.js';
 import { travel } from './travel.js';
 
-/** @typedef {import('../watch.ts').Update} Update */
-/** @typedef {import('../onlooker.ts').ClientNews} ClientNews */
+/** @typedef {import('../feed.ts').FeedUpdate} Update */
+/** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ClientNews */
 
 const port = location.port || (location.protocol === 'https:' ? '443' : '80');
 const houses = new Houses();
@@ -24,8 +24,8 @@ let accepted = 0;
 
 const stream = new Stream({
   hear(update) {
-    if (update.whole) beginWith(update);
-    for (const client of update.clients) hearClient(client);
+    if (update.snapshot) beginWith(update);
+    for (const client of update.connections) hearClient(client);
     accepted = update.totals.accepted;
     totals.hear(update.totals);
     if (update.leaving)
@@ -40,13 +40,13 @@ const stream = new Stream({
 });
 
 /** @param {Update} update */
-function beginWith({ server, totals: { accepted: now }, clients }) {
+function beginWith({ server, totals: { accepted: now }, connections }) {
   // Another server's numbers begin anew, and its clients are others.
   if (now < accepted) {
     houses.clear();
     totals.forget();
   }
-  houses.keepOpen(clients, performance.now());
+  houses.keepOpen(connections, performance.now());
   show(byId('server-name'), server);
   show(byId('server-port'), `port ${port}`);
   sequence.meet({ server, port });

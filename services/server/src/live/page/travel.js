@@ -2,7 +2,7 @@
 import { byId, element } from './elements.js';
 
 /** @typedef {NonNullable<ReturnType<import('./street.js').Street['way']>>} Way */
-/** @typedef {NonNullable<import('../onlooker.ts').ClientNews['exchange']>} Exchange */
+/** @typedef {NonNullable<import('../connection-sampler.ts').ConnectionUpdate['exchange']>} Exchange */
 
 /** From a house to the door, or back: slower than it is, so that people can see it. */
 export const ONE_WAY_MS = 350;

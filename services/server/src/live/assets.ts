@@ -5,9 +5,9 @@ import { extname, join } from 'node:path';
 
 import type { HttpRequest } from '@knock/shared/codec/http/request';
 
-import { EventStream } from './http/event-stream.ts';
-import { errorReply, type HttpReply, type Route } from './http/routes.ts';
-import type { Watch } from './watch.ts';
+import { EventStream } from '../http/event-stream.ts';
+import { errorReply, type HttpReply, type Route } from '../http/routes.ts';
+import type { LiveFeed } from './feed.ts';
 
 const FOLDER = join(import.meta.dirname, 'page');
 const TYPES: Record<string, string> = {
@@ -32,13 +32,13 @@ const HEADERS = {
 /** A file of the page, as a request may want it. */
 type PageFile = (request: HttpRequest) => HttpReply;
 
-export class Page {
+export class LivePage {
   /** The page itself, for `GET /` by a browser. */
   readonly index: PageFile;
   readonly routes: readonly Route[];
 
   /** Throws the system's error if the page's files are not next to the program. */
-  constructor(watch: Watch) {
+  constructor(watch: LiveFeed) {
     this.index = readPageFile('index.html');
     const names = readdirSync(FOLDER).filter((name) => name !== 'index.html');
     const files = names.map((name): [string, PageFile] => [`/page/${name}`, readPageFile(name)]);
@@ -61,7 +61,7 @@ function isMatch(condition: string | undefined, tag: string): boolean {
   return condition.trim() === '*' || condition.split(',').some((one) => one.trim().replace(/^W\//, '') === tag);
 }
 
-function events(watch: Watch, { method, version, query }: HttpRequest): HttpReply {
+function events(watch: LiveFeed, { method, version, query }: HttpRequest): HttpReply {
   if (watch.isFull) {
     return errorReply(503, 'all live-page slots are in use: close another tab', { 'Retry-After': '5' });
   }
@@ -70,6 +70,6 @@ function events(watch: Watch, { method, version, query }: HttpRequest): HttpRepl
   const follows = new URLSearchParams(query).get('follow') ?? undefined;
   return {
     ...head,
-    takeOver: (connection) => new EventStream(connection, version === '1.1', (outlet) => watch.join(outlet, follows)),
+    takeOver: (connection) => new EventStream(connection, version === '1.1', (sink) => watch.subscribe(sink, follows)),
   };
 }

@@ -3,8 +3,8 @@ import { Anatomy, asHex, asText, fromHex } from './bytes.js';
 import { byId, element, show } from './elements.js';
 import { inBytes, plural, REASONS, ROLES } from './words.js';
 
-/** @typedef {import('../onlooker.ts').ClientNews} ClientNews */
-/** @typedef {import('../onlooker.ts').Step} Step */
+/** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ClientNews */
+/** @typedef {import('../connection-sampler.ts').Step} Step */
 /** @typedef {{ client: ClientNews, steps: Step[], missed: number }} Conversation */
 
 /** More would be no picture any more; the newest are kept. */
@@ -104,7 +104,7 @@ function closing({ reason, protocol, ms }) {
 /** All other reasons, but for `done` and `error`, are the server's. */
 const CLIENT_ENDS = ['client_left', 'cut_short'];
 
-/** Bytes that cross, each part told apart. @param {import('../onlooker.ts').Crossing} step @param {Anatomy} anatomy @param {string | undefined} protocol */
+/** Bytes that cross, each part told apart. @param {import('../connection-sampler.ts').WireStep} step @param {Anatomy} anatomy @param {string | undefined} protocol */
 function crossing({ kind, ms, size, hex }, anatomy, protocol) {
   const bytes = fromHex(hex);
   const parts = anatomy.parts(protocol, bytes, size);
@@ -135,7 +135,7 @@ function meaning(role, bytes) {
   return role;
 }
 
-/** @param {import('../onlooker.ts').Meaning} step @param {string} note */
+/** @param {import('../connection-sampler.ts').MessageStep} step @param {string} note */
 function said({ kind, ms, text }, note) {
   const label = kind === 'message' ? 'message' : kind === 'reply' ? 'the handler replies' : 'refused';
   const quoted = kind === 'error' ? text : `“${text}”`;

@@ -2,34 +2,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, test, vi } from 'vitest';
 
-import type { ClientNews } from '../src/onlooker.ts';
-import { type Update, Watch } from '../src/watch.ts';
+import type { ConnectionUpdate } from '../src/live/connection-sampler.ts';
+import { type FeedUpdate, LiveFeed } from '../src/live/feed.ts';
 import { Dialled, frame } from './dialled.ts';
 import { start, type TestServer } from './test-server.ts';
 
 /** Somebody who looks on, with all that they were told. */
-class Watcher implements AsyncDisposable {
+class TestViewer implements AsyncDisposable {
   readonly #client: Dialled;
 
-  static async of({ port }: TestServer, query = ''): Promise<Watcher> {
+  static async of({ port }: TestServer, query = ''): Promise<TestViewer> {
     const client = await Dialled.to(port);
     client.send(`GET /events${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await client.until('"whole":true');
-    return new Watcher(client);
+    return new TestViewer(client);
   }
 
   constructor(client: Dialled) {
     this.#client = client;
   }
 
-  get updates(): Update[] {
+  get updates(): FeedUpdate[] {
     const events = this.#client.received.toString().matchAll(/^data: (.*)$/gm);
-    return Array.from(events, ([, json]) => JSON.parse(json!) as Update);
+    return Array.from(events, ([, json]) => JSON.parse(json!) as FeedUpdate);
   }
 
   /** What was told of the newest connection that is shown, one update after another. */
-  get news(): ClientNews[] {
-    const all = this.updates.flatMap(({ clients }) => clients);
+  get news(): ConnectionUpdate[] {
+    const all = this.updates.flatMap(({ connections }) => connections);
     const newest = Math.max(0, ...all.map(({ id }) => id));
     return all.filter(({ id }) => id === newest);
   }
@@ -45,19 +45,19 @@ class Watcher implements AsyncDisposable {
   }
 }
 
-const states = (watcher: Watcher) => watcher.news.map(({ state }) => state);
+const states = (viewer: TestViewer) => viewer.news.map(({ state }) => state);
 
-test('tells a watcher how a connection is opened, talks, is quiet and is closed', async () => {
+test('tells a viewer how a connection is opened, talks, is quiet and is closed', async () => {
   await using server = await start();
-  await using watcher = await Watcher.of(server);
+  await using viewer = await TestViewer.of(server);
   const client = await server.dial();
   const port = client.socket.localPort;
-  await expect.poll(() => states(watcher)).toEqual(['opened']);
+  await expect.poll(() => states(viewer)).toEqual(['opened']);
   client.send(frame('Hello, server'));
-  await expect.poll(() => states(watcher)).toEqual(['opened', 'talking', 'quiet']);
+  await expect.poll(() => states(viewer)).toEqual(['opened', 'talking', 'quiet']);
   client.end();
-  await expect.poll(() => states(watcher)).toEqual(['opened', 'talking', 'quiet', 'closed']);
-  expect(watcher.news[1]).toMatchObject({
+  await expect.poll(() => states(viewer)).toEqual(['opened', 'talking', 'quiet', 'closed']);
+  expect(viewer.news[1]).toMatchObject({
     address: '127.0.0.1',
     port,
     protocol: 'frames',
@@ -65,16 +65,16 @@ test('tells a watcher how a connection is opened, talks, is quiet and is closed'
     messages: 1,
     exchange: { message: 'Hello, server', reply: 'hello from the server!' },
   });
-  expect(watcher.news.at(-1)).toMatchObject({ reason: 'done', bytesIn: 17, bytesOut: 26 });
+  expect(viewer.news.at(-1)).toMatchObject({ reason: 'done', bytesIn: 17, bytesOut: 26 });
 });
 
-test('tells a new watcher of the connections that are open already', async () => {
+test('tells a new viewer of the connections that are open already', async () => {
   await using server = await start();
   const client = await server.dial();
   client.send('Hello\n');
   await client.until('hello from the server!');
-  await using watcher = await Watcher.of(server);
-  expect(watcher.updates[0]).toMatchObject({
+  await using viewer = await TestViewer.of(server);
+  expect(viewer.updates[0]).toMatchObject({
     server: 'server-1',
     whole: true,
     totals: { open: 2, accepted: 2, messages: 1 },
@@ -84,7 +84,7 @@ test('tells a new watcher of the connections that are open already', async () =>
 
 test('shows the bytes of those who are followed', async () => {
   await using server = await start();
-  await using follower = await Watcher.of(server, '?follow=127.0.0.1');
+  await using follower = await TestViewer.of(server, '?follow=127.0.0.1');
   const client = await server.dial();
   const message = frame('Hello, server');
   const reads = () => follower.news.flatMap((news) => news.steps ?? []).filter(({ kind }) => kind === 'read');
@@ -108,7 +108,7 @@ test('shows the bytes of those who are followed', async () => {
 
 test('shows no bytes of those whom nobody follows', async () => {
   await using server = await start();
-  await using other = await Watcher.of(server, '?follow=192.0.2.1');
+  await using other = await TestViewer.of(server, '?follow=192.0.2.1');
   await server.exchange(frame('Hello, server'));
   await expect.poll(() => states(other).at(-1)).toBe('closed');
   expect(other.news.flatMap((news) => news.steps ?? [])).toEqual([]);
@@ -116,10 +116,10 @@ test('shows no bytes of those whom nobody follows', async () => {
 
 test('shows no more than 64 steps of one connection at once, and says how many it left out', async () => {
   await using server = await start();
-  await using watcher = await Watcher.of(server, '?follow=127.0.0.1');
+  await using viewer = await TestViewer.of(server, '?follow=127.0.0.1');
   await server.exchange(Buffer.concat(Array.from({ length: 100 }, () => frame('x'))));
-  await expect.poll(() => states(watcher).at(-1)).toBe('closed');
-  const news = watcher.news.find(({ steps }) => steps);
+  await expect.poll(() => states(viewer).at(-1)).toBe('closed');
+  const news = viewer.news.find(({ steps }) => steps);
   expect(news!.steps).toHaveLength(64);
   // One read, a message and a reply for each, and one write.
   expect(news!.missed).toBe(1 + 2 * 100 + 1 - 64);
@@ -127,39 +127,39 @@ test('shows no more than 64 steps of one connection at once, and says how many i
 
 test('hides whoever only looks: health checks, the page, and those who watch', async () => {
   await using server = await start();
-  await using watcher = await Watcher.of(server);
+  await using viewer = await TestViewer.of(server);
   await server.exchange('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
   await server.exchange('GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n');
   await server.exchange('Hello\n');
-  await expect.poll(() => states(watcher).at(-1)).toBe('closed');
-  const shown = watcher.updates.flatMap(({ clients }) => clients).filter(({ state }) => state !== 'hidden');
+  await expect.poll(() => states(viewer).at(-1)).toBe('closed');
+  const shown = viewer.updates.flatMap(({ connections }) => connections).filter(({ state }) => state !== 'hidden');
   expect(new Set(shown.map(({ protocol }) => protocol).filter(Boolean))).toEqual(new Set(['text']));
 });
 
 test('says nothing while nothing happens', async () => {
   await using server = await start();
-  await using watcher = await Watcher.of(server);
+  await using viewer = await TestViewer.of(server);
   const saidInFourUpdates = async () => {
-    const before = watcher.updates.length;
+    const before = viewer.updates.length;
     await sleep(400);
-    return watcher.updates.length - before;
+    return viewer.updates.length - before;
   };
-  // Not at once: first it tells of the watcher itself.
+  // Not at once: first it tells of the viewer itself.
   await expect.poll(saidInFourUpdates).toBe(0);
 });
 
 test('ends the stream at once when the server leaves, and says so: an open page never delays a drain', async () => {
   const server = await start();
-  const watcher = await Watcher.of(server);
+  const viewer = await TestViewer.of(server);
   const began = performance.now();
   await server.server.close();
   // And not when the time of the drain is over, which is 8 s.
   expect(performance.now() - began).toBeLessThan(4000);
-  expect(await watcher.closed()).toMatch(/"leaving":true}\n\n\r\n0\r\n\r\n$/);
+  expect(await viewer.closed()).toMatch(/"leaving":true}\n\n\r\n0\r\n\r\n$/);
   await server.expectReasons('drained');
 });
 
-test('keeps on telling a watcher that has closed its side', async () => {
+test('keeps on telling a viewer that has closed its side', async () => {
   await using server = await start();
   const client = await server.dial();
   client.end('GET /events HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -169,40 +169,40 @@ test('keeps on telling a watcher that has closed its side', async () => {
   client.socket.destroy();
 });
 
-test('bears 32 watchers, and tells the next one that there are too many', async () => {
+test('bears 32 viewers, and tells the next one that there are too many', async () => {
   await using server = await start();
-  await using watchers = new AsyncDisposableStack();
-  for (let n = 0; n < 32; n += 1) watchers.use(await Watcher.of(server));
+  await using viewers = new AsyncDisposableStack();
+  for (let n = 0; n < 32; n += 1) viewers.use(await TestViewer.of(server));
   expect(await server.exchange('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(
     /^HTTP\/1\.1 503 [^]*all live-page slots are in use/,
   );
   await server.expectWell();
 });
 
-test('takes its taps away with the last watcher', async () => {
+test('takes its taps away with the last viewer', async () => {
   const connection = { address: '192.0.2.1', openedAt: 0, reads: 0, bytesOut: 0, tap: undefined };
-  const watch = new Watch({ server: 's', connections: () => [connection as never], overview: () => ({}) as never });
-  const outlet = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
-  const part = watch.join(outlet, undefined);
+  const watch = new LiveFeed({ server: 's', connections: () => [connection as never], summary: () => ({}) as never });
+  const sink = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
+  const part = watch.subscribe(sink, undefined);
   expect(connection.tap).toBeDefined();
   part();
   expect(connection.tap).toBeUndefined();
 });
 
-test('cuts a watcher off that does not read, and goes on telling the others', async () => {
+test('cuts a viewer off that does not read, and goes on telling the others', async () => {
   let accepted = 0;
   const overview = () => ({ accepted: (accepted += 1) }) as never;
-  const watch = new Watch({ server: 's', connections: () => [], overview });
-  const outlets = [0, 70_000].map((bufferedBytes) => ({
+  const watch = new LiveFeed({ server: 's', connections: () => [], summary: overview });
+  const sinks = [0, 70_000].map((bufferedBytes) => ({
     write: vi.fn(),
     bufferedBytes,
     cutOff: vi.fn(),
     fail: vi.fn(),
   }));
-  const parts = outlets.map((outlet) => watch.join(outlet, undefined));
-  await expect.poll(() => outlets[0]!.write.mock.calls.length).toBeGreaterThan(2);
-  expect(outlets[1]!.cutOff).toHaveBeenCalled();
-  expect(outlets[1]!.write).toHaveBeenCalledTimes(1);
+  const parts = sinks.map((sink) => watch.subscribe(sink, undefined));
+  await expect.poll(() => sinks[0]!.write.mock.calls.length).toBeGreaterThan(2);
+  expect(sinks[1]!.cutOff).toHaveBeenCalled();
+  expect(sinks[1]!.write).toHaveBeenCalledTimes(1);
   for (const part of parts) part();
 });
 
@@ -214,17 +214,17 @@ test('goes on after five seconds at the latest, however long its machine stood s
     let overviews = 0;
     const overview = () => {
       overviews += 1;
-      // The first one greets the watcher; the second one is of the update during which the machine stands still.
+      // The first one greets the viewer; the second one is of the update during which the machine stands still.
       if (overviews === 2) standstillMs = 1000;
       return { accepted: overviews } as never;
     };
-    const watch = new Watch({ server: 's', connections: () => [], overview });
-    const outlet = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
-    const part = watch.join(outlet, undefined);
+    const watch = new LiveFeed({ server: 's', connections: () => [], summary: overview });
+    const sink = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
+    const part = watch.subscribe(sink, undefined);
     vi.advanceTimersByTime(100);
-    expect(outlet.write).toHaveBeenCalledTimes(2);
+    expect(sink.write).toHaveBeenCalledTimes(2);
     vi.advanceTimersByTime(5000);
-    expect(outlet.write).toHaveBeenCalledTimes(3);
+    expect(sink.write).toHaveBeenCalledTimes(3);
     part();
   } finally {
     clock.mockRestore();

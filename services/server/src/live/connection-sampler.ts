@@ -1,12 +1,12 @@
 /** Looks on at one connection, and says what is new: always the same few fields, and its bytes only if it is followed. */
 import { excerpt } from '@knock/shared/log/excerpt';
 
-import type { CloseReason } from './close-reason.ts';
-import type { Connection, Tap } from './connection.ts';
-import type { ProtocolName } from './protocols/detect.ts';
+import type { CloseReason } from '../close-reason.ts';
+import type { Connection, ConnectionObserver } from '../connection.ts';
+import type { ProtocolName } from '../protocols/detect.ts';
 
 /** What is known of one connection. */
-export interface ClientNews {
+export interface ConnectionUpdate {
   id: number;
   address: string;
   /** The client's port. */
@@ -15,10 +15,10 @@ export interface ClientNews {
   protocol: ProtocolName | undefined;
   tls: boolean;
   /**
-   * `opened`: its protocol is not known yet. `talking`: something has crossed since the last update. `draining`: its last
+   * `opened`: its protocol is not known yet. `talking`: something has crossed since the last update. `closing`: its last
    * words were said, and it is waited for. `hidden`: it only looks, and is not shown.
    */
-  state: 'opened' | 'talking' | 'quiet' | 'draining' | 'closed' | 'hidden';
+  state: 'opened' | 'talking' | 'quiet' | 'closing' | 'closed' | 'hidden';
   /** Why it is ending or has ended. */
   reason: CloseReason | undefined;
   /** How long it has been open, in milliseconds. */
@@ -28,21 +28,21 @@ export interface ClientNews {
   bytesIn: number;
   bytesOut: number;
   /** One of the exchanges since the last update: at most 128 bytes of each, escaped. */
-  exchange?: Exchange;
+  exchange?: SampledExchange;
   /** What happened, one thing after another, where it is followed. */
   steps?: Step[];
   /** How many steps there were besides. */
   missed?: number;
 }
 
-interface Exchange {
+interface SampledExchange {
   message: string;
   reply?: string;
   error?: string;
 }
 
 /** Bytes that crossed. `ms`: since the connection was accepted. `hex`: the first bytes of `size`. */
-export interface Crossing {
+export interface WireStep {
   kind: 'read' | 'write';
   ms: number;
   size: number;
@@ -50,36 +50,36 @@ export interface Crossing {
 }
 
 /** What the bytes mean. */
-export interface Meaning {
+export interface MessageStep {
   kind: 'message' | 'reply' | 'error';
   ms: number;
   text: string;
 }
 
-export type Step = Crossing | Meaning;
+export type Step = WireStep | MessageStep;
 
 const MAX_STEPS = 64;
 const MAX_HEX_BYTES = 192;
 
-export class Onlooker implements Tap {
+export class ConnectionSampler implements ConnectionObserver {
   readonly #connection: Connection;
-  #exchange: Exchange | undefined;
+  #exchange: SampledExchange | undefined;
   /** Undefined: it is not followed. */
   #steps: Step[] | undefined;
   #missed = 0;
   /** Set when the connection has ended: how long it lasted, in milliseconds. */
-  #lasted: number | undefined;
-  #crossed = 0;
-  #told: string | undefined;
+  #lifetimeMs: number | undefined;
+  #bytesSeen = 0;
+  #lastSent: string | undefined;
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    connection.tap = this;
+    connection.observer = this;
   }
 
   /** Whether the connection has ended, and that is the last there is to tell. */
-  get isOver(): boolean {
-    return this.#lasted !== undefined;
+  get hasEnded(): boolean {
+    return this.#lifetimeMs !== undefined;
   }
 
   follow(followed: boolean): void {
@@ -87,74 +87,74 @@ export class Onlooker implements Tap {
     else this.#steps ??= [];
   }
 
-  leave(): void {
-    this.#connection.tap = undefined;
+  detach(): void {
+    this.#connection.observer = undefined;
   }
 
   end(): void {
-    this.#lasted = this.#age;
+    this.#lifetimeMs = this.#age;
   }
 
-  read(bytes: Buffer): void {
+  onRead(bytes: Buffer): void {
     this.#add('read', bytes);
   }
 
-  wrote(bytes: Buffer | string): void {
+  onWrite(bytes: Buffer | string): void {
     this.#add('write', bytes);
   }
 
-  heard(message: string): void {
+  onMessage(message: string): void {
     this.#exchange ??= { message: excerpt(message) };
     this.#add('message', message);
   }
 
-  answered(reply: string): void {
+  onReply(reply: string): void {
     if (this.#exchange) this.#exchange.reply ??= excerpt(reply);
     this.#add('reply', reply);
-    this.#rest();
+    this.#pauseSampling();
   }
 
   onErrorReply(code: string): void {
     if (this.#exchange) this.#exchange.error ??= code;
     this.#add('error', code);
-    this.#rest();
+    this.#pauseSampling();
   }
 
   /** What has changed since it was asked last; undefined: nothing, or it is not shown. */
-  news(): ClientNews | undefined {
+  takeUpdate(): ConnectionUpdate | undefined {
     const { steps, exchange, missed } = this.#take();
     const fields = this.#fields();
     const { ms: _, ...facts } = fields;
     const told = fields.state === 'hidden' ? 'hidden' : JSON.stringify(facts);
-    const isNews = told !== this.#told && (told !== 'hidden' || this.#told !== undefined);
-    if (isNews) this.#told = told;
+    const isNews = told !== this.#lastSent && (told !== 'hidden' || this.#lastSent !== undefined);
+    if (isNews) this.#lastSent = told;
     if (!isNews && !steps?.length) return undefined;
     return { ...fields, ...(exchange && { exchange }), ...(steps?.length && { steps }), ...(missed > 0 && { missed }) };
   }
 
   /** All that is known now; undefined: it is not shown. */
-  all(): ClientNews | undefined {
+  snapshot(): ConnectionUpdate | undefined {
     const fields = this.#fields();
     return fields.state === 'hidden' ? undefined : fields;
   }
 
-  #fields(): ClientNews {
+  #fields(): ConnectionUpdate {
     const { id, address, port, name, protocol, inTls, closeReason, reads, messages, bytesIn, bytesOut } =
       this.#connection;
     const state = this.#state();
-    this.#crossed = reads + bytesOut;
-    const ms = Math.round(this.#lasted ?? this.#age);
+    this.#bytesSeen = reads + bytesOut;
+    const ms = Math.round(this.#lifetimeMs ?? this.#age);
     const reason = closeReason;
     return { id, address, port, name, protocol, tls: inTls, state, reason, ms, reads, messages, bytesIn, bytesOut };
   }
 
-  #state(): ClientNews['state'] {
+  #state(): ConnectionUpdate['state'] {
     const { probes, messages, ending, protocol, reads, bytesOut } = this.#connection;
     if (probes > 0 && messages === 0) return 'hidden';
-    if (this.isOver) return 'closed';
-    if (ending) return 'draining';
+    if (this.hasEnded) return 'closed';
+    if (ending) return 'closing';
     if (protocol === undefined) return 'opened';
-    return reads + bytesOut === this.#crossed ? 'quiet' : 'talking';
+    return reads + bytesOut === this.#bytesSeen ? 'quiet' : 'talking';
   }
 
   #take() {
@@ -162,13 +162,13 @@ export class Onlooker implements Tap {
     this.#steps &&= [];
     this.#exchange = undefined;
     this.#missed = 0;
-    this.#connection.tap = this;
+    this.#connection.observer = this;
     return taken;
   }
 
   /** One exchange is enough between two updates; more would cost, and nobody could see them. */
-  #rest(): void {
-    if (this.#exchange && this.#steps === undefined) this.leave();
+  #pauseSampling(): void {
+    if (this.#exchange && this.#steps === undefined) this.detach();
   }
 
   #add(kind: Step['kind'], what: Buffer | string): void {

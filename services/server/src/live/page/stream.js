@@ -1,6 +1,6 @@
 /** The stream of what happens on the server. It comes back by itself, and says when it is gone. */
 
-/** @typedef {import('../watch.ts').Update} Update */
+/** @typedef {import('../feed.ts').FeedUpdate} Update */
 
 const RETRY_MS = 500;
 /** The server gives a sign of life at least every five seconds. */
