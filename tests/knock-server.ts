@@ -4,7 +4,7 @@ import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 
-import type { CloseReason } from '@knock/server/close-reason';
+import type { CloseReason } from '@knock/server/net/close-reason';
 import { Dialled, frame } from '@knock/server/test/dialled';
 import {
   AbstractStartedContainer,
@@ -150,8 +150,8 @@ function closed(before: Numbers, now: Numbers): Reasons {
 
 function remains(numbers: Numbers) {
   return {
-    served: numbers['knock_connections{place="served"}'],
-    turnedAway: numbers['knock_connections{place="turned_away"}'],
+    served: numbers['knock_connections{state="served"}'],
+    turnedAway: numbers['knock_connections{state="denied"}'],
     timers: numbers['nodejs_active_resources{type="Timeout"}'] ?? 0,
   };
 }

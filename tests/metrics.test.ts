@@ -16,7 +16,7 @@ test('Prometheus finds nothing wrong with the numbers at /metrics, neither in th
   const { host, port } = await server.address();
   const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
   expect(metrics).toContain('knock_messages_total{protocol="frames"} 2');
-  expect(metrics).toMatch(/^knock_handling_seconds_count 1$/m);
+  expect(metrics).toMatch(/^knock_handler_duration_seconds_count 1$/m);
   expect(await promtool(metrics)).toBe('');
 });
 

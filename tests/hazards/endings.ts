@@ -1,5 +1,5 @@
 /** How connections ended, as the server's own log says: what no client can see that does not read. */
-import type { CloseReason } from '@knock/server/close-reason';
+import type { CloseReason } from '@knock/server/net/close-reason';
 
 import type { StartedKnockServerContainer } from '../knock-server.ts';
 

@@ -1,7 +1,7 @@
 /** Bytes as nobody planned them: whatever comes, the handler hears exactly the messages that they hold. */
 import { isDeepStrictEqual } from 'node:util';
 
-import type { CloseReason } from '@knock/server/close-reason';
+import type { CloseReason } from '@knock/server/net/close-reason';
 import { Dialled } from '@knock/server/test/dialled';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

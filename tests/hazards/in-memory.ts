@@ -8,8 +8,8 @@
  */
 import type { Server as NetServer, Socket } from 'node:net';
 
-import type { CloseReason } from '@knock/server/close-reason';
 import type { Handler } from '@knock/server/handler';
+import type { CloseReason } from '@knock/server/net/close-reason';
 import { type Server, startServer } from '@knock/server/server';
 import { serverSettings, type ServerSettings } from '@knock/server/settings';
 import { withListener } from '@knock/server/test/listener';

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { CloseReason } from '@knock/server/close-reason';
+import type { CloseReason } from '@knock/server/net/close-reason';
 import { createLog } from '@knock/shared/log/log';
 import fc, { type Arbitrary } from 'fast-check';
 import { expect, test } from 'vitest';

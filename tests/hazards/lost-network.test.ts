@@ -1,7 +1,7 @@
 /** A network that goes away and comes back: the client's, the server's, or the name alone under which the server is found. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { CloseReason } from '@knock/server/close-reason';
+import type { CloseReason } from '@knock/server/net/close-reason';
 import { expect, type TestContext, test, vi } from 'vitest';
 
 import { type Demo, startDemo } from '../demo.ts';

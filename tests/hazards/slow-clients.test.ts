@@ -1,5 +1,5 @@
 /** Clients that drip what they say, say nothing, or do not read: each is borne for so long, and for so much memory. */
-import type { CloseReason } from '@knock/server/close-reason';
+import type { CloseReason } from '@knock/server/net/close-reason';
 import { Dialled, frame } from '@knock/server/test/dialled';
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { expect, test } from 'vitest';

@@ -1,5 +1,5 @@
 /** Many clients that mean no good, all at once and one kind after another: what they cost, and what everybody else notices of it. */
-import type { CloseReason } from '@knock/server/close-reason';
+import type { CloseReason } from '@knock/server/net/close-reason';
 import { Dialled, frame } from '@knock/server/test/dialled';
 import { expect, test } from 'vitest';
 
@@ -56,7 +56,7 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   const attacked = await latencies(address, { seconds });
   memory.push(await residentMiB(server));
   // None of them was gone before the end; the one who asks is a client as well.
-  expect(await server.numbers()).toMatchObject({ 'knock_connections{place="served"}': horde.size + 1 });
+  expect(await server.numbers()).toMatchObject({ 'knock_connections{state="served"}': horde.size + 1 });
   const added = Math.max(...memory) - memoryBefore;
   measured(context, { line: 5, what: `for ${horde.size} clients`, values: [added], unit: 'MiB' });
   expect(added).toBeLessThanOrEqual(72);

@@ -1,5 +1,5 @@
 /** The server does what it did when its transcripts were recorded, or a listed defect explains why not. */
-import { CLOSE_REASONS } from '@knock/server/close-reason';
+import { CLOSE_REASONS } from '@knock/server/net/close-reason';
 import { beforeAll, expect, test } from 'vitest';
 
 import { CASES } from './cases.ts';

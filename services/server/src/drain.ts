@@ -3,8 +3,8 @@ import type { Server as Listener } from 'node:net';
 
 import type { Logger } from '@knock/shared/log/log';
 
-import type { Admission } from './admission.ts';
-import type { Connection } from './connection.ts';
+import type { Admission } from './net/admission.ts';
+import type { Connection } from './net/connection.ts';
 import type { ServerSettings } from './settings.ts';
 
 /** How long newcomers are still accepted at least, and how long each may take to speak. */

@@ -3,8 +3,8 @@ import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/conf
 import { createLog, type Logger } from '@knock/shared/log/log';
 import { ownName } from '@knock/shared/replica-names';
 
-import { capacity, type Machine, mebibytes } from './capacity.ts';
 import { createHandler } from './handler.ts';
+import { capacity, type HostLimits, mebibytes } from './net/capacity.ts';
 import { type Server, startServer } from './server.ts';
 import { serverSettings, type ServerSettings } from './settings.ts';
 
@@ -28,20 +28,20 @@ async function main(): Promise<number> {
 }
 
 async function run(settings: ServerSettings, name: string, logger: Logger): Promise<number> {
-  const { maxConnections, memoryBytes, warnings } = capacity(settings, thisMachine());
+  const { maxConnections, memoryBytes, warnings } = capacity(settings, hostLimits());
   for (const warning of warnings) logger.warn(warning);
   const handler = createHandler({ reply: settings.REPLY, server: name });
   let server;
   try {
     server = await startServer({ name, settings: { ...settings, MAX_CONNECTIONS: maxConnections }, handler, logger });
   } catch (error) {
-    logger.error(whyNotListening(error as NodeJS.ErrnoException, settings));
+    logger.error(describeListenError(error as NodeJS.ErrnoException, settings));
     return 1;
   }
-  const reckoning = `${maxConnections} clients at once can take ${mebibytes(memoryBytes)}, by reckoning`;
-  logger.info({ maxConnections, memoryBytes }, reckoning);
+  const estimate = `${maxConnections} clients at once can take ${mebibytes(memoryBytes)}, by reckoning`;
+  logger.info({ maxConnections, memoryBytes }, estimate);
   const { port } = server;
-  logger.info({ port }, `${name} listens on port ${port}: ${howToCall(port, name, settings)}`);
+  logger.info({ port }, `${name} listens on port ${port}: ${connectHint(port, name, settings)}`);
   return stopOnSignal(server, logger);
 }
 
@@ -70,7 +70,7 @@ function stopSignals(): { first: Promise<NodeJS.Signals>; second: Promise<NodeJS
   return { first: first.promise, second: second.promise };
 }
 
-function thisMachine(): Machine {
+function hostLimits(): HostLimits {
   // The report would otherwise look up the name of every peer. (Not in Node's types.)
   Object.assign(process.report, { excludeNetwork: true });
   const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft: number | string } } };
@@ -83,7 +83,7 @@ function thisMachine(): Machine {
   };
 }
 
-function howToCall(port: number, name: string, { PUBLISHED_PORT, TLS_CERT_FILE }: ServerSettings): string {
+function connectHint(port: number, name: string, { PUBLISHED_PORT, TLS_CERT_FILE }: ServerSettings): string {
   const reachable = PUBLISHED_PORT ?? String(port);
   const isOnePort = /^[1-9]\d*$/.test(reachable);
   if (isOnePort && TLS_CERT_FILE) return `clients speak TLS: open https://localhost:${reachable}/`;
@@ -92,7 +92,7 @@ function howToCall(port: number, name: string, { PUBLISHED_PORT, TLS_CERT_FILE }
   return `from outside: docker compose port --index ${index} server ${port}`;
 }
 
-function whyNotListening(error: NodeJS.ErrnoException, { HOST, PORT }: ServerSettings): string {
+function describeListenError(error: NodeJS.ErrnoException, { HOST, PORT }: ServerSettings): string {
   if (error.code === 'EADDRINUSE')
     return `port ${PORT} is in use: end the program that listens there, or set PORT to a free one`;
   if (error.code === 'EACCES')

@@ -4,9 +4,6 @@ import { type AddressInfo, createServer, type Server as Listener, type Socket } 
 
 import type { Logger } from '@knock/shared/log/log';
 
-import { Admission, type Denial } from './admission.ts';
-import { acceptErrorLog, logConnection, logFault, logStrangeBytes } from './connection-log.ts';
-import { Connection } from './connection.ts';
 import { Drain } from './drain.ts';
 import type { Handler } from './handler.ts';
 import { messageRoute } from './http/message-route.ts';
@@ -14,16 +11,19 @@ import { probeRoutes } from './http/probes.ts';
 import { Routes } from './http/routes.ts';
 import { LivePage } from './live/assets.ts';
 import { LiveFeed } from './live/feed.ts';
-import { Metrics } from './metrics.ts';
-import { Names } from './names.ts';
-import { PendingWrites } from './pending-writes.ts';
+import { Admission, type Denial } from './net/admission.ts';
+import { Connection } from './net/connection.ts';
+import { PeerNames } from './net/peer-names.ts';
+import { PendingWrites } from './net/pending-writes.ts';
+import { Tls } from './net/tls.ts';
 import { type Detection, ProtocolDetector } from './protocols/detector.ts';
 import { framesProtocol } from './protocols/frames.ts';
 import { httpProtocol } from './protocols/http.ts';
 import { Session } from './protocols/session.ts';
 import { textProtocol } from './protocols/text.ts';
 import type { ServerSettings } from './settings.ts';
-import { Tls } from './tls.ts';
+import { acceptErrorLog, logSession, logFault, logUnknownProtocol } from './telemetry/access-log.ts';
+import { Metrics } from './telemetry/metrics.ts';
 
 export interface ServerOptions {
   /** What it is called. */
@@ -45,7 +45,7 @@ export class Server {
   readonly #listener: Listener;
   readonly #admission: Admission;
   readonly #drain: Drain;
-  readonly #names = new Names();
+  readonly #peerNames = new PeerNames();
   readonly #metrics: Metrics;
   readonly #liveFeed: LiveFeed;
   /** Undefined: nobody here speaks TLS. */
@@ -68,7 +68,7 @@ export class Server {
     this.#liveFeed = new LiveFeed({
       server: name,
       connections: () => this.#admission.connections,
-      summary: () => this.#metrics.overview(),
+      summary: () => this.#metrics.summary(),
     });
     this.#tls = settings.TLS_CERT_FILE && new Tls(settings, logger);
     this.#protocols = {
@@ -122,7 +122,7 @@ export class Server {
     connection.guard(() => {
       this.#admission.admit(connection);
       if (connection.ending) return;
-      this.#names.tell(connection);
+      this.#peerNames.assign(connection);
       this.#liveFeed.onOpened(connection);
       this.#detect(connection);
     });
@@ -140,7 +140,7 @@ export class Server {
       connection.pause();
       this.#tls.startHandshake(connection, head, () => this.#detect(connection));
     } else if (protocol === 'tls' || protocol === 'unknown') {
-      logStrangeBytes(this.#options.logger, connection, head);
+      logUnknownProtocol(this.#options.logger, connection, head);
       connection.closeGracefully(protocol === 'tls' ? 'tls' : 'unknown_protocol');
     } else {
       this.#createSession(connection, protocol).begin(head, messageComplete);
@@ -151,7 +151,7 @@ export class Server {
   #createSession(connection: Connection, protocol: 'frames' | 'text' | 'http') {
     const options = {
       ...this.#options,
-      handlingTime: this.#metrics.handlingTime,
+      handlerLatency: this.#metrics.handlerLatency,
       pendingWrites: this.#pendingWrites,
       denial: this.#denialFor(connection),
       draining: this.#drain.draining,
@@ -182,7 +182,7 @@ export class Server {
       this.#admission.onClosed(connection);
       this.#metrics.countClosed(connection);
       this.#liveFeed.onClosed(connection);
-      logConnection(this.#options.logger, connection);
+      logSession(this.#options.logger, connection);
       this.#drain.onClosed();
     },
   };

@@ -6,9 +6,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { ConnectionSampler } from '../src/live/connection-sampler.ts';
 import { LiveFeed } from '../src/live/feed.ts';
-import { Metrics } from '../src/metrics.ts';
 import { ProtocolDetector } from '../src/protocols/detector.ts';
 import { Session } from '../src/protocols/session.ts';
+import { Metrics } from '../src/telemetry/metrics.ts';
 import { frame } from './dialled.ts';
 import { start, type TestServer } from './test-server.ts';
 

@@ -333,7 +333,7 @@ test.each(
   expect(warnings()[0]!.msg.endsWith(': Error: boom')).toBe(isFailure);
   expect('stack' in warnings()[0]!).toBe(isFailure);
   // One connection more: the one that asked for the numbers before.
-  expect(await server.scrape('knock_handling|knock_error_replies|knock_messages')).toEqual(
+  expect(await server.scrape('knock_handler_duration|knock_error_replies|knock_messages')).toEqual(
     Object.fromEntries(Object.entries(before).filter(([name]) => /^knock_(handling|errorReplies|messages)/.test(name))),
   );
   const line = server.lines.find(({ reason }) => reason === 'handler_timeout');

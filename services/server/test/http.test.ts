@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 
-import { Metrics } from '../src/metrics.ts';
+import { Metrics } from '../src/telemetry/metrics.ts';
 import { frame } from './dialled.ts';
 import { start } from './test-server.ts';
 

@@ -181,9 +181,9 @@ test('bears 32 viewers, and tells the next one that there are too many', async (
 
 test('takes its taps away with the last viewer', async () => {
   const connection = { address: '192.0.2.1', openedAt: 0, reads: 0, bytesOut: 0, tap: undefined };
-  const watch = new LiveFeed({ server: 's', connections: () => [connection as never], summary: () => ({}) as never });
+  const feed = new LiveFeed({ server: 's', connections: () => [connection as never], summary: () => ({}) as never });
   const sink = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
-  const part = watch.subscribe(sink, undefined);
+  const part = feed.subscribe(sink, undefined);
   expect(connection.tap).toBeDefined();
   part();
   expect(connection.tap).toBeUndefined();
@@ -191,15 +191,15 @@ test('takes its taps away with the last viewer', async () => {
 
 test('cuts a viewer off that does not read, and goes on telling the others', async () => {
   let accepted = 0;
-  const overview = () => ({ accepted: (accepted += 1) }) as never;
-  const watch = new LiveFeed({ server: 's', connections: () => [], summary: overview });
+  const summary = () => ({ accepted: (accepted += 1) }) as never;
+  const feed = new LiveFeed({ server: 's', connections: () => [], summary });
   const sinks = [0, 70_000].map((bufferedBytes) => ({
     write: vi.fn(),
     bufferedBytes,
     cutOff: vi.fn(),
     fail: vi.fn(),
   }));
-  const parts = sinks.map((sink) => watch.subscribe(sink, undefined));
+  const parts = sinks.map((sink) => feed.subscribe(sink, undefined));
   await expect.poll(() => sinks[0]!.write.mock.calls.length).toBeGreaterThan(2);
   expect(sinks[1]!.cutOff).toHaveBeenCalled();
   expect(sinks[1]!.write).toHaveBeenCalledTimes(1);
@@ -211,16 +211,16 @@ test('goes on after five seconds at the latest, however long its machine stood s
   let standstillMs = 0;
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + standstillMs);
   try {
-    let overviews = 0;
-    const overview = () => {
-      overviews += 1;
+    let summaries = 0;
+    const summary = () => {
+      summaries += 1;
       // The first one greets the viewer; the second one is of the update during which the machine stands still.
-      if (overviews === 2) standstillMs = 1000;
-      return { accepted: overviews } as never;
+      if (summaries === 2) standstillMs = 1000;
+      return { accepted: summaries } as never;
     };
-    const watch = new LiveFeed({ server: 's', connections: () => [], summary: overview });
+    const feed = new LiveFeed({ server: 's', connections: () => [], summary });
     const sink = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
-    const part = watch.subscribe(sink, undefined);
+    const part = feed.subscribe(sink, undefined);
     vi.advanceTimersByTime(100);
     expect(sink.write).toHaveBeenCalledTimes(2);
     vi.advanceTimersByTime(5000);

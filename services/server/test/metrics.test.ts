@@ -14,7 +14,7 @@ test('counts what open connections have said and heard, and counts it once when 
     'knock_messages_total{protocol="frames"}': 2,
     'knock_error_replies_total{code="bad_utf8"}': 1,
     // The one who asks is a client as well.
-    'knock_connections{place="served"}': 2,
+    'knock_connections{state="served"}': 2,
     'knock_connections_closed_total{protocol="frames",reason="done"}': 0,
   });
   expect(whileOpen['knock_bytes_total{direction="in"}']).toBeGreaterThan(7 + 7 + 5);
@@ -23,7 +23,7 @@ test('counts what open connections have said and heard, and counts it once when 
   expect(await server.scrape('')).toMatchObject({
     'knock_messages_total{protocol="frames"}': 2,
     'knock_error_replies_total{code="bad_utf8"}': 1,
-    'knock_connections{place="served"}': 1,
+    'knock_connections{state="served"}': 1,
     'knock_connections_closed_total{protocol="frames",reason="done"}': 1,
     'knock_connections_closed_total{protocol="http",reason="done"}': 1,
   });
@@ -63,8 +63,8 @@ test('is answered above the limit, counts who was turned away, and tells of the 
   expect(await server.exchange(frame('me too'))).toContain('busy');
   const told = await server.scrape('');
   expect(told).toMatchObject({
-    'knock_connections{place="served"}': 1,
-    'knock_connections{place="turned_away"}': 1,
+    'knock_connections{state="served"}': 1,
+    'knock_connections{state="denied"}': 1,
     'knock_connections_closed_total{protocol="frames",reason="busy"}': 1,
     'knock_error_replies_total{code="busy"}': 1,
   });
@@ -129,9 +129,9 @@ test('shows how long handlers take, as a histogram', async () => {
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\nslow');
   const shown = await server.scrape('');
   expect(shown).toMatchObject({
-    'knock_handling_seconds_bucket{le="0.1"}': 1,
-    'knock_handling_seconds_bucket{le="+Inf"}': 3,
-    knock_handling_seconds_count: 3,
+    'knock_handler_duration_seconds_bucket{le="0.1"}': 1,
+    'knock_handler_duration_seconds_bucket{le="+Inf"}': 3,
+    knock_handler_duration_seconds_count: 3,
   });
-  expect(shown['knock_handling_seconds_sum']).toBeGreaterThanOrEqual((2 * (SLOW_MS - CLOCK_ERROR_MS)) / 1000);
+  expect(shown['knock_handler_duration_seconds_sum']).toBeGreaterThanOrEqual((2 * (SLOW_MS - CLOCK_ERROR_MS)) / 1000);
 });

@@ -2,8 +2,8 @@
 import { pino } from 'pino';
 import { expect } from 'vitest';
 
-import type { CloseReason } from '../src/close-reason.ts';
 import type { Handler } from '../src/handler.ts';
+import type { CloseReason } from '../src/net/close-reason.ts';
 import { type Server, startServer } from '../src/server.ts';
 import { serverSettings, type ServerSettings } from '../src/settings.ts';
 import { Dialled, frame } from './dialled.ts';

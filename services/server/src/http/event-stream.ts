@@ -4,9 +4,9 @@
  */
 import { chunkOf, LAST_CHUNK } from '@knock/shared/codec/http/response';
 
-import type { CloseReason, TimeoutReason } from '../close-reason.ts';
-import type { Connection, ConnectionHandler } from '../connection.ts';
 import type { EventSink } from '../live/feed.ts';
+import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
 
 export class EventStream implements ConnectionHandler, EventSink {
   readonly #connection: Connection;

@@ -1,8 +1,8 @@
 /** What a machine asks to watch the server: whether it lives, whether it takes clients, and its metrics. */
 import type { Logger } from '@knock/shared/log/log';
 
-import type { Connection } from '../connection.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Connection } from '../net/connection.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { errorReply, type HttpReply, type Route, uncounted } from './routes.ts';
 
 export interface ProbeOptions {
@@ -16,7 +16,7 @@ export function probeRoutes({ logger, metrics, ready }: ProbeOptions): Route[] {
   const probe = (path: string, isWell: (asker: Connection) => boolean): Route => ({
     path,
     methods: ['GET'],
-    looks: 'probe',
+    kind: 'probe',
     answer: (_request, connection) => {
       const well = isWell(connection);
       logger.debug({ connection: connection.id, path, well }, `probe ${path}: ${well ? 'well' : 'not ready'}`);
@@ -26,7 +26,7 @@ export function probeRoutes({ logger, metrics, ready }: ProbeOptions): Route[] {
   const numbers: Route = {
     path: '/metrics',
     methods: ['GET'],
-    looks: 'probe',
+    kind: 'probe',
     answer: async () => ({
       status: 200,
       body: await metrics.text(),

@@ -3,7 +3,7 @@ import type { HttpRequest } from '@knock/shared/codec/http/request';
 import type { HttpResponse } from '@knock/shared/codec/http/response';
 import { excerpt } from '@knock/shared/log/excerpt';
 
-import type { Connection } from '../connection.ts';
+import type { Connection } from '../net/connection.ts';
 import type { OwnReply } from '../protocols/protocol.ts';
 
 /** A response, and what the session has to know of it. */
@@ -15,7 +15,7 @@ export interface Route {
   readonly path: string;
   readonly methods: readonly ('GET' | 'POST')[];
   /** It only looks, and is no message. A probe asks how the server is: answered above the limit too, and its errors are not counted. */
-  readonly looks?: 'probe' | 'page';
+  readonly kind?: 'probe' | 'page';
   /** A string is a message for the handler. GET answers HEAD as well: the codec leaves the body out. */
   answer(request: HttpRequest, connection: Connection): HttpAnswer;
 }
@@ -31,8 +31,8 @@ export class Routes {
   }
 
   /** Paths are compared as they were sent: no dot segment leads to another route. */
-  looks({ path }: HttpRequest): Route['looks'] {
-    return this.#routes.get(path)?.looks;
+  kindOf({ path }: HttpRequest): Route['kind'] {
+    return this.#routes.get(path)?.kind;
   }
 
   /** The route for this request, or the reply where there is none. */
@@ -44,7 +44,7 @@ export class Routes {
     const allow = allowOf(route.methods);
     if (method === 'OPTIONS') return { status: 204, headers: { Allow: allow } };
     const reply = errorReply(405, `this path takes ${allow}`, { Allow: allow });
-    return route.looks === 'probe' ? uncounted(reply) : reply;
+    return route.kind === 'probe' ? uncounted(reply) : reply;
   }
 }
 

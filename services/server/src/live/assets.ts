@@ -43,7 +43,7 @@ export class LivePage {
     const names = readdirSync(FOLDER).filter((name) => name !== 'index.html');
     const files = names.map((name): [string, PageFile] => [`/page/${name}`, readPageFile(name)]);
     const all: [string, PageFile][] = [...files, ['/events', (request) => events(watch, request)]];
-    this.routes = all.map(([path, answer]) => ({ path, methods: ['GET'], looks: 'page', answer }));
+    this.routes = all.map(([path, answer]) => ({ path, methods: ['GET'], kind: 'page', answer }));
   }
 }
 

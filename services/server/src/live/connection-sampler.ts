@@ -1,8 +1,8 @@
 /** Looks on at one connection, and says what is new: always the same few fields, and its bytes only if it is followed. */
 import { excerpt } from '@knock/shared/log/excerpt';
 
-import type { CloseReason } from '../close-reason.ts';
-import type { Connection, ConnectionObserver } from '../connection.ts';
+import type { CloseReason } from '../net/close-reason.ts';
+import type { Connection, ConnectionObserver } from '../net/connection.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
 
 /** What is known of one connection. */

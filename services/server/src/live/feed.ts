@@ -2,8 +2,8 @@
  * What there is to see, for whoever watches: ten times a second at most, as totals and a bounded sample. While nobody
  * watches nothing is gathered, and a viewer that does not read is cut off instead of being waited for.
  */
-import type { Connection } from '../connection.ts';
-import type { Overview } from '../metrics.ts';
+import type { Connection } from '../net/connection.ts';
+import type { MetricsSummary } from '../telemetry/metrics.ts';
 import { type ConnectionUpdate, ConnectionSampler } from './connection-sampler.ts';
 
 /** What a viewer may leave unread, in bytes. */
@@ -25,14 +25,14 @@ export interface LiveFeedOptions {
   server: string;
   /** Every connection that is open. */
   connections: () => Iterable<Connection>;
-  summary: () => Overview;
+  summary: () => MetricsSummary;
 }
 
 /** What a viewer is sent, as the JSON of a Server-Sent Event. */
 export interface FeedUpdate {
   /** The name of the server that speaks. */
   server: string;
-  totals: Overview;
+  totals: MetricsSummary;
   /** The connections of which there is news, each once. */
   connections: ConnectionUpdate[];
   /** A viewer's first: all that is known stands in it. */

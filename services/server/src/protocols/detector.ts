@@ -1,13 +1,13 @@
 /** Looks at a client's first bytes until they tell its protocol, then hands the connection on. */
 import type { Logger } from '@knock/shared/log/log';
 
-import { LEAVING } from '../admission.ts';
-import type { CloseReason, TimeoutReason } from '../close-reason.ts';
-import { logRead } from '../connection-log.ts';
-import type { Connection, ConnectionHandler } from '../connection.ts';
 import { MIN_DRAIN_MS } from '../drain.ts';
+import { LEAVING } from '../net/admission.ts';
+import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import { Deadline } from '../net/deadline.ts';
 import type { ServerSettings } from '../settings.ts';
+import { logRead } from '../telemetry/access-log.ts';
 import { detect, detectAtEnd, type ProtocolName, type Undecided } from './detect.ts';
 
 export interface Detection {

@@ -39,7 +39,7 @@ export function httpProtocol({ maxBodyBytes, allowedHosts, routes }: HttpOptions
       const found = routes.find(request);
       const isRoute = 'answer' in found;
       if (isRoute && !request.complete) return request.expectsContinue ? CONTINUE : undefined;
-      if (routes.looks(request) !== undefined) connection.probes += 1;
+      if (routes.kindOf(request) !== undefined) connection.probes += 1;
       return isRoute ? found.answer(request, connection) : found;
     },
 
@@ -50,7 +50,7 @@ export function httpProtocol({ maxBodyBytes, allowedHosts, routes }: HttpOptions
 
     /** A health check of this machine has no certificate, and tells nobody else anything. */
     answersDenied: (request, connection, denial) =>
-      routes.looks(request) === 'probe' && (denial.code !== 'tls' || connection.isLocal),
+      routes.kindOf(request) === 'probe' && (denial.code !== 'tls' || connection.isLocal),
 
     // A request that is on its way when the server begins to drain would be lost without a word.
     drainGraceMs: MIN_DRAIN_MS,

@@ -1,9 +1,9 @@
 /** What a protocol is to a session: its codec, and what it answers. `frames.ts`, `text.ts` and `http.ts` are protocols. */
 import type { Codec } from '@knock/shared/codec/codec';
 
-import type { Denial } from '../admission.ts';
-import type { CloseReason } from '../close-reason.ts';
-import type { Connection, ConnectionHandler } from '../connection.ts';
+import type { Denial } from '../net/admission.ts';
+import type { CloseReason } from '../net/close-reason.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
 
 /** What a session has to know of a reply that is not a handler's. */
 export interface OwnReply {

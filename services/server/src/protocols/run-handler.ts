@@ -1,11 +1,11 @@
 /** Runs the handler for one connection, and keeps everybody safe from it: handlers are changed by everybody. */
 import type { Logger } from '@knock/shared/log/log';
 
-import { logLateHandler } from '../connection-log.ts';
-import { type Connection, ConnectedClient } from '../connection.ts';
 import type { ClientInfo, Handler } from '../handler.ts';
-import type { Metrics } from '../metrics.ts';
+import { type Connection, ConnectedClient } from '../net/connection.ts';
 import type { ServerSettings } from '../settings.ts';
+import { logLateHandler } from '../telemetry/access-log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 /** The handler threw, or what it replied with is no text. */
 export class HandlerFailure {
@@ -21,7 +21,7 @@ export type HandlerResult = string | HandlerFailure;
 export interface HandlerOptions {
   handler: Handler;
   logger: Logger;
-  handlingTime: Metrics['handlingTime'];
+  handlerLatency: Metrics['handlerLatency'];
   settings: Pick<ServerSettings, 'HANDLER_TIMEOUT_MS'>;
 }
 
@@ -61,7 +61,7 @@ export class HandlerRunner {
   }
 
   #observe(startedAt: number): void {
-    this.#options.handlingTime.observe((performance.now() - startedAt) / 1000);
+    this.#options.handlerLatency.observe((performance.now() - startedAt) / 1000);
   }
 
   async #settle(reply: unknown, startedAt: number): Promise<HandlerResult | undefined> {

@@ -1,8 +1,8 @@
 /** What a session waits for, and for how long: one thing at a time, since each start of its deadline ends the one before. */
 import type { Codec } from '@knock/shared/codec/codec';
 
-import type { TimeoutReason } from '../close-reason.ts';
-import type { Connection } from '../connection.ts';
+import type { TimeoutReason } from '../net/close-reason.ts';
+import type { Connection } from '../net/connection.ts';
 import { Deadline } from '../net/deadline.ts';
 import type { ServerSettings } from '../settings.ts';
 

@@ -1,7 +1,7 @@
 /** What a session needs of the server that started it. */
-import type { Denial } from '../admission.ts';
-import type { Connection } from '../connection.ts';
-import type { PendingWrites } from '../pending-writes.ts';
+import type { Denial } from '../net/admission.ts';
+import type { Connection } from '../net/connection.ts';
+import type { PendingWrites } from '../net/pending-writes.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { HandlerOptions } from './run-handler.ts';
 

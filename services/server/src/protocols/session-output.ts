@@ -2,10 +2,10 @@
 import type { Codec, CodecError } from '@knock/shared/codec/codec';
 import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 
-import { type Denial, LEAVING } from '../admission.ts';
-import type { CloseReason, TimeoutReason } from '../close-reason.ts';
-import { logExchange, logFailure } from '../connection-log.ts';
-import type { Connection } from '../connection.ts';
+import { type Denial, LEAVING } from '../net/admission.ts';
+import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
+import type { Connection } from '../net/connection.ts';
+import { logExchange, logFailure } from '../telemetry/access-log.ts';
 import type { OwnReply, Protocol } from './protocol.ts';
 import { HandlerFailure, type HandlerResult } from './run-handler.ts';
 import type { SessionOptions } from './session-options.ts';

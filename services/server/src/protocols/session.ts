@@ -6,10 +6,10 @@
  */
 import { type Codec, CodecError } from '@knock/shared/codec/codec';
 
-import { type Denial, LEAVING } from '../admission.ts';
-import type { CloseReason, TimeoutReason } from '../close-reason.ts';
-import { logRead } from '../connection-log.ts';
-import type { Connection, ConnectionHandler } from '../connection.ts';
+import { type Denial, LEAVING } from '../net/admission.ts';
+import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import { logRead } from '../telemetry/access-log.ts';
 import type { OwnReply, Protocol } from './protocol.ts';
 import { HandlerRunner } from './run-handler.ts';
 import { SessionDeadlines } from './session-deadlines.ts';

@@ -2,7 +2,7 @@
 import { byId, element, show, svg } from './elements.js';
 import { inBytes, REASONS } from './words.js';
 
-/** @typedef {import('../../metrics.ts').Overview} Overview */
+/** @typedef {import('../../telemetry/metrics.ts').MetricsSummary} Overview */
 
 const GRAPH = { seconds: 60, width: 600, height: 100 };
 

@@ -11,11 +11,11 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 
 import type { Logger } from '@knock/shared/log/log';
 
+import { MIN_DRAIN_MS } from '../drain.ts';
+import type { ServerSettings } from '../settings.ts';
 import type { Denial } from './admission.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
 import type { Connection, ConnectionHandler } from './connection.ts';
-import { MIN_DRAIN_MS } from './drain.ts';
-import type { ServerSettings } from './settings.ts';
 
 type TlsSettings = Pick<ServerSettings, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE' | 'TLS'>;
 

@@ -5,11 +5,11 @@ import type { WriteBuffer } from '@knock/shared/codec/write-buffer';
 import { excerpt } from '@knock/shared/log/excerpt';
 import { isLoopback } from '@knock/shared/replica-names';
 
+import type { ClientInfo } from '../handler.ts';
+import type { ProtocolName } from '../protocols/detect.ts';
+import type { ServerSettings } from '../settings.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
-import type { ClientInfo } from './handler.ts';
-import { Deadline } from './net/deadline.ts';
-import type { ProtocolName } from './protocols/detect.ts';
-import type { ServerSettings } from './settings.ts';
+import { Deadline } from './deadline.ts';
 
 /** Who handles what a connection's client does: the detector first, then a session. */
 export interface ConnectionHandler {

@@ -6,14 +6,14 @@ import type { Connection } from './connection.ts';
 const MAX_NAMES = 1024;
 const MAX_LOOK_UPS = 16;
 /** Not longer, since an address may soon belong to another container. */
-const NAME_LIVES_MS = 2000;
+const NAME_TTL_MS = 2000;
 
-export class Names {
+export class PeerNames {
   readonly #names = new Map<string, { name: Promise<string>; until: number }>();
   #lookUps = 0;
 
   /** Tells a connection its client's name, as soon as that is known. */
-  tell(connection: Connection): void {
+  assign(connection: Connection): void {
     void this.#nameOf(connection.address)?.then((name) => (connection.name = name));
   }
 
@@ -25,7 +25,7 @@ export class Names {
     this.#lookUps += 1;
     const name = nameOf(address).finally(() => (this.#lookUps -= 1));
     if (this.#names.size >= MAX_NAMES) this.#names.clear();
-    this.#names.set(address, { name, until: performance.now() + NAME_LIVES_MS });
+    this.#names.set(address, { name, until: performance.now() + NAME_TTL_MS });
     return name;
   }
 }

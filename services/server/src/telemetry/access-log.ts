@@ -2,10 +2,10 @@ import { escapeControls, hexBytes, excerpt, sizeOf } from '@knock/shared/log/exc
 /** What the log says of connections: one line for each at its end, and more of it for those who ask for more. */
 import type { Logger } from '@knock/shared/log/log';
 
-import type { Connection } from './connection.ts';
+import type { Connection } from '../net/connection.ts';
 
 /** The one line at its end. */
-export function logConnection(logger: Logger, connection: Connection): void {
+export function logSession(logger: Logger, connection: Connection): void {
   const { who, firstMessage, firstReply, lastErrorReply, errorReplies } = connection;
   const fields = {
     connection: connection.id,
@@ -122,7 +122,7 @@ export function acceptErrorLog(logger: Logger): (error: NodeJS.ErrnoException) =
 }
 
 /** Says what bytes that are none of our protocols would have meant, and what to send instead. */
-export function logStrangeBytes(logger: Logger, connection: Connection, head: Buffer): void {
+export function logUnknownProtocol(logger: Logger, connection: Connection, head: Buffer): void {
   const { id, who, protocol } = connection;
   const fields = { connection: id, address: connection.address, bytes: hexBytes(head.subarray(0, 16)) };
   if (protocol === 'tls') {

@@ -4,10 +4,10 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 
-import type { Admission } from './admission.ts';
-import { CLOSE_REASONS } from './close-reason.ts';
-import type { Connection } from './connection.ts';
-import type { ProtocolName } from './protocols/detect.ts';
+import type { Admission } from '../net/admission.ts';
+import { CLOSE_REASONS } from '../net/close-reason.ts';
+import type { Connection } from '../net/connection.ts';
+import type { ProtocolName } from '../protocols/detect.ts';
 
 /** Numbers by label. */
 class Counts extends Map<string, number> {
@@ -25,13 +25,13 @@ class Counts extends Map<string, number> {
   }
 }
 
-const at0 = (label: string): [string, number] => [label, 0];
+const atZero = (label: string): [string, number] => [label, 0];
 
 /** `none`: the connection ended before its first bytes told. */
 const PROTOCOLS: readonly (ProtocolName | 'none')[] = ['none', 'frames', 'text', 'http', 'tls', 'unknown'];
 
 /** Upper bounds in seconds, from a handler that only computes to one that is about to be given up. */
-const HANDLING_BOUNDS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
+const HANDLER_LATENCY_BUCKETS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
 
 /** What all connections of some kind come to. */
 class Totals {
@@ -54,7 +54,7 @@ class Totals {
 }
 
 /** The numbers at a glance. */
-export interface Overview {
+export interface MetricsSummary {
   /** Connections that are open. */
   open: number;
   /** Connections that were accepted. */
@@ -73,16 +73,16 @@ export class Metrics {
   readonly #admission: Admission;
   readonly #registry = new Registry();
   /** In seconds. */
-  readonly handlingTime = new Histogram({
-    name: 'knock_handling_seconds',
+  readonly handlerLatency = new Histogram({
+    name: 'knock_handler_duration_seconds',
     help: 'Time from a message to its reply; of messages that are read together and answered at once, that of the first',
-    buckets: HANDLING_BOUNDS,
+    buckets: HANDLER_LATENCY_BUCKETS,
     registers: [this.#registry],
   });
   readonly #ended = new Totals();
   readonly #accepted: () => number;
   /** Close reasons by protocol; all at zero from the start, since Prometheus does not see a first rise from nothing. */
-  readonly #closed = new Map(PROTOCOLS.map((protocol) => [protocol, new Counts(CLOSE_REASONS.map(at0))]));
+  readonly #closed = new Map(PROTOCOLS.map((protocol) => [protocol, new Counts(CLOSE_REASONS.map(atZero))]));
 
   /** `accepted`: how many connections were accepted so far, whether they are served or not. */
   constructor(admission: Admission, accepted: () => number) {
@@ -120,11 +120,11 @@ export class Metrics {
 
   /** All numbers, those of the process among them, in Prometheus' text format. */
   async text(): Promise<string> {
-    return Registry.merge([this.#registry, processNumbers()]).metrics();
+    return Registry.merge([this.#registry, processMetrics()]).metrics();
   }
 
   /** What people want to know first, counted anew. */
-  overview(): Overview {
+  summary(): MetricsSummary {
     const { messages, errorReplies, bytes } = this.#totals();
     const closes = new Counts();
     for (const reasons of this.#closed.values()) for (const [reason, number] of reasons) closes.add(reason, number);
@@ -146,14 +146,14 @@ export class Metrics {
   }
 
   #showOpen(admission: Admission): void {
-    const place = new Gauge({
+    const gauge = new Gauge({
       name: 'knock_connections',
       help: 'Connections that are open',
-      labelNames: ['place'],
+      labelNames: ['state'],
       registers: [this.#registry],
       collect: () => {
-        place.set({ place: 'served' }, admission.served);
-        place.set({ place: 'turned_away' }, admission.open - admission.served);
+        gauge.set({ state: 'served' }, admission.served);
+        gauge.set({ state: 'denied' }, admission.open - admission.served);
       },
     });
     const open = new Gauge({
@@ -184,7 +184,7 @@ export class Metrics {
 }
 
 /** Left out of the library's own: Prometheus' rules do not allow such names. The delay of the loop, and what is active by type, stay. */
-const MISNAMED = [
+const INVALID_NAMES = [
   'nodejs_active_handles_total',
   'nodejs_active_requests_total',
   'nodejs_active_resources_total',
@@ -192,14 +192,14 @@ const MISNAMED = [
   'nodejs_eventloop_utilization_summary',
 ];
 
-let ofProcess: Registry | undefined;
+let processRegistry: Registry | undefined;
 
 /** Memory, descriptors, timers and the delay of the loop, from the first time that somebody asks: watching them has a cost. */
-function processNumbers(): Registry {
-  if (ofProcess === undefined) {
-    ofProcess = new Registry();
-    collectDefaultMetrics({ register: ofProcess });
-    for (const name of MISNAMED) ofProcess.removeSingleMetric(name);
+function processMetrics(): Registry {
+  if (processRegistry === undefined) {
+    processRegistry = new Registry();
+    collectDefaultMetrics({ register: processRegistry });
+    for (const name of INVALID_NAMES) processRegistry.removeSingleMetric(name);
   }
-  return ofProcess;
+  return processRegistry;
 }

@@ -1,7 +1,7 @@
 /** How many clients there is room for, by arithmetic: each limit is known at the start, so nothing is budgeted later. */
 import { WRITE_BUFFER_BYTES } from '@knock/shared/codec/write-buffer';
 
-import type { ServerSettings } from './settings.ts';
+import type { ServerSettings } from '../settings.ts';
 
 /** Descriptors that are not clients: the listener, the log, look-ups, clients that are being turned away. */
 const RESERVED_DESCRIPTORS = 128;
@@ -9,7 +9,7 @@ const RESERVED_DESCRIPTORS = 128;
 /** What a client inside TLS takes besides: OpenSSL's own, as it was seen. */
 const TLS_BYTES = 49_152;
 
-export interface Machine {
+export interface HostLimits {
   /** How many descriptors this process may open; undefined: not known. */
   descriptors: number | undefined;
   /** How much memory this process may use, in bytes; undefined: no limit. */
@@ -32,7 +32,7 @@ type CapacitySettings = Pick<ServerSettings, 'MAX_CONNECTIONS' | 'MAX_MESSAGE_BY
  * What these settings come to on this machine. `MAX_CONNECTIONS` is lowered to what the descriptors allow; where the
  * memory may not suffice there is only a warning, since clients seldom do their worst all at once.
  */
-export function capacity(settings: CapacitySettings, machine: Machine): Capacity {
+export function capacity(settings: CapacitySettings, machine: HostLimits): Capacity {
   const { MAX_CONNECTIONS, MAX_MESSAGE_BYTES, TLS_CERT_FILE } = settings;
   const warnings: string[] = [];
   let maxConnections = MAX_CONNECTIONS;
