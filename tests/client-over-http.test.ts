@@ -24,7 +24,7 @@ test('a message that is too large for Knock is refused with 413', async () => {
   await using client = send(String(server.port), 'Hello, server', 'Hello');
   const { exitCode, stdout, stderr } = await client.ended();
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: 'hello from the server!\n' });
-  expect(stderr).toMatch(/^"Hello, server": refused: 413: the body exceeds 10 bytes: /);
+  expect(stderr).toMatch(/^"Hello, server": rejected: 413: the body exceeds 10 bytes: /);
 });
 
 const NODE_SERVER = `
@@ -46,14 +46,14 @@ test("Python's http.server takes no POST, so the message is refused", async () =
   expect(await client.ended()).toEqual({
     exitCode: 2,
     stdout: '',
-    stderr: '"Hello": refused: 501: Not Implemented\n',
+    stderr: '"Hello": rejected: 501: Not Implemented\n',
   });
 });
 
 test('with PROTOCOL=http the demo greets over HTTP', async () => {
   await using demo = await startDemo({ environment: { PROTOCOL: 'http', COUNT: '3', INTERVAL_MS: '100' } });
   await expect
-    .poll(async () => (await demo.logs('client')).filter(({ verdict }) => verdict === 'replied').length)
+    .poll(async () => (await demo.logs('client')).filter(({ outcome }) => outcome === 'replied').length)
     .toBe(3);
   await expect
     .poll(async () =>

@@ -21,7 +21,7 @@ test('docker compose up greets: the client reaches the server by its name and lo
         name: 'client-1',
         server: 'server-1',
         message: 'Hello, server',
-        verdict: 'replied',
+        outcome: 'replied',
         reply: 'hello from the server!',
       }),
     );
@@ -39,7 +39,7 @@ test('ten client replicas get their replies, and each says who it is', async () 
   const replicas = Array.from({ length: 10 }, (_, n) => `client-${n + 1}`).sort();
   const answered = async () => {
     const lines = await demo.logs('client');
-    const own = lines.filter(({ name, verdict, reply }) => verdict === 'replied' && reply === name);
+    const own = lines.filter(({ name, outcome, reply }) => outcome === 'replied' && reply === name);
     return [...new Set(own.map(({ name }) => name))].sort();
   };
   await expect.poll(answered).toEqual(replicas);
@@ -57,7 +57,7 @@ test('docker compose stop ends both services with code 0, each at once', async (
     expect(await demo.exitCodes(service)).toEqual([0]);
   }
   const last = (await demo.logs('client')).at(-1)!;
-  expect(last['verdicts']).toMatchObject({ refused: 0, not_sent: 0, unknown: 0 });
+  expect(last['outcomes']).toMatchObject({ rejected: 0, not_handled: 0, unknown: 0 });
   expect((await demo.logs('server')).at(-1)!.msg).toBe('stopped: every connection has ended');
 });
 
@@ -84,7 +84,7 @@ test('a client that starts before the server waits for it, and still gets its re
   const greeting = demo.compose('run', '--rm', '--no-deps', '-T', '-e', 'COUNT=1', 'client');
   await new Promise((resolve) => setTimeout(resolve, 1000));
   await demo.compose('start', 'server');
-  expect(await greeting).toContain('"verdict":"replied"');
+  expect(await greeting).toContain('"outcome":"replied"');
 });
 
 test('both images run as nobody special, on a root that cannot be written, without any capability', async ({

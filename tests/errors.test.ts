@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
-import { Client } from '@knock/client/client';
+import { Client } from '@knock/client/delivery/client';
+import { formatOutcome } from '@knock/client/delivery/outcome';
 import { clientSettings, type ClientSettings } from '@knock/client/settings';
 import { frame, GOAWAY, onMessage, scripted } from '@knock/client/test/scripted-server';
-import { inWords } from '@knock/client/verdict';
 import { serverSettings } from '@knock/server/settings';
 import { Metrics } from '@knock/server/telemetry/metrics';
 import { withListener } from '@knock/server/test/listener';
@@ -30,9 +30,9 @@ async function told(
   const defaults = clientSettings.parse({ SERVER_HOST: '127.0.0.1' });
   const own = { ...defaults, SERVER_PORT: port, ...settings };
   const client = new Client(own, pino({ level: 'silent' }));
-  const { verdict } = await client.send(message);
-  client.hangUp();
-  return inWords(verdict);
+  const { outcome } = await client.send(message);
+  client.close();
+  return formatOutcome(outcome);
 }
 
 /** What a client is told by a real server with these settings. */

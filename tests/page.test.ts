@@ -87,7 +87,7 @@ async function scale(demo: Demo, count: number): Promise<void> {
 
 /** The clients that were replied to more than once, in their order. */
 async function haveComeTwice(demo: Demo): Promise<string[]> {
-  const replied = (await demo.logs('client')).filter(({ verdict }) => verdict === 'replied');
+  const replied = (await demo.logs('client')).filter(({ outcome }) => outcome === 'replied');
   const own = Map.groupBy(replied, ({ name }) => name);
   return [...own.keys()].filter((name) => own.get(name)!.length > 1).toSorted();
 }

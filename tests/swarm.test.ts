@@ -9,7 +9,7 @@ import { counted, measured, sized } from './scorecard/measured.ts';
 import { startSwarm, type Swarm } from './swarm.ts';
 
 /** A greeting as its client has logged it. */
-type Greeting = LogLine & { time: number; message: string; verdict: string; attempts: number };
+type Greeting = LogLine & { time: number; message: string; outcome: string; attempts: number };
 
 /** How many clients greet while the servers are updated, and how often each. */
 const [CLIENTS, TIMES] = sized<[number, number]>({ test: [8, 250], scorecard: [30, 340] });
@@ -188,12 +188,12 @@ async function greetingsOf(swarm: Swarm): Promise<Greeting[]> {
 }
 
 /** Whether it is without a reply, or has another one's. */
-function hasFailed({ verdict, reply, message }: Greeting): boolean {
-  return verdict !== 'replied' || reply !== message;
+function hasFailed({ outcome, reply, message }: Greeting): boolean {
+  return outcome !== 'replied' || reply !== message;
 }
 
 async function saidBy(swarm: Swarm): Promise<Greeting[]> {
-  return (await swarm.logs('client')).flat().filter((line) => 'verdict' in line) as Greeting[];
+  return (await swarm.logs('client')).flat().filter((line) => 'outcome' in line) as Greeting[];
 }
 
 /** The test itself stopped the client in the middle of it, so nobody knows what became of it. */

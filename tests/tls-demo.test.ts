@@ -30,7 +30,7 @@ function read(name: string): string {
 test('greets inside TLS, with a certificate at both ends; the server warns of nothing, and is found healthy', async () => {
   await using demo = await startDemo(TLS);
   await expect
-    .poll(async () => (await demo.logs('client')).filter(({ verdict }) => verdict === 'replied').length)
+    .poll(async () => (await demo.logs('client')).filter(({ outcome }) => outcome === 'replied').length)
     .toBeGreaterThan(3);
   const { started, healthy } = await demo.health();
   expect(healthy - started).toBeLessThan(9000);

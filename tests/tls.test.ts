@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
-import { Client } from '@knock/client/client';
+import { Client } from '@knock/client/delivery/client';
 import { clientSettings } from '@knock/client/settings';
 import { serverSettings } from '@knock/server/settings';
 import { Dialled, frame } from '@knock/server/test/dialled';
@@ -322,9 +322,9 @@ test('is met by https, which finds the certificate good', async () => {
 async function ask(server: TestServer, env: Record<string, string>, message = 'Hello') {
   const settings = readConfig(clientSettings, { SERVER_PORT: String(server.port), ...env });
   const client = new Client(settings, pino({ level: 'silent' }));
-  const { verdict } = await client.send(message);
-  client.hangUp();
-  return verdict;
+  const { outcome } = await client.send(message);
+  client.close();
+  return outcome;
 }
 
 test('the client speaks TLS, in frames, in text and in HTTP', async () => {
@@ -339,12 +339,12 @@ test('the client speaks TLS, in frames, in text and in HTTP', async () => {
 test('the client shows its certificate where the server asks for one, and is refused without', async () => {
   await using server = await serve({ ...SERVER, TLS_CA_FILE: CA });
   expect(await ask(server, { TLS_CA_FILE: CA, ...CLIENT })).toMatchObject({ kind: 'replied' });
-  expect(await ask(server, { TLS_CA_FILE: CA })).toMatchObject({ kind: 'refused', code: 'tls' });
+  expect(await ask(server, { TLS_CA_FILE: CA })).toMatchObject({ kind: 'rejected', code: 'tls' });
 });
 
 test('a client without TLS hears that it is needed', async () => {
   await using server = await serve(SERVER);
-  expect(await ask(server, {})).toMatchObject({ kind: 'refused', code: 'tls' });
+  expect(await ask(server, {})).toMatchObject({ kind: 'rejected', code: 'tls' });
 });
 
 test('the client sends nothing to a server whose certificate is not good, and says what is wrong', async () => {
@@ -355,10 +355,10 @@ test('the client sends nothing to a server whose certificate is not good, and sa
   await using old = await serve(pair('old', await authority.sign('localhost', { days: -2 })), count);
   await using plain = await start(count);
   const why = async (server: TestServer) => ask(server, { TLS_CA_FILE: CA, DEADLINE_MS: '2000' });
-  expect(await why(foreign)).toMatchObject({ kind: 'not_sent', why: expect.stringContaining('does not vouch') });
-  expect(await why(renamed)).toMatchObject({ kind: 'not_sent', why: expect.stringContaining('for another name') });
-  expect(await why(old)).toMatchObject({ kind: 'not_sent', why: expect.stringContaining('out of date') });
-  expect(await why(plain)).toMatchObject({ kind: 'not_sent', why: expect.stringContaining('does it speak TLS?') });
+  expect(await why(foreign)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('does not vouch') });
+  expect(await why(renamed)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('for another name') });
+  expect(await why(old)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('out of date') });
+  expect(await why(plain)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('does it speak TLS?') });
   expect(heard).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
-/** The real client in this process, so that a test sees each of its verdicts at the moment in which it is given. */
-import { Client } from '@knock/client/client';
+/** The real client in this process, so that a test sees each of its outcomes at the moment in which it is given. */
+import { Client } from '@knock/client/delivery/client';
 import { clientSettings, type ClientSettings } from '@knock/client/settings';
 import { createLog } from '@knock/shared/log/log';
 

@@ -10,28 +10,28 @@ export const RECORDED = {
   environment: { MESSAGE: '{client} #{n}', REPLY: '1' },
 };
 
-/** How much later than its deadline a verdict may come: in a test run on a busy machine. */
+/** How much later than its deadline a outcome may come: in a test run on a busy machine. */
 const LATE_MS = sized({ test: 10_000, scorecard: 100 });
 
 /** What a client logs of each of its greetings. */
 export interface Greeting {
   /** The client's. */
   name: string;
-  /** When its verdict was logged, in milliseconds since 1970. */
+  /** When its outcome was logged, in milliseconds since 1970. */
   time: number;
   message: string;
-  verdict: string;
+  outcome: string;
   attempts: number;
-  /** From the first attempt to the verdict. */
+  /** From the first attempt to the outcome. */
   ms: number;
 }
 
 export async function greetings(demo: Demo): Promise<Greeting[]> {
-  return (await demo.logs('client')).filter((line) => 'verdict' in line && 'attempts' in line) as unknown as Greeting[];
+  return (await demo.logs('client')).filter((line) => 'outcome' in line && 'attempts' in line) as unknown as Greeting[];
 }
 
-/** Each greeting has one verdict and none is missing, each verdict is true, and each came before its deadline. */
-export async function expectTrueVerdicts(
+/** Each greeting has one outcome and none is missing, each outcome is true, and each came before its deadline. */
+export async function expectTrueOutcomes(
   demo: Demo,
   all: Greeting[],
   { deadlineMs }: { deadlineMs: number },
@@ -40,14 +40,14 @@ export async function expectTrueVerdicts(
     expect(own.map(({ message }) => message)).toEqual(own.map((_, index) => `${name} #${index + 1}`));
   }
   const handled = await timesHandled(demo);
-  for (const { message, verdict, attempts, ms } of all) {
+  for (const { message, outcome, attempts, ms } of all) {
     const times = handled.get(message) ?? 0;
     // A greeting may be handled twice, and only where an attempt was left without an answer.
-    const most = verdict === 'not_sent' ? 0 : attempts;
+    const most = outcome === 'not_handled' ? 0 : attempts;
     expect
-      .soft({ message, verdict, times })
-      .toEqual({ message, verdict, times: expect.toSatisfy((n: number) => n <= most) });
-    if (verdict === 'replied') expect.soft({ message, times }).not.toEqual({ message, times: 0 });
+      .soft({ message, outcome, times })
+      .toEqual({ message, outcome, times: expect.toSatisfy((n: number) => n <= most) });
+    if (outcome === 'replied') expect.soft({ message, times }).not.toEqual({ message, times: 0 });
     expect.soft(ms).toBeLessThanOrEqual(deadlineMs + LATE_MS);
   }
 }

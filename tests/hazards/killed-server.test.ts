@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Client } from '@knock/client/client';
-import type { Delivery } from '@knock/client/sending';
+import type { Client } from '@knock/client/delivery/client';
+import type { SendResult } from '@knock/client/delivery/delivery';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
@@ -14,7 +14,7 @@ import { clientOf } from './client-in-process.ts';
 
 const LINE = 17;
 const KILLS = sized({ test: 2, scorecard: 100 });
-/** How much later than its deadline a verdict may come: in a test run on a busy machine. */
+/** How much later than its deadline a outcome may come: in a test run on a busy machine. */
 const LATE_MS = sized({ test: 2000, scorecard: 100 });
 const DEADLINE_MS = sized({ test: 20_000, scorecard: 10_000 });
 /** In a test run no healthy client gives up, however busy the machine: only a server that dies leaves anybody in doubt. */
@@ -31,16 +31,16 @@ const TIMES = 12;
 const IN_FLIGHT = [1, 1, 1, 1, 16];
 
 /** What became of one message. */
-interface Outcome extends Omit<Delivery, 'verdict'> {
-  kind: Delivery['verdict']['kind'];
+interface Outcome extends Omit<SendResult, 'outcome'> {
+  kind: SendResult['outcome']['kind'];
   why: string;
   /** Whether its reply is what was sent, to the last byte; also where there is no reply. */
   whole: boolean;
-  /** When it had its verdict, in milliseconds since 1970. */
+  /** When it had its outcome, in milliseconds since 1970. */
   at: number;
 }
 
-test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivered in part, and each message has its verdict`, async (context) => {
+test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivered in part, and each message has its outcome`, async (context) => {
   await using server = await new KnockServerContainer()
     .withSettings({ REPLY: '{message}'.repeat(TIMES), MAX_MESSAGE_BYTES: String(2 * MIB) })
     .start();
@@ -61,16 +61,16 @@ test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivere
     all.push(...outcomes);
     // Whoever comes now is served, and hears nothing of what was before.
     const newcomer = clientOf(await server.address(), TIMEOUTS);
-    const { verdict } = await newcomer.send('well?');
-    newcomer.hangUp();
-    expect.soft(verdict).toEqual({ kind: 'replied', reply: 'well?'.repeat(TIMES) });
+    const { outcome } = await newcomer.send('well?');
+    newcomer.close();
+    expect.soft(outcome).toEqual({ kind: 'replied', reply: 'well?'.repeat(TIMES) });
   }
 
   const partial = all.filter(({ whole }) => !whole);
   const late = all.filter(({ ms }) => ms > DEADLINE_MS + LATE_MS);
   const cut = all.filter(({ why }) => why.includes('ended inside a frame'));
   counted(context, { line: LINE, what: 'replies delivered in part', count: partial.length, of: all.length });
-  counted(context, { line: LINE, what: 'messages without a verdict in time', count: late.length, of: all.length });
+  counted(context, { line: LINE, what: 'messages without a outcome in time', count: late.length, of: all.length });
   counted(context, {
     line: LINE,
     what: 'of those, replies that were cut by an end that looks clean',
@@ -79,7 +79,7 @@ test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivere
   });
   measured(context, {
     line: LINE,
-    what: 'from the server’s death to each verdict in doubt',
+    what: 'from the server’s death to each outcome in doubt',
     values: lateness,
     unit: 'ms',
   });
@@ -87,7 +87,7 @@ test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivere
   expect(cut.length).toBeGreaterThanOrEqual(sized({ test: 0, scorecard: 10 }));
   expect(partial).toEqual([]);
   expect(late).toEqual([]);
-  // When a verdict in doubt comes is measured and not promised: by the reply's timeout at the latest.
+  // When a outcome in doubt comes is measured and not promised: by the reply's timeout at the latest.
   await server.expectClosed({}, {});
   await server.expectWell(await server.numbers());
 });
@@ -106,7 +106,7 @@ async function killAndStart(server: StartedKnockServerContainer, dead: () => voi
 class Talk {
   /** Resolves with the first answer. */
   readonly answered: Promise<void>;
-  /** Resolves when it was stopped and every message has its verdict. */
+  /** Resolves when it was stopped and every message has its outcome. */
   readonly outcomes: Promise<Outcome[]>;
   #stopped = false;
   #begun = 0;
@@ -123,7 +123,7 @@ class Talk {
       return outcomes;
     });
     this.outcomes = Promise.all(talkers).then((outcomes) => {
-      client.hangUp();
+      client.close();
       return outcomes.flat();
     });
   }
@@ -137,9 +137,9 @@ class Talk {
     // Made of its own number, so that a piece of another's reply would show.
     const word = `${this.#begun} `;
     const message = word.repeat(Math.ceil(BYTES / word.length));
-    const { verdict, ...delivery } = await client.send(message);
-    const whole = verdict.kind !== 'replied' || verdict.reply === message.repeat(TIMES);
-    const why = 'why' in verdict ? verdict.why : '';
-    return { ...delivery, kind: verdict.kind, why, whole, at: Date.now() };
+    const { outcome, ...delivery } = await client.send(message);
+    const whole = outcome.kind !== 'replied' || outcome.reply === message.repeat(TIMES);
+    const why = 'why' in outcome ? outcome.why : '';
+    return { ...delivery, kind: outcome.kind, why, whole, at: Date.now() };
   }
 }

@@ -6,7 +6,7 @@ import { expect, type TestContext, test, vi } from 'vitest';
 
 import { type Demo, startDemo } from '../demo.ts';
 import { counted, measured, sized } from '../scorecard/measured.ts';
-import { expectTrueVerdicts, greetings, RECORDED } from './greetings.ts';
+import { expectTrueOutcomes, greetings, RECORDED } from './greetings.ts';
 
 const LINE = 19;
 const RUNS = sized({ test: 3, scorecard: 20 });
@@ -88,7 +88,7 @@ async function firstReplyAfter(demo: Demo, moment: number): Promise<number> {
   return vi.waitFor(
     async () => {
       const all = await greetings(demo);
-      const reply = all.find(({ time, verdict }) => verdict === 'replied' && time > moment);
+      const reply = all.find(({ time, outcome }) => outcome === 'replied' && time > moment);
       if (reply === undefined) throw new Error(`no greeting was replied to: ${JSON.stringify(all.at(-1))}`);
       return reply.time;
     },
@@ -104,11 +104,11 @@ function report(context: TestContext, waits: Map<string, number[]>, where: strin
   counted(context, { line: LINE, what: `answered again within 5 s${where}`, count: soon, of: RUNS });
 }
 
-/** The client has not crashed, each of its greetings has its verdict, and the server has nothing left of any. */
+/** The client has not crashed, each of its greetings has its outcome, and the server has nothing left of any. */
 async function expectWell(demo: Demo): Promise<void> {
   await demo.compose('stop', 'client');
   expect(await demo.exitCodes('client')).toEqual([0]);
-  await expectTrueVerdicts(demo, await greetings(demo), { deadlineMs: DEADLINE_MS });
+  await expectTrueOutcomes(demo, await greetings(demo), { deadlineMs: DEADLINE_MS });
   const ended = (await demo.server.logLines()).filter(({ reason }) => reason !== undefined);
   expect(ended.filter(({ reason }) => !EXPLAINED.includes(reason as CloseReason))).toEqual([]);
   await demo.server.expectWell(await demo.server.numbers());

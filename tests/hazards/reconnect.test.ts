@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 import { type Demo, type LogLine, startDemo } from '../demo.ts';
 import { measured, sized } from '../scorecard/measured.ts';
-import { expectTrueVerdicts, type Greeting, greetings, RECORDED } from './greetings.ts';
+import { expectTrueOutcomes, type Greeting, greetings, RECORDED } from './greetings.ts';
 
 const LINE = 16;
 const CLIENTS = sized({ test: 10, scorecard: 100 });
@@ -82,7 +82,7 @@ test(`${CLIENTS} clients whose server is killed are served again within ${BACK_W
     expect.soft(Math.max(...made)).toBeLessThanOrEqual(MOST_IN_A_WINDOW);
     expect.soft(Math.max(...accepts)).toBeLessThanOrEqual(MOST_IN_A_WINDOW);
   }
-  await expectTrueVerdicts(demo, all, { deadlineMs: DEADLINE_MS });
+  await expectTrueOutcomes(demo, all, { deadlineMs: DEADLINE_MS });
   await demo.server.expectWell(await demo.server.numbers());
 });
 
@@ -114,8 +114,8 @@ function livesOf(lines: Timed[]): Life[] {
 /** When each client was first answered in this span of time, by its name. */
 function firstReplies(all: Greeting[], since: number, until = Infinity): [string, number][] {
   const first = new Map<string, number>();
-  for (const { name, time, verdict } of all) {
-    if (verdict === 'replied' && time >= since && time < until)
+  for (const { name, time, outcome } of all) {
+    if (outcome === 'replied' && time >= since && time < until)
       first.set(name, Math.min(first.get(name) ?? Infinity, time));
   }
   return [...first];

@@ -1,8 +1,8 @@
 /** A server that fails must not get twice the load because of it: what was left unanswered is seldom sent again. */
 import type { Socket } from 'node:net';
 
-import type { Client } from '@knock/client/client';
-import type { Delivery } from '@knock/client/sending';
+import type { Client } from '@knock/client/delivery/client';
+import type { SendResult } from '@knock/client/delivery/delivery';
 import { frame, onMessage, scripted } from '@knock/client/test/scripted-server';
 import { expect, onTestFinished, test, vi } from 'vitest';
 
@@ -41,11 +41,11 @@ const MANNERS = { 'one after another': 1, 'fifty at a time': 50, 'all at once': 
 type Manner = keyof typeof MANNERS;
 
 /** Sends all messages; all of them may be handled twice. */
-async function sendAll(client: Client, manner: Manner): Promise<Delivery[]> {
+async function sendAll(client: Client, manner: Manner): Promise<SendResult[]> {
   const waiting = MESSAGES.entries();
-  const deliveries: Delivery[] = [];
+  const deliveries: SendResult[] = [];
   const sendRest = async () => {
-    for (const [n, message] of waiting) deliveries[n] = await client.send(message, { repeatable: true });
+    for (const [n, message] of waiting) deliveries[n] = await client.send(message, { idempotent: true });
   };
   await Promise.all(Array.from({ length: MANNERS[manner] }, sendRest));
   return deliveries;
@@ -73,7 +73,7 @@ test.for(CASES)(
     const client = clientOf(server);
 
     const deliveries = await sendAll(client, manner);
-    client.hangUp();
+    client.close();
 
     const attempts = deliveries.map((delivery) => delivery.attempts);
     const written = attempts.reduce((sum, one) => sum + one, 0);
@@ -96,9 +96,9 @@ test.for([1, 2, 5, 8, 9, 11, 100])(
     const client = clientOf(server);
 
     const deliveries = await sendAll(client, 'one after another');
-    client.hangUp();
+    client.close();
 
-    const replies = deliveries.filter(({ verdict }) => verdict.kind === 'replied').length;
+    const replies = deliveries.filter(({ outcome }) => outcome.kind === 'replied').length;
     const again = breaking.heard - MESSAGES.length;
     expect(again).toBeLessThanOrEqual(AT_FIRST + replies / REPLIES_FOR_ONE_MORE);
     // A budget that lets nothing be sent again would keep that, too. (Where all fails, one in three of those is at its last attempt.)
@@ -106,8 +106,8 @@ test.for([1, 2, 5, 8, 9, 11, 100])(
   },
 );
 
-/** Each has one verdict, and the right one. */
-function expectTrue(deliveries: Delivery[], nth: number): void {
-  const verdicts = deliveries.map(({ verdict }) => (verdict.kind === 'replied' ? verdict.reply : verdict.kind));
-  expect(verdicts).toEqual(MESSAGES.map((message) => expect.toBeOneOf(nth === 1 ? ['unknown'] : [message, 'unknown'])));
+/** Each has one outcome, and the right one. */
+function expectTrue(deliveries: SendResult[], nth: number): void {
+  const outcomes = deliveries.map(({ outcome }) => (outcome.kind === 'replied' ? outcome.reply : outcome.kind));
+  expect(outcomes).toEqual(MESSAGES.map((message) => expect.toBeOneOf(nth === 1 ? ['unknown'] : [message, 'unknown'])));
 }

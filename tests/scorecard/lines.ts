@@ -105,7 +105,7 @@ export const LINES: readonly Line[] = [
       'on a busier day one or two of six returns had more than 45 accepts in their worst 100 ms (53 at most), where the clients themselves made 30 connections at most; the server shares two cores with the hundred clients and takes those that have come in bunches, which is likely why',
   },
   {
-    measure: '100 kills in mid-reply: replies delivered in part, messages without a verdict',
+    measure: '100 kills in mid-reply: replies delivered in part, messages without a outcome',
     anchors: 'Node’s own end looks clean, 20 of 20',
     promise: 'none, none',
     setting: '`MAX_MESSAGE_BYTES` of 2 MiB',

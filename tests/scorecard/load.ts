@@ -1,5 +1,5 @@
 /** The load of the measurements that take more than one round: clients over one connection to each server. */
-import { Client } from '@knock/client/client';
+import { Client } from '@knock/client/delivery/client';
 import { clientSettings } from '@knock/client/settings';
 import { pino } from 'pino';
 import type { StartedTestContainer } from 'testcontainers';
@@ -20,15 +20,15 @@ export async function throughput(servers: StartedTestContainer[]): Promise<numbe
   const clients = servers.map(clientOf);
   const asking = clients.flatMap((client) => Array.from({ length: OUTSTANDING }, () => askUntil(client, end)));
   const replies = (await Promise.all(asking)).reduce((sum, count) => sum + count, 0);
-  for (const client of clients) client.hangUp();
+  for (const client of clients) client.close();
   return replies / (ROUND_MS / 1000);
 }
 
 async function askUntil(client: Client, end: number): Promise<number> {
   let replies = 0;
   while (performance.now() < end) {
-    const { verdict } = await client.send('Hello, server');
-    if (verdict.kind !== 'replied') throw new Error(`a message was not replied to: ${JSON.stringify(verdict)}`);
+    const { outcome } = await client.send('Hello, server');
+    if (outcome.kind !== 'replied') throw new Error(`a message was not replied to: ${JSON.stringify(outcome)}`);
     replies += 1;
   }
   return replies;

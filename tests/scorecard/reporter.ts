@@ -44,9 +44,9 @@ function entriesOf(modules: readonly TestModule[]): Entries {
 function page(entries: Entries): string {
   const rows = LINES.map(({ measure, anchors, promise, setting, remark }, index) => {
     const { day = '', met, results = ['not measured'] } = entries[index + 1] ?? {};
-    const verdict = [met ? 'yes' : 'no', remark].filter(Boolean).join(': ');
+    const outcome = [met ? 'yes' : 'no', remark].filter(Boolean).join(': ');
     const measured = setting === undefined ? measure : `${measure} (${setting})`;
-    const cells = [index + 1, measured, anchors, promise, results.join('<br>'), verdict, day];
+    const cells = [index + 1, measured, anchors, promise, results.join('<br>'), outcome, day];
     return `| ${cells.join(' | ')} |`;
   });
   return `${[

@@ -30,10 +30,10 @@ async function costOfGreeting(servers: StartedTestContainer[]): Promise<number> 
   for (let n = 0; n < greetings; n += 1) {
     const client = clients[n % clients.length]!;
     greeted.push(client.send('Hello, server'));
-    client.hangUp();
+    client.close();
     await sleep(1000 / GREETINGS_PER_SECOND);
   }
-  const lost = (await Promise.all(greeted)).filter(({ verdict }) => verdict.kind !== 'replied').length;
+  const lost = (await Promise.all(greeted)).filter(({ outcome }) => outcome.kind !== 'replied').length;
   if (lost > 0) throw new Error(`${lost} greetings of ${greetings} were not replied to`);
   return ((await cpuMs(servers)) - before) / greetings;
 }

@@ -1,5 +1,5 @@
 /** The same over HTTP, with a connection for each question that is unanswered: one request at a time on each. */
-import { Client } from '@knock/client/client';
+import { Client } from '@knock/client/delivery/client';
 import { clientSettings } from '@knock/client/settings';
 import { pino } from 'pino';
 
@@ -9,8 +9,8 @@ const settings = clientSettings.parse({ SERVER_HOST: '127.0.0.1', SERVER_PORT: S
 const logger = pino({ level: 'silent' });
 const clients = Array.from({ length: outstanding }, () => new Client(settings, logger));
 await count(async (text, place) => {
-  const { verdict } = await clients[place]!.send(text);
-  if (verdict.kind !== 'replied') throw new Error(`a message was not replied to: ${JSON.stringify(verdict)}`);
-  return verdict.reply;
+  const { outcome } = await clients[place]!.send(text);
+  if (outcome.kind !== 'replied') throw new Error(`a message was not replied to: ${JSON.stringify(outcome)}`);
+  return outcome.reply;
 });
-for (const client of clients) client.hangUp();
+for (const client of clients) client.close();

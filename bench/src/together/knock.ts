@@ -1,5 +1,5 @@
 /** Asks a Knock server that answers what it hears, over one connection. */
-import { Client } from '@knock/client/client';
+import { Client } from '@knock/client/delivery/client';
 import { clientSettings } from '@knock/client/settings';
 import { pino } from 'pino';
 
@@ -8,8 +8,8 @@ import { count, port } from './asking.ts';
 const settings = clientSettings.parse({ SERVER_HOST: '127.0.0.1', SERVER_PORT: String(port) });
 const client = new Client(settings, pino({ level: 'silent' }));
 await count(async (text) => {
-  const { verdict } = await client.send(text);
-  if (verdict.kind !== 'replied') throw new Error(`a message was not replied to: ${JSON.stringify(verdict)}`);
-  return verdict.reply;
+  const { outcome } = await client.send(text);
+  if (outcome.kind !== 'replied') throw new Error(`a message was not replied to: ${JSON.stringify(outcome)}`);
+  return outcome.reply;
 });
-client.hangUp();
+client.close();

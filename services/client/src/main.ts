@@ -4,15 +4,15 @@ import { createLog, type Logger } from '@knock/shared/log/log';
 import { ownName } from '@knock/shared/replica-names';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
-import { chat } from './chat.ts';
-import { greet } from './greet.ts';
-import { loadInWords } from './load-report.ts';
-import { load } from './load.ts';
-import { Printer } from './printer.ts';
-import { send } from './send.ts';
+import { chat } from './commands/chat.ts';
+import { greet } from './commands/greet.ts';
+import { formatReport } from './commands/load-report.ts';
+import { load } from './commands/load.ts';
+import { Printer } from './commands/printer.ts';
+import { send } from './commands/send.ts';
+import type { OutcomeCounts } from './delivery/outcome.ts';
+import type { WriteShaping } from './net/writer.ts';
 import { clientSettings, type ClientSettings } from './settings.ts';
-import type { Tally } from './verdict.ts';
-import type { Cut } from './writer.ts';
 
 /** EX_USAGE of sysexits(3). */
 const EXIT_WRONG_USAGE = 64;
@@ -45,16 +45,16 @@ function commands(done: (exitCode: number) => void): Command {
     .command('greet')
     .description('greet the server, again and again (what it does without a command)')
     .action(async () => done(await runGreet(readSettings())));
-  asking(program.command('send'))
+  withMessageOptions(program.command('send'))
     .description('send each text as a message, and print the replies')
     .argument('<texts...>', 'the texts')
-    .action(async (texts: string[], options: AskingCommand) => {
-      done(await runAsking(options, (how) => send({ ...how, texts })));
+    .action(async (texts: string[], options: MessageCommand) => {
+      done(await runMessages(options, (how) => send({ ...how, texts })));
     });
-  asking(program.command('chat'))
+  withMessageOptions(program.command('chat'))
     .description('send each line that is typed, or that comes from a pipe, and print the replies in order')
-    .action(async (options: AskingCommand) => {
-      done(await runAsking(options, (how) => chat({ ...how, input: process.stdin })));
+    .action(async (options: MessageCommand) => {
+      done(await runMessages(options, (how) => chat({ ...how, input: process.stdin })));
     });
   program
     .command('load')
@@ -68,7 +68,7 @@ function commands(done: (exitCode: number) => void): Command {
 }
 
 /** The options of commands that say what somebody has given them. */
-function asking(command: Command): Command {
+function withMessageOptions(command: Command): Command {
   return command
     .option('--explain', 'tell of each write and each read, with its bytes', false)
     .option('--chunk <bytes>', 'write at most so many bytes at a time', wholeNumberUpTo(65_536))
@@ -84,26 +84,29 @@ async function runGreet(settings: ClientSettings): Promise<number> {
   const log = createLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, name });
   // The log is what this program is for: without a reader it is done.
   const signal = AbortSignal.any([stopped, log.readerGone]);
-  const tally = await greet({ settings, name, logger: log.logger, signal });
+  const counts = await greet({ settings, name, logger: log.logger, signal });
   await log.close();
-  if (!signal.aborted) return tally.exitCode;
+  if (!signal.aborted) return counts.exitCode;
   return settings.COUNT === 0 ? 0 : EXIT_CUT_SHORT;
 }
 
-interface AskingCommand extends Cut {
+interface MessageCommand extends WriteShaping {
   explain: boolean;
 }
 
 /** What commands need that ask for somebody, and show what came of it. */
-interface Asking {
+interface CommandContext {
   settings: ClientSettings;
   logger: Logger;
   printer: Printer;
-  cut: Cut;
+  shaping: WriteShaping;
   signal: AbortSignal;
 }
 
-async function runAsking({ explain, ...cut }: AskingCommand, ask: (how: Asking) => Promise<Tally>): Promise<number> {
+async function runMessages(
+  { explain, ...cut }: MessageCommand,
+  ask: (how: CommandContext) => Promise<OutcomeCounts>,
+): Promise<number> {
   const own = readSettings();
   const onTerminal = process.stderr.isTTY && own.LOG_LEVEL === 'info';
   const log = createLog({
@@ -121,13 +124,13 @@ async function runAsking({ explain, ...cut }: AskingCommand, ask: (how: Asking) 
     terminal: process.stdout.isTTY,
     print: (line) => process.stdout.write(`${line}\n`),
     // Without a reader there is nobody who would want to know what became of the rest.
-    complain: (sentence) => unread.signal.aborted || process.stderr.write(`${sentence}\n`),
+    printError: (sentence) => unread.signal.aborted || process.stderr.write(`${sentence}\n`),
   });
-  const tally = await ask({ settings: own, logger: log.logger, printer, cut, signal });
+  const counts = await ask({ settings: own, logger: log.logger, printer, shaping: cut, signal });
   await log.close();
   // Replies to a pipe may still be on their way, and an exit would cut them off.
   if (!unread.signal.aborted) await new Promise<void>((written) => process.stdout.write('', () => written()));
-  return signal.aborted ? EXIT_CUT_SHORT : tally.exitCode;
+  return signal.aborted ? EXIT_CUT_SHORT : counts.exitCode;
 }
 
 interface LoadCommand {
@@ -147,7 +150,7 @@ async function runLoad({ json, ...options }: LoadCommand): Promise<number> {
   };
   const report = await load({ settings: own, ...options, progress, logger: log.logger, signal: stopped });
   if (isTTY) process.stderr.write('\r\x1b[K');
-  console.log(json ? JSON.stringify(report) : loadInWords(report));
+  console.log(json ? JSON.stringify(report) : formatReport(report));
   await log.close();
   return stopped.aborted ? EXIT_CUT_SHORT : report.exitCode;
 }

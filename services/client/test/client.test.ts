@@ -4,7 +4,7 @@ import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 
-import { Client } from '../src/client.ts';
+import { Client } from '../src/delivery/client.ts';
 import { clientSettings, type ClientSettings } from '../src/settings.ts';
 import { frame, GOAWAY, onMessage, errorReply, scripted } from './scripted-server.ts';
 
@@ -22,10 +22,10 @@ async function unusedPort(): Promise<number> {
 
 const echo = (socket: Parameters<typeof onMessage>[0]) => onMessage(socket, (message) => socket.write(frame(message)));
 
-test('gives the reply as the verdict', async () => {
+test('gives the reply as the outcome', async () => {
   await using server = await scripted(echo);
-  const { verdict, attempts, address } = await clientOf(server).send('Hello');
-  expect(verdict).toEqual({ kind: 'replied', reply: 'Hello' });
+  const { outcome, attempts, address } = await clientOf(server).send('Hello');
+  expect(outcome).toEqual({ kind: 'replied', reply: 'Hello' });
   expect(attempts).toBe(1);
   expect(address).toBe('127.0.0.1');
 });
@@ -35,7 +35,7 @@ test('matches the replies to thousands of messages that are on their way at once
   const client = clientOf(server);
   const texts = Array.from({ length: 5000 }, (_, n) => `message ${n}`);
   const deliveries = await Promise.all(texts.map((text) => client.send(text)));
-  expect(deliveries.map(({ verdict }) => verdict)).toEqual(texts.map((reply) => ({ kind: 'replied', reply })));
+  expect(deliveries.map(({ outcome }) => outcome)).toEqual(texts.map((reply) => ({ kind: 'replied', reply })));
   expect(server.accepted).toBe(1);
 });
 
@@ -51,20 +51,20 @@ test('has no more than 1024 messages unanswered at once', async () => {
   await expect.poll(() => heard).toBe(1024);
   await new Promise((resolve) => setTimeout(resolve, 50));
   client.stop('the test is over');
-  const kinds = (await Promise.all(sending)).map(({ verdict }) => verdict.kind);
+  const kinds = (await Promise.all(sending)).map(({ outcome }) => outcome.kind);
   expect(heard).toBe(1024);
   expect(kinds.slice(0, 1024).every((kind) => kind === 'unknown')).toBe(true);
-  expect(kinds.slice(1024).every((kind) => kind === 'not_sent')).toBe(true);
+  expect(kinds.slice(1024).every((kind) => kind === 'not_handled')).toBe(true);
 });
 
-test('gives an error reply as the verdict, and goes on with the next message', async () => {
+test('gives an error reply as the outcome, and goes on with the next message', async () => {
   await using server = await scripted((socket) =>
     onMessage(socket, (message) => socket.write(message === 'bad' ? errorReply('failed: no luck') : frame(message))),
   );
   const client = clientOf(server);
   const [bad, good] = await Promise.all([client.send('bad'), client.send('good')]);
-  expect(bad.verdict).toEqual({ kind: 'refused', code: 'failed', sentence: 'no luck' });
-  expect(good.verdict).toEqual({ kind: 'replied', reply: 'good' });
+  expect(bad.outcome).toEqual({ kind: 'rejected', code: 'failed', detail: 'no luck' });
+  expect(good.outcome).toEqual({ kind: 'replied', reply: 'good' });
   expect(server.accepted).toBe(1);
 });
 
@@ -75,8 +75,8 @@ test('sends what stood behind a fatal error reply again, on a new connection', a
   });
   const client = clientOf(server);
   const [large, next] = await Promise.all([client.send('large'), client.send('next')]);
-  expect(large.verdict).toMatchObject({ kind: 'refused', code: 'too_large' });
-  expect(next).toMatchObject({ verdict: { kind: 'replied', reply: 'next' }, attempts: 2 });
+  expect(large.outcome).toMatchObject({ kind: 'rejected', code: 'too_large' });
+  expect(next).toMatchObject({ outcome: { kind: 'replied', reply: 'next' }, attempts: 2 });
 });
 
 test('sends what goaway left unanswered again, on a new connection', async () => {
@@ -87,7 +87,7 @@ test('sends what goaway left unanswered again, on a new connection', async () =>
   const client = clientOf(server);
   const [one, two] = await Promise.all([client.send('one'), client.send('two')]);
   expect(one.attempts).toBe(1);
-  expect(two).toMatchObject({ verdict: { kind: 'replied', reply: 'two' }, attempts: 2 });
+  expect(two).toMatchObject({ outcome: { kind: 'replied', reply: 'two' }, attempts: 2 });
 });
 
 test('tries again after busy, but less soon', async () => {
@@ -97,8 +97,8 @@ test('tries again after busy, but less soon', async () => {
     if (nth > 3) echo(socket);
     else socket.end(errorReply('busy: come back later'));
   });
-  const { verdict } = await clientOf(server).send('Hello');
-  expect(verdict.kind).toBe('replied');
+  const { outcome } = await clientOf(server).send('Hello');
+  expect(outcome.kind).toBe('replied');
   expect(times).toHaveLength(4);
 });
 
@@ -130,8 +130,8 @@ test('comes back less soon to a server that has nothing but a goaway for it than
       else socket.once('data', () => socket.end(Buffer.concat([...(answer ? [frame(answer)] : []), GOAWAY])));
     });
     const client = clientOf(server);
-    const [, { verdict, ms }] = await Promise.all([client.send('one'), client.send('two')]);
-    expect(verdict).toEqual({ kind: 'replied', reply: 'two' });
+    const [, { outcome, ms }] = await Promise.all([client.send('one'), client.send('two')]);
+    expect(outcome).toEqual({ kind: 'replied', reply: 'two' });
     expect(ms).toBeGreaterThanOrEqual(atLeastMs - CLOCK_ERROR_MS);
     expect(ms).toBeLessThan(belowMs);
   }
@@ -144,28 +144,28 @@ test('tries no more than three times to have an answer, and does not count what 
     else if (nth < 4) onMessage(socket, () => socket.destroy());
     else echo(socket);
   });
-  const { verdict } = await clientOf(server).send('again', { repeatable: true });
-  expect(verdict).toEqual({ kind: 'replied', reply: 'again' });
+  const { outcome } = await clientOf(server).send('again', { idempotent: true });
+  expect(outcome).toEqual({ kind: 'replied', reply: 'again' });
 });
 
 test('stays in doubt where a second attempt is refused after a first one that may have been handled', async () => {
   await using server = await scripted((socket, nth) =>
     onMessage(socket, () => (nth === 1 ? socket.destroy() : socket.write(errorReply('failed: no luck')))),
   );
-  const { verdict } = await clientOf(server).send('again', { repeatable: true });
-  expect(verdict.kind).toBe('unknown');
+  const { outcome } = await clientOf(server).send('again', { idempotent: true });
+  expect(outcome.kind).toBe('unknown');
 });
 
-test('gives a verdict to a message that comes in the moment of hanging up or stopping', async () => {
+test('gives a outcome to a message that comes in the moment of hanging up or stopping', async () => {
   await using server = await scripted(echo);
   const client = clientOf(server);
   await client.send('one');
   const second = client.send('two');
-  client.hangUp();
-  expect((await second).verdict.kind).toBe('replied');
+  client.close();
+  expect((await second).outcome.kind).toBe('replied');
   const third = client.send('three');
   client.stop('told to stop');
-  expect((await third).verdict).toEqual({ kind: 'not_sent', why: 'told to stop' });
+  expect((await third).outcome).toEqual({ kind: 'not_handled', why: 'told to stop' });
 });
 
 test('hears the answers that are on their way when it hangs up', async () => {
@@ -179,8 +179,8 @@ test('hears the answers that are on their way when it hangs up', async () => {
   const client = clientOf(server);
   const sending = client.send('Hello');
   await heard;
-  client.hangUp();
-  expect((await sending).verdict).toEqual({ kind: 'replied', reply: 'late' });
+  client.close();
+  expect((await sending).outcome).toEqual({ kind: 'replied', reply: 'late' });
 });
 
 test('sends nothing any more once it was stopped, even where it was still connecting', async () => {
@@ -189,7 +189,7 @@ test('sends nothing any more once it was stopped, even where it was still connec
   const client = clientOf(server);
   const sending = client.send('too late');
   client.stop('told to stop');
-  expect((await sending).verdict).toEqual({ kind: 'not_sent', why: 'told to stop' });
+  expect((await sending).outcome).toEqual({ kind: 'not_handled', why: 'told to stop' });
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(heard).toBe(0);
 });
@@ -207,14 +207,14 @@ test('says why nothing is sent, where it is stopped while it waits for its next 
   // By then it has read why.
   await closed;
   client.stop('told to stop');
-  expect((await sending).verdict).toEqual({ kind: 'not_sent', why: 'told to stop' });
+  expect((await sending).outcome).toEqual({ kind: 'not_handled', why: 'told to stop' });
 });
 
 test('survives a queue of two hundred thousand messages that nobody answers', async () => {
   await using server = await scripted(() => undefined);
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 300, DEADLINE_MS: 900 });
   const deliveries = await Promise.all(Array.from({ length: 200_000 }, () => client.send('x')));
-  expect(deliveries.every(({ verdict: { kind } }) => kind === 'unknown' || kind === 'not_sent')).toBe(true);
+  expect(deliveries.every(({ outcome: { kind } }) => kind === 'unknown' || kind === 'not_handled')).toBe(true);
 }, 120_000);
 
 test('counts the time for a reply from the writing of a message, not from its waiting', async () => {
@@ -224,7 +224,7 @@ test('counts the time for a reply from the writing of a message, not from its wa
   // All replies together take longer.
   const client = clientOf(server, { PROTOCOL: 'text', REPLY_TIMEOUT_MS: 2500, DEADLINE_MS: 30_000 });
   const deliveries = await Promise.all(Array.from({ length: 20 }, () => client.send('x')));
-  expect(deliveries.map(({ verdict }) => verdict.kind)).toEqual(deliveries.map(() => 'replied'));
+  expect(deliveries.map(({ outcome }) => outcome.kind)).toEqual(deliveries.map(() => 'replied'));
 });
 
 test('gives up a connection on which an answer comes that nobody asked for', async () => {
@@ -245,43 +245,43 @@ test('holds back what a server does not read', async () => {
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 300, DEADLINE_MS: 300 });
   const large = 'x'.repeat(2 ** 20);
   const sending = Array.from({ length: 200 }, () => client.send(large));
-  const kinds = (await Promise.all(sending)).map(({ verdict }) => verdict.kind);
+  const kinds = (await Promise.all(sending)).map(({ outcome }) => outcome.kind);
   // The kernel takes a few MiB; what was never written can be told apart.
   expect(kinds.filter((kind) => kind === 'unknown').length).toBeLessThan(40);
-  expect(kinds.filter((kind) => kind === 'not_sent').length).toBeGreaterThan(160);
+  expect(kinds.filter((kind) => kind === 'not_handled').length).toBeGreaterThan(160);
 });
 
-test('says not sent, with the reason of the server, where it is busy until the deadline', async () => {
+test('says not handled, with the reason of the server, where it is busy until the deadline', async () => {
   await using server = await scripted((socket) => socket.end(errorReply('busy: full house')));
-  const { verdict } = await clientOf(server, { DEADLINE_MS: 2000 }).send('Hello');
-  expect(verdict).toEqual({ kind: 'not_sent', why: 'busy: full house' });
+  const { outcome } = await clientOf(server, { DEADLINE_MS: 2000 }).send('Hello');
+  expect(outcome).toEqual({ kind: 'not_handled', why: 'busy: full house' });
 });
 
 test('does not know what became of a message when the connection ends before the answer, and sends it no more', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.end()));
-  const { verdict, attempts } = await clientOf(server).send('once only');
-  expect(verdict.kind).toBe('unknown');
+  const { outcome, attempts } = await clientOf(server).send('once only');
+  expect(outcome.kind).toBe('unknown');
   expect(attempts).toBe(1);
 });
 
 test('does not know what became of a message when the connection is reset', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.resetAndDestroy()));
-  const { verdict } = await clientOf(server).send('once only');
-  expect(verdict).toMatchObject({ kind: 'unknown', why: expect.stringContaining('ECONNRESET') });
+  const { outcome } = await clientOf(server).send('once only');
+  expect(outcome).toMatchObject({ kind: 'unknown', why: expect.stringContaining('ECONNRESET') });
 });
 
 test('takes the end of the stream inside a frame for no answer', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.end(frame('a reply').subarray(0, 6))));
-  const { verdict } = await clientOf(server).send('once only');
-  expect(verdict).toMatchObject({ kind: 'unknown', why: expect.stringContaining('ended inside a frame') });
+  const { outcome } = await clientOf(server).send('once only');
+  expect(outcome).toMatchObject({ kind: 'unknown', why: expect.stringContaining('ended inside a frame') });
 });
 
 test('takes what is no frame for no answer', async () => {
   await using server = await scripted((socket) =>
     onMessage(socket, () => socket.write('HTTP/1.1 400 Bad Request\r\n')),
   );
-  const { verdict } = await clientOf(server).send('once only');
-  expect(verdict).toMatchObject({ kind: 'unknown', why: expect.stringContaining('broke the protocol') });
+  const { outcome } = await clientOf(server).send('once only');
+  expect(outcome).toMatchObject({ kind: 'unknown', why: expect.stringContaining('broke the protocol') });
 });
 
 test('sends a message that may be handled twice three times at most', async () => {
@@ -292,8 +292,8 @@ test('sends a message that may be handled twice three times at most', async () =
       socket.destroy();
     }),
   );
-  const { verdict, attempts } = await clientOf(server).send('again', { repeatable: true });
-  expect(verdict.kind).toBe('unknown');
+  const { outcome, attempts } = await clientOf(server).send('again', { idempotent: true });
+  expect(outcome.kind).toBe('unknown');
   expect([attempts, heard]).toEqual([3, 3]);
 });
 
@@ -304,8 +304,8 @@ test('never says not sent of a message that an earlier attempt may have brought'
       void server[Symbol.asyncDispose]();
     });
   });
-  const { verdict } = await clientOf(server, { DEADLINE_MS: 2000 }).send('again', { repeatable: true });
-  expect(verdict.kind).toBe('unknown');
+  const { outcome } = await clientOf(server, { DEADLINE_MS: 2000 }).send('again', { idempotent: true });
+  expect(outcome.kind).toBe('unknown');
 });
 
 test('gives up an attempt after its reply timeout, and never uses that connection again', async () => {
@@ -315,21 +315,21 @@ test('gives up an attempt after its reply timeout, and never uses that connectio
     else onMessage(socket, () => (late = socket));
   });
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 2000 });
-  expect((await client.send('first')).verdict).toMatchObject({
+  expect((await client.send('first')).outcome).toMatchObject({
     kind: 'unknown',
     why: expect.stringMatching(/^no answer in time: /),
   });
   late!.write(frame('too late'));
-  expect((await client.send('second')).verdict).toEqual({ kind: 'replied', reply: 'second' });
+  expect((await client.send('second')).outcome).toEqual({ kind: 'replied', reply: 'second' });
   expect(server.accepted).toBe(2);
 });
 
-test('gives its verdict by the deadline where nobody listens, and says what to do', async () => {
+test('gives its outcome by the deadline where nobody listens, and says what to do', async () => {
   const port = await unusedPort();
   const began = performance.now();
-  const { verdict, attempts } = await clientOf({ port }, { DEADLINE_MS: 1500 }).send('Hello');
-  expect(verdict).toMatchObject({
-    kind: 'not_sent',
+  const { outcome, attempts } = await clientOf({ port }, { DEADLINE_MS: 1500 }).send('Hello');
+  expect(outcome).toMatchObject({
+    kind: 'not_handled',
     why: expect.stringContaining(`nobody listens at 127.0.0.1:${port}`),
   });
   expect(attempts).toBe(0);
@@ -342,22 +342,22 @@ test('waits for a server that starts later than it does', async () => {
   const sending = clientOf({ port }).send('Hello');
   await new Promise((resolve) => setTimeout(resolve, 300));
   await using _late = await scripted(echo, port);
-  expect((await sending).verdict).toEqual({ kind: 'replied', reply: 'Hello' });
+  expect((await sending).outcome).toEqual({ kind: 'replied', reply: 'Hello' });
 });
 
 test('says not sent where the name of the server is not known', async () => {
   const client = clientOf({ port: 1 }, { SERVER_HOST: 'no-such-host.invalid', DEADLINE_MS: 200 });
-  expect((await client.send('Hello')).verdict).toMatchObject({ kind: 'not_sent' });
+  expect((await client.send('Hello')).outcome).toMatchObject({ kind: 'not_handled' });
 });
 
 test('says not sent for a text that cannot be sent at all, at once', async () => {
   await using server = await scripted(echo);
   const client = clientOf(server);
-  expect((await client.send('\ud800')).verdict).toMatchObject({
-    kind: 'not_sent',
+  expect((await client.send('\ud800')).outcome).toMatchObject({
+    kind: 'not_handled',
     why: expect.stringContaining('surrogate'),
   });
-  expect((await client.send('good')).verdict.kind).toBe('replied');
+  expect((await client.send('good')).outcome.kind).toBe('replied');
 });
 
 test('finds the server behind a name of several addresses, of which not all have one', async () => {
@@ -365,8 +365,8 @@ test('finds the server behind a name of several addresses, of which not all have
   // Where `localhost` is ::1 as well, nobody listens there; and the time for each address is no whole number.
   const client = clientOf(server, { SERVER_HOST: 'localhost', CONNECT_TIMEOUT_MS: 333 });
   for (let n = 0; n < 10; n += 1) {
-    expect((await client.send('Hello')).verdict).toEqual({ kind: 'replied', reply: 'Hello' });
-    client.hangUp();
+    expect((await client.send('Hello')).outcome).toEqual({ kind: 'replied', reply: 'Hello' });
+    client.close();
   }
 });
 
@@ -376,17 +376,17 @@ test('keeps a connection for longer than it may take to make one', async () => {
   });
   const client = clientOf(server, { CONNECT_TIMEOUT_MS: 2000 });
   for (const message of ['one', 'two']) {
-    expect((await client.send(message)).verdict).toEqual({ kind: 'replied', reply: message });
+    expect((await client.send(message)).outcome).toEqual({ kind: 'replied', reply: message });
   }
   expect(server.accepted).toBe(1);
-  client.hangUp();
+  client.close();
 });
 
 test('connects again after it has hung up', async () => {
   await using server = await scripted(echo);
   const client = clientOf(server);
   await client.send('one');
-  client.hangUp();
+  client.close();
   await client.send('two');
   expect(server.accepted).toBe(2);
 });
@@ -396,15 +396,15 @@ async function hungUpWhileConnecting(): Promise<{ client: Client; port: number }
   const port = await unusedPort();
   // Longer than it waits between two tries, which is 1.5 s at most, so that the next message is in time.
   const client = clientOf({ port }, { DEADLINE_MS: 4000 });
-  expect((await client.send('too early')).verdict.kind).toBe('not_sent');
-  client.hangUp();
+  expect((await client.send('too early')).outcome.kind).toBe('not_handled');
+  client.close();
   return { client, port };
 }
 
 test('uses the first connection there is for the next message, where it has hung up while it tried to connect', async () => {
   const { client, port } = await hungUpWhileConnecting();
   await using server = await scripted(echo, port);
-  expect((await client.send('in time')).verdict.kind).toBe('replied');
+  expect((await client.send('in time')).outcome.kind).toBe('replied');
   expect(server.accepted).toBe(1);
 });
 
@@ -415,16 +415,16 @@ test('opens no connection for nobody, where it has hung up while it tried to con
   expect(server.accepted).toBe(0);
 });
 
-test('gives every message a verdict when it is told to stop', async () => {
+test('gives every message a outcome when it is told to stop', async () => {
   let heard = 0;
   await using server = await scripted((socket) => onMessage(socket, () => (heard += 1)));
   const client = clientOf(server);
   const sending = Array.from({ length: 1030 }, (_, n) => client.send(String(n)));
   await expect.poll(() => heard).toBe(1024);
   client.stop('told to stop');
-  const kinds = (await Promise.all(sending)).map(({ verdict }) => verdict.kind);
+  const kinds = (await Promise.all(sending)).map(({ outcome }) => outcome.kind);
   expect(kinds.filter((kind) => kind === 'unknown')).toHaveLength(1024);
-  expect(kinds.filter((kind) => kind === 'not_sent')).toHaveLength(6);
+  expect(kinds.filter((kind) => kind === 'not_handled')).toHaveLength(6);
 });
 
 test('speaks text to a server that answers and closes, one connection for each message', async () => {
@@ -433,7 +433,7 @@ test('speaks text to a server that answers and closes, one connection for each m
   );
   const client = clientOf(server, { PROTOCOL: 'text' });
   const deliveries = await Promise.all([client.send('one'), client.send('two')]);
-  expect(deliveries.map(({ verdict }) => verdict)).toEqual([
+  expect(deliveries.map(({ outcome }) => outcome)).toEqual([
     { kind: 'replied', reply: 'heard one' },
     { kind: 'replied', reply: 'heard two' },
   ]);
@@ -449,11 +449,11 @@ test('loses no time between connections that end in good order', async () => {
   expect(performance.now() - began).toBeLessThan(4500);
 });
 
-test('speaks text to a server that answers in lines, and takes no words of it for a verdict', async () => {
+test('speaks text to a server that answers in lines, and takes no words of it for a outcome', async () => {
   await using server = await scripted((socket) => socket.on('data', () => socket.write('error: busy: it says\n')));
   const client = clientOf(server, { PROTOCOL: 'text' });
-  expect((await client.send('one')).verdict).toEqual({ kind: 'replied', reply: 'error: busy: it says' });
-  expect((await client.send('two')).verdict.kind).toBe('replied');
+  expect((await client.send('one')).outcome).toEqual({ kind: 'replied', reply: 'error: busy: it says' });
+  expect((await client.send('two')).outcome.kind).toBe('replied');
   expect(server.accepted).toBe(1);
 });
 
@@ -482,11 +482,11 @@ test('keeps its promises by the ids of messages, whatever the server does', asyn
       return client.send(id);
     }),
   );
-  const kinds = new Set(deliveries.map(({ verdict }) => verdict.kind));
+  const kinds = new Set(deliveries.map(({ outcome }) => outcome.kind));
   expect(kinds).toEqual(new Set(['replied', 'unknown']));
-  for (const [n, { verdict }] of deliveries.entries()) {
+  for (const [n, { outcome }] of deliveries.entries()) {
     const times = handled.get(ids[n]!) ?? 0;
-    if (verdict.kind === 'replied') expect([verdict.reply, times]).toEqual([ids[n], 1]);
+    if (outcome.kind === 'replied') expect([outcome.reply, times]).toEqual([ids[n], 1]);
     else expect(times).toBeLessThanOrEqual(1);
   }
 });

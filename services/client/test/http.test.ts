@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 
-import { Client, type ClientOptions } from '../src/client.ts';
+import { Client, type ClientOptions } from '../src/delivery/client.ts';
 import { clientSettings, type ClientSettings } from '../src/settings.ts';
 import { scripted } from './scripted-server.ts';
 
@@ -78,11 +78,11 @@ test('sends messages to bare node:http one by one over one connection, and gives
   const client = clientOf({ port });
   const texts = ['', 'Hello', 'h€llo\r\n\r\n', 'x'.repeat(100_000)];
   const deliveries = await Promise.all(texts.map((text) => client.send(text)));
-  expect(deliveries.map(({ verdict }) => verdict)).toEqual(
+  expect(deliveries.map(({ outcome }) => outcome)).toEqual(
     texts.map((text) => ({ kind: 'replied', reply: `${text}!` })),
   );
   expect(connections).toBe(1);
-  client.hangUp();
+  client.close();
   server.close();
   await once(server, 'close');
 });
@@ -91,20 +91,20 @@ test.each([
   ['200 with a text', response(200, 'h€llo'), { kind: 'replied', reply: 'h€llo' }],
   ['204', 'HTTP/1.1 204 None\r\n\r\n', { kind: 'replied', reply: '' }],
   ['a body up to the end of the stream', 'HTTP/1.1 200 OK\r\n\r\nhello', { kind: 'replied', reply: 'hello' }],
-  ['a redirection', response(302, 'elsewhere\n'), { kind: 'refused', code: '302', sentence: 'elsewhere' }],
-  ['404', response(404, 'there is nothing\nhere\n'), { kind: 'refused', code: '404', sentence: 'there is nothing' }],
+  ['a redirection', response(302, 'elsewhere\n'), { kind: 'rejected', code: '302', detail: 'elsewhere' }],
+  ['404', response(404, 'there is nothing\nhere\n'), { kind: 'rejected', code: '404', detail: 'there is nothing' }],
   [
     'a page that says 403',
     response(403, '<p>', 'Content-Type: text/html\r\n'),
-    { kind: 'refused', code: '403', sentence: 'Forbidden' },
+    { kind: 'rejected', code: '403', detail: 'Forbidden' },
   ],
   [
     'a status without name or text',
     response(499, '', ''),
-    { kind: 'refused', code: '499', sentence: 'no reason given' },
+    { kind: 'rejected', code: '499', detail: 'no reason given' },
   ],
-  ['501', response(501), { kind: 'refused', code: '501', sentence: 'Not Implemented' }],
-  ['505', response(505), { kind: 'refused', code: '505', sentence: 'HTTP Version Not Supported' }],
+  ['501', response(501), { kind: 'rejected', code: '501', detail: 'Not Implemented' }],
+  ['505', response(505), { kind: 'rejected', code: '505', detail: 'HTTP Version Not Supported' }],
   ['500', response(500, 'failed: oh'), { kind: 'unknown', why: 'HTTP 500: failed: oh' }],
   ['503 that keeps the connection', response(503, 'later'), { kind: 'unknown', why: 'HTTP 503: later' }],
   [
@@ -112,9 +112,9 @@ test.each([
     response(200, 'x', 'Content-Encoding: gzip\r\n'),
     { kind: 'unknown', why: 'the server replied, but in a Content-Encoding that this client did not ask for' },
   ],
-])('%s is a verdict, even where the message may be repeated', async (_what, bytes, verdict) => {
+])('%s is a outcome, even where the message may be repeated', async (_what, bytes, outcome) => {
   await using server = await scripted((socket) => onRequest(socket, () => socket.end(bytes)));
-  expect(await clientOf(server).send('Hello', { repeatable: true })).toMatchObject({ verdict, attempts: 1 });
+  expect(await clientOf(server).send('Hello', { idempotent: true })).toMatchObject({ outcome, attempts: 1 });
 });
 
 test('a reply that is not UTF-8 is unknown', async () => {
@@ -122,7 +122,7 @@ test('a reply that is not UTF-8 is unknown', async () => {
     onRequest(socket, () => socket.write(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\xff', 'latin1'))),
   );
   const why = 'the server replied, but with bytes that are not UTF-8';
-  expect(await clientOf(server).send('Hello')).toMatchObject({ verdict: { kind: 'unknown', why } });
+  expect(await clientOf(server).send('Hello')).toMatchObject({ outcome: { kind: 'unknown', why } });
 });
 
 test.each([
@@ -135,23 +135,23 @@ test.each([
     if (nth === 1 && bytes === '') socket.end(response(408, 'timeout', CLOSE));
     onRequest(socket, ({ body }) => (nth === 1 ? socket.end(bytes) : socket.write(response(200, body))));
   });
-  const { verdict } = await clientOf(server).send('Hello');
-  expect(verdict).toEqual({ kind: 'replied', reply: 'Hello' });
+  const { outcome } = await clientOf(server).send('Hello');
+  expect(outcome).toEqual({ kind: 'replied', reply: 'Hello' });
   expect(server.accepted).toBe(2);
 });
 
-test('a server that is always busy leaves a message not sent, and says why', async () => {
+test('a server that is always busy leaves a message not handled, and says why', async () => {
   await using server = await scripted((socket) =>
     onRequest(socket, () => socket.end(response(503, 'busy: 2 connections, the limit', CLOSE))),
   );
-  const { verdict } = await clientOf(server, { DEADLINE_MS: 300 }).send('Hello', { repeatable: true });
-  expect(verdict).toEqual({ kind: 'not_sent', why: 'HTTP 503: busy: 2 connections, the limit' });
+  const { outcome } = await clientOf(server, { DEADLINE_MS: 300 }).send('Hello', { idempotent: true });
+  expect(outcome).toEqual({ kind: 'not_handled', why: 'HTTP 503: busy: 2 connections, the limit' });
 });
 
 test.each([502, 504])('%d is like a broken connection: only what may be repeated is sent again', async (status) => {
   const broken = (_request: Request, socket: Socket) => socket.write(response(status));
   await using bad = await scripted((socket) => onRequest(socket, (request) => broken(request, socket)));
-  expect(await clientOf(bad).send('Hello')).toMatchObject({ verdict: { kind: 'unknown' }, attempts: 1 });
+  expect(await clientOf(bad).send('Hello')).toMatchObject({ outcome: { kind: 'unknown' }, attempts: 1 });
   let answers = 0;
   await using server = await scripted((socket) =>
     onRequest(socket, ({ body }) => {
@@ -159,8 +159,8 @@ test.each([502, 504])('%d is like a broken connection: only what may be repeated
       socket.write(answers === 1 ? response(status) : response(200, body));
     }),
   );
-  const { verdict, attempts } = await clientOf(server).send('Hello', { repeatable: true });
-  expect({ verdict, attempts }).toEqual({ verdict: { kind: 'replied', reply: 'Hello' }, attempts: 2 });
+  const { outcome, attempts } = await clientOf(server).send('Hello', { idempotent: true });
+  expect({ outcome: outcome, attempts }).toEqual({ outcome: { kind: 'replied', reply: 'Hello' }, attempts: 2 });
 });
 
 test('a server that closes behind each response has each message on a connection of its own', async () => {
@@ -169,7 +169,7 @@ test('a server that closes behind each response has each message on a connection
   );
   const client = clientOf(server);
   const deliveries = await Promise.all(['one', 'two', 'three'].map((text) => client.send(text)));
-  expect(deliveries.map(({ verdict }) => verdict)).toEqual(
+  expect(deliveries.map(({ outcome }) => outcome)).toEqual(
     ['one', 'two', 'three'].map((reply) => ({ kind: 'replied', reply })),
   );
   expect(server.accepted).toBe(3);
@@ -183,10 +183,10 @@ test('what was pipelined behind a response that closes was not handled, and is s
   });
   const client = clientOf(server, {}, { pipelines: true });
   const deliveries = await Promise.all(['one', 'two', 'three'].map((text) => client.send(text)));
-  expect(deliveries.map(({ verdict, attempts }) => ({ verdict, attempts }))).toEqual([
-    { verdict: { kind: 'replied', reply: 'one' }, attempts: 1 },
-    { verdict: { kind: 'replied', reply: 'two' }, attempts: 1 },
-    { verdict: { kind: 'replied', reply: 'three' }, attempts: 2 },
+  expect(deliveries.map(({ outcome, attempts }) => ({ outcome: outcome, attempts }))).toEqual([
+    { outcome: { kind: 'replied', reply: 'one' }, attempts: 1 },
+    { outcome: { kind: 'replied', reply: 'two' }, attempts: 1 },
+    { outcome: { kind: 'replied', reply: 'three' }, attempts: 2 },
   ]);
   expect(heard).toEqual(['one', 'two', 'three']);
 });
@@ -202,9 +202,9 @@ test.each([
 ])('a server that %s leaves the message unknown, and the next one has a new connection', async (_what, bytes, why) => {
   await using server = await afterwards((_request, socket) => socket.end(bytes));
   const client = clientOf(server);
-  const { verdict } = await client.send('Hello');
-  expect(verdict).toMatchObject({ kind: 'unknown', why: expect.stringContaining(why) as string });
-  expect(await client.send('next')).toMatchObject({ verdict: { kind: 'replied', reply: 'next' } });
+  const { outcome } = await client.send('Hello');
+  expect(outcome).toMatchObject({ kind: 'unknown', why: expect.stringContaining(why) as string });
+  expect(await client.send('next')).toMatchObject({ outcome: { kind: 'replied', reply: 'next' } });
 });
 
 test('a server that sends two responses for one request is not believed any more', async () => {
@@ -213,24 +213,24 @@ test('a server that sends two responses for one request is not believed any more
   );
   const client = clientOf(server);
   const [one, next] = await Promise.all([client.send('one'), client.send('next')]);
-  expect(one.verdict).toEqual({ kind: 'replied', reply: 'one' });
-  expect(next.verdict).toEqual({ kind: 'replied', reply: 'next' });
+  expect(one.outcome).toEqual({ kind: 'replied', reply: 'one' });
+  expect(next.outcome).toEqual({ kind: 'replied', reply: 'next' });
   expect(server.accepted).toBe(2);
 });
 
 test('a response that is too late is unknown, and is not taken for that of the next message', async () => {
   await using server = await afterwards(() => undefined);
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 100 });
-  expect(await client.send('Hello')).toMatchObject({ verdict: { kind: 'unknown' } });
-  expect(await client.send('next')).toMatchObject({ verdict: { kind: 'replied', reply: 'next' } });
+  expect(await client.send('Hello')).toMatchObject({ outcome: { kind: 'unknown' } });
+  expect(await client.send('next')).toMatchObject({ outcome: { kind: 'replied', reply: 'next' } });
 });
 
-test('a text that UTF-8 cannot carry is not sent, and the connection stays', async () => {
+test('a text that UTF-8 cannot carry is not handled, and the connection stays', async () => {
   await using server = await afterwards(() => undefined, 1);
   const client = clientOf(server);
-  expect(await client.send('one')).toMatchObject({ verdict: { kind: 'replied' } });
+  expect(await client.send('one')).toMatchObject({ outcome: { kind: 'replied' } });
   const why = 'the text holds half a surrogate pair, which UTF-8 cannot carry';
-  expect(await client.send('\ud800')).toMatchObject({ verdict: { kind: 'not_sent', why } });
-  expect(await client.send('two')).toMatchObject({ verdict: { kind: 'replied' } });
+  expect(await client.send('\ud800')).toMatchObject({ outcome: { kind: 'not_handled', why } });
+  expect(await client.send('two')).toMatchObject({ outcome: { kind: 'replied' } });
   expect(server.accepted).toBe(1);
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
-import type { LoadReport } from '../src/load-report.ts';
+import type { LoadReport } from '../src/commands/load-report.ts';
 import { frame, onMessage, errorReply, type Scripted, scripted } from './scripted-server.ts';
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
@@ -81,7 +81,7 @@ test('send tells error replies apart from replies, and ends with 2', async () =>
   expect(await run(['send', 'good', 'bad'], at(server))).toEqual({
     code: 2,
     stdout: 'good\n',
-    stderr: '"bad": refused: failed: no\\u{1b}luck\n',
+    stderr: '"bad": rejected: failed: no\\u{1b}luck\n',
   });
 });
 
@@ -90,7 +90,7 @@ test('send ends with 3 where nobody listens, and says what to do', async () => {
   await gone[Symbol.asyncDispose]();
   const { code, stdout, stderr } = await run(['send', 'hello'], at(gone, { DEADLINE_MS: '2000' }));
   expect([code, stdout]).toEqual([3, '']);
-  expect(stderr).toMatch(/^"hello": not sent: nobody listens at 127\.0\.0\.1:\d+: start the server.*\n$/);
+  expect(stderr).toMatch(/^"hello": not handled: nobody listens at 127\.0\.0\.1:\d+: start the server.*\n$/);
 });
 
 test('send ends with 4 where nobody knows what became of the message', async () => {
@@ -127,7 +127,7 @@ test('chat tells error replies apart from replies, goes on, and ends with 2', as
   expect(await run(['chat'], at(server), { input: 'good\nbad\nbetter\n' })).toEqual({
     code: 2,
     stdout: 'good\nbetter\n',
-    stderr: '"bad": refused: failed: no\n',
+    stderr: '"bad": rejected: failed: no\n',
   });
 });
 
@@ -204,17 +204,19 @@ test('load keeps as many messages unanswered on each connection as it is told, a
 test('load prints one line of JSON, if it is asked to', async () => {
   await using server = await echo();
   const { stdout, stderr } = await run(['load', '--seconds', '2', '--json'], at(server));
-  const { verdicts, latencies } = JSON.parse(stdout) as LoadReport;
-  expect(verdicts).toMatchObject({ refused: 0, not_sent: 0, unknown: 0 });
-  expect(latencies.classes.reduce((sum, { count }) => sum + count, 0)).toBe(verdicts.replied);
+  const { outcomes, latencies } = JSON.parse(stdout) as LoadReport;
+  expect(outcomes).toMatchObject({ rejected: 0, not_handled: 0, unknown: 0 });
+  expect(latencies.classes.reduce((sum, { count }) => sum + count, 0)).toBe(outcomes.replied);
   expect(stderr).toMatch(/^1 of 2 s: [\d,]+ replies\n/);
 });
 
-test('load ends with the code of the worst verdict, and says what became of the last message without a reply', async () => {
+test('load ends with the code of the worst outcome, and says what became of the last message without a reply', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.write(errorReply('failed: no'))));
   const { code, stdout } = await run(['load', '--seconds', '1'], at(server));
   expect(code).toBe(2);
-  expect(stdout).toMatch(/^0 replies a second .*, \d+ refused\)\nThe last one without a reply: refused: failed: no\n$/);
+  expect(stdout).toMatch(
+    /^0 replies a second .*, \d+ rejected\)\nThe last one without a reply: rejected: failed: no\n$/,
+  );
 });
 
 test('load reports what there was when it is told to stop, and ends with 1', async () => {
@@ -237,19 +239,19 @@ test('load reports what there was when it is told to stop, and ends with 1', asy
   expect(code).toBe(1);
 });
 
-test('greets as often as it is told, on a new connection each time, and counts the verdicts', async () => {
+test('greets as often as it is told, on a new connection each time, and counts the outcomes', async () => {
   await using server = await echo();
   const { code, stdout } = await run([], at(server, { COUNT: '3', INTERVAL_MS: '10', MESSAGE: 'greeting {n}' }));
   expect(code).toBe(0);
   expect(server.accepted).toBe(3);
   const log = lines(stdout).map((line) => JSON.parse(line));
-  expect(log.map(({ message, verdict, reply }) => [message, verdict, reply])).toEqual([
+  expect(log.map(({ message, outcome, reply }) => [message, outcome, reply])).toEqual([
     ['greeting 1', 'replied', 'greeting 1'],
     ['greeting 2', 'replied', 'greeting 2'],
     ['greeting 3', 'replied', 'greeting 3'],
     [undefined, undefined, undefined],
   ]);
-  expect(log.at(-1).verdicts).toEqual({ replied: 3, refused: 0, not_sent: 0, unknown: 0 });
+  expect(log.at(-1).outcomes).toEqual({ replied: 3, rejected: 0, not_handled: 0, unknown: 0 });
 });
 
 test('does not make up for greetings that it missed: it goes on with the next beat', async () => {
@@ -291,7 +293,7 @@ test('waits for a greeting that is on its way when the signal comes, but not for
   expect(code).toBe(0);
   // Half a second, and not the twenty that a reply has.
   expect(performance.now() - stoppedAt).toBeLessThan(4500);
-  expect(JSON.parse(lines(stdout).at(-1)!).verdicts).toMatchObject({ replied: 1, unknown: 1 });
+  expect(JSON.parse(lines(stdout).at(-1)!).outcomes).toMatchObject({ replied: 1, unknown: 1 });
 });
 
 test('ends with 78 for wrong settings, with one line for each', async () => {

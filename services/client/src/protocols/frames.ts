@@ -19,7 +19,7 @@ export function textProtocol(): ClientProtocol<Reply> {
 }
 
 function meaningOf(said: Reply, wasAnswered: boolean): Meaning {
-  if (typeof said === 'string') return { verdict: { kind: 'replied', reply: said } };
+  if (typeof said === 'string') return { outcome: { kind: 'replied', reply: said } };
   if (said instanceof ErrorReply) return meaningOfError(said);
   // Who is let in only to hear that the server leaves, and comes back at once, comes when the server closes its port: that
   // resets whoever waits in front of it, after having sent, and nobody knows then whether it was handled.
@@ -27,9 +27,9 @@ function meaningOf(said: Reply, wasAnswered: boolean): Meaning {
   return { ending: { why, next: wasAnswered ? 'soon' : 'later' } };
 }
 
-function meaningOfError({ code, detail: sentence }: ErrorReply): Meaning {
-  if (code === 'busy') return { ending: { why: `busy: ${sentence}`, next: 'later' } };
-  const meaning: Meaning = { verdict: { kind: 'refused', code, sentence } };
+function meaningOfError({ code, detail }: ErrorReply): Meaning {
+  if (code === 'busy') return { ending: { why: `busy: ${detail}`, next: 'later' } };
+  const meaning: Meaning = { outcome: { kind: 'rejected', code, detail } };
   if (!FATAL_CODES.includes(code)) return meaning;
   return { ...meaning, ending: { why: `the server ended the conversation: ${code}`, next: 'soon' } };
 }

@@ -7,9 +7,9 @@ import { MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
 import { HttpClientCodec, type ReceivedResponse } from '@knock/shared/codec/http/client-codec';
 import { decodeUtf8 } from '@knock/shared/codec/utf8';
 
+import type { Outcome } from '../delivery/outcome.ts';
 import type { ClientSettings } from '../settings.ts';
-import type { Verdict } from '../verdict.ts';
-import type { ClientProtocol, Ending, Meaning } from './protocol.ts';
+import type { ClientProtocol, ConnectionEnd, Meaning } from './protocol.ts';
 
 /** A timeout, and too many requests: the server says that it has not handled this one (RFC 9110 section 15.5.9, RFC 6585 section 4). */
 const NOT_HANDLED = [408, 429];
@@ -18,7 +18,7 @@ const NOT_IMPLEMENTED = [501, 505];
 /** A proxy has lost its server: as if the connection had broken. */
 const BROKEN_BEHIND_PROXY = [502, 504];
 
-const CLOSED: Ending = { why: 'the server closed the connection behind a response', next: 'at once' };
+const CLOSED: ConnectionEnd = { why: 'the server closed the connection behind a response', next: 'at once' };
 
 /** `window`: how many messages may be unanswered at once. More than one is pipelining, which not every server can do. */
 export function httpProtocol(settings: ClientSettings, window: number): ClientProtocol<ReceivedResponse> {
@@ -39,18 +39,19 @@ function meaningOf(response: ReceivedResponse): Meaning {
     return { ending: { why: `HTTP ${status}: ${sentenceOf(response)}`, next: 'later' } };
   }
   const final = !BROKEN_BEHIND_PROXY.includes(status);
-  return { verdict: verdictOf(response), final, ...(keepAlive ? {} : { ending: CLOSED }) };
+  return { outcome: outcomeOf(response), final, ...(keepAlive ? {} : { ending: CLOSED }) };
 }
 
-function verdictOf(response: ReceivedResponse): Verdict {
+function outcomeOf(response: ReceivedResponse): Outcome {
   const { status } = response;
   if (status < 300) return replyOf(response);
   const sentence = sentenceOf(response);
-  if (status < 500 || NOT_IMPLEMENTED.includes(status)) return { kind: 'refused', code: String(status), sentence };
+  if (status < 500 || NOT_IMPLEMENTED.includes(status))
+    return { kind: 'rejected', code: String(status), detail: sentence };
   return { kind: 'unknown', why: `HTTP ${status}: ${sentence}` };
 }
 
-function replyOf({ fields, body }: ReceivedResponse): Verdict {
+function replyOf({ fields, body }: ReceivedResponse): Outcome {
   const coding = fields.get('content-encoding')?.toLowerCase() ?? 'identity';
   if (coding !== 'identity') return unreadable('in a Content-Encoding that this client did not ask for');
   try {
@@ -61,7 +62,7 @@ function replyOf({ fields, body }: ReceivedResponse): Verdict {
   }
 }
 
-const unreadable = (how: string): Verdict => ({ kind: 'unknown', why: `the server replied, but ${how}` });
+const unreadable = (how: string): Outcome => ({ kind: 'unknown', why: `the server replied, but ${how}` });
 
 /** What the server says of an error: the first line of a text, or what the status means where the body is a page. */
 function sentenceOf({ status, fields, body }: ReceivedResponse): string {

@@ -1,13 +1,13 @@
 /** What a protocol is to a connection: its codec, and what the server's answers mean for the messages that wait. */
 import type { Codec } from '@knock/shared/codec/codec';
 
-import type { Verdict } from '../verdict.ts';
+import type { Outcome } from '../delivery/outcome.ts';
 
 /**
  * How a connection ended, and how soon another may be tried: at once where nothing was left unanswered, and the server did
  * not send this client away.
  */
-export interface Ending {
+export interface ConnectionEnd {
   why: string;
   next: 'at once' | 'soon' | 'later';
 }
@@ -15,11 +15,11 @@ export interface Ending {
 /** What something that the server sent means. */
 export interface Meaning {
   /** Of the oldest message that waits. */
-  verdict?: Verdict;
+  outcome?: Outcome;
   /** Another try would be no better: the server has decided. */
   final?: boolean;
   /** The connection ends, and the server has handled nothing behind this. */
-  ending?: Ending;
+  ending?: ConnectionEnd;
 }
 
 /** `In` is what the codec decodes. Of one connection. */

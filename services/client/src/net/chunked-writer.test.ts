@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 
 import { expect, test } from 'vitest';
 
-import { inChunks } from './in-chunks.ts';
+import { chunkedWriter } from './chunked-writer.ts';
 
 test('writes all bytes in their order, so many at a time, and then ends', async () => {
   const writes: string[] = [];
@@ -13,7 +13,7 @@ test('writes all bytes in their order, so many at a time, and then ends', async 
       done();
     },
   });
-  const input = inChunks(socket, 3);
+  const input = chunkedWriter(socket, 3);
   input.write('abcdefgh');
   input.end('ij');
   await once(socket, 'finish');

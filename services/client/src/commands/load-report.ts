@@ -1,5 +1,5 @@
 /** What a load came to, for machines as it is, and for people in words and as a picture. */
-import type { VerdictKind } from './verdict.ts';
+import type { OutcomeKind } from '../delivery/outcome.ts';
 
 /** In milliseconds. */
 export interface Latencies {
@@ -14,26 +14,26 @@ export interface LoadReport {
   connections: number;
   depth: number;
   seconds: number;
-  verdicts: Record<VerdictKind, number>;
+  outcomes: Record<OutcomeKind, number>;
   latencies: Latencies;
   /** What became of the last message that got no reply, in words. */
   lastWithoutReply: string | undefined;
-  /** That of the worst verdict. */
+  /** That of the worst outcome. */
   exitCode: number;
 }
 
 const BAR = 50;
 
 /** Lines for a terminal. */
-export function loadInWords({
+export function formatReport({
   connections,
   depth,
   seconds,
-  verdicts,
+  outcomes,
   latencies,
   lastWithoutReply,
 }: LoadReport): string {
-  const { replied, ...others } = verdicts;
+  const { replied, ...others } = outcomes;
   const rest = Object.entries(others).filter(([, count]) => count > 0);
   const besides = rest.map(([kind, count]) => `, ${count} ${kind.replace('_', ' ')}`).join('');
   const clients = connections === 1 ? '1 connection' : `${connections} connections`;

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Logger } from '@knock/shared/log/log';
 
-import { Client } from './client.ts';
+import { Client } from '../delivery/client.ts';
+import type { SendResult } from '../delivery/delivery.ts';
+import { formatOutcome, OutcomeCounts } from '../delivery/outcome.ts';
+import type { ClientSettings } from '../settings.ts';
 import type { Latencies, LoadReport } from './load-report.ts';
-import type { Delivery } from './sending.ts';
-import type { ClientSettings } from './settings.ts';
-import { inWords, Tally } from './verdict.ts';
 
 export interface LoadOptions {
   settings: ClientSettings;
@@ -37,18 +37,21 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   signal.addEventListener('abort', () => clients.forEach((client) => client.stop('this client was told to stop')));
   const start = performance.now();
   const over = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
-  const ticking = setInterval(() => progress(measured.tally.counts.replied, (performance.now() - start) / 1000), 1000);
+  const ticking = setInterval(
+    () => progress(measured.outcomes.counts.replied, (performance.now() - start) / 1000),
+    1000,
+  );
   const askUntilOver = async (client: Client) => {
     while (!over.aborted) measured.add(await client.send(settings.MESSAGE));
   };
   await Promise.all(clients.flatMap((client) => Array.from({ length: depth }, () => askUntilOver(client))));
   clearInterval(ticking);
   const lasted = (performance.now() - start) / 1000;
-  for (const client of clients) client.hangUp();
-  const { counts: verdicts, exitCode } = measured.tally;
+  for (const client of clients) client.close();
+  const { counts: outcomes, exitCode } = measured.outcomes;
   const { lastWithoutReply } = measured;
   const latencies = measured.latencies();
-  return { connections, depth, seconds: lasted, verdicts, latencies, lastWithoutReply, exitCode };
+  return { connections, depth, seconds: lasted, outcomes: outcomes, latencies, lastWithoutReply, exitCode };
 }
 
 /** Each has said one message when this resolves: what is measured is an open connection. */
@@ -72,17 +75,17 @@ async function openAll(
 }
 
 class Measured {
-  readonly tally = new Tally();
+  readonly outcomes = new OutcomeCounts();
   lastWithoutReply: string | undefined;
   /** Of replies, in microseconds. */
   readonly #latencies = createHistogram();
   /** How many latencies there are in each class, by its upper bound in milliseconds. */
   readonly #classes = new Map<number, number>();
 
-  add({ verdict, ms }: Delivery): void {
-    this.tally.add(verdict);
-    if (verdict.kind !== 'replied') {
-      this.lastWithoutReply = inWords(verdict);
+  add({ outcome, ms }: SendResult): void {
+    this.outcomes.add(outcome);
+    if (outcome.kind !== 'replied') {
+      this.lastWithoutReply = formatOutcome(outcome);
       return;
     }
     this.#latencies.record(Math.max(1, Math.round(ms * 1000)));

@@ -4,11 +4,11 @@ import type { Readable } from 'node:stream';
 
 import type { Logger } from '@knock/shared/log/log';
 
-import { Client } from './client.ts';
+import { Client } from '../delivery/client.ts';
+import { OutcomeCounts } from '../delivery/outcome.ts';
+import type { WriteShaping } from '../net/writer.ts';
+import type { ClientSettings } from '../settings.ts';
 import type { Printer } from './printer.ts';
-import type { ClientSettings } from './settings.ts';
-import { Tally } from './verdict.ts';
-import type { Cut } from './writer.ts';
 
 export interface ChatOptions {
   settings: ClientSettings;
@@ -16,18 +16,18 @@ export interface ChatOptions {
   input: Readable;
   logger: Logger;
   printer: Printer;
-  cut: Cut;
+  shaping: WriteShaping;
   /** Aborts when the program is told to stop. */
   signal: AbortSignal;
 }
 
 /** Lines that are read ahead of their replies: more would only wait in memory. */
-const MOST_AHEAD = 1024;
+const MAX_AHEAD = 1024;
 
-/** Resolves with the verdicts when the input has ended and everything is told, or when it was told to stop. */
-export async function chat({ settings, input, logger, printer, cut, signal }: ChatOptions): Promise<Tally> {
-  const tally = new Tally();
-  const client = new Client(settings, logger, { cut });
+/** Resolves with the outcomes when the input has ended and everything is told, or when it was told to stop. */
+export async function chat({ settings, input, logger, printer, shaping, signal }: ChatOptions): Promise<OutcomeCounts> {
+  const counts = new OutcomeCounts();
+  const client = new Client(settings, logger, { shaping });
   const lines = createInterface({ input, crlfDelay: Infinity });
   signal.addEventListener('abort', () => {
     client.stop('this client was told to stop');
@@ -39,15 +39,15 @@ export async function chat({ settings, input, logger, printer, cut, signal }: Ch
     const delivery = client.send(line);
     ahead += 1;
     told = told.then(async () => {
-      const { verdict } = await delivery;
+      const { outcome } = await delivery;
       ahead -= 1;
-      tally.add(verdict);
-      printer.tell(line, verdict);
+      counts.add(outcome);
+      printer.print(line, outcome);
     });
-    if (ahead >= MOST_AHEAD) await told;
+    if (ahead >= MAX_AHEAD) await told;
   }
-  client.expectNoMore();
+  client.endBatch();
   await told;
-  client.hangUp();
-  return tally;
+  client.close();
+  return counts;
 }

@@ -1,13 +1,13 @@
 /** Tells the one who asked what became of each message: replies on stdout, everything else on stderr. */
 import { escapeControls, excerpt } from '@knock/shared/log/excerpt';
 
-import { inWords, type Verdict } from './verdict.ts';
+import { formatOutcome, type Outcome } from '../delivery/outcome.ts';
 
 export interface PrinterOptions {
   /** Prints one reply. */
   print: (line: string) => unknown;
   /** Tells of a message that got no reply. */
-  complain: (sentence: string) => unknown;
+  printError: (sentence: string) => unknown;
   /** Where replies are shown: a terminal must not be handed control characters, a pipe must get all bytes. */
   terminal: boolean;
 }
@@ -19,9 +19,9 @@ export class Printer {
     this.#options = options;
   }
 
-  tell(message: string, verdict: Verdict): void {
-    const { print, complain, terminal } = this.#options;
-    if (verdict.kind === 'replied') print(terminal ? escapeControls(verdict.reply) : verdict.reply);
-    else complain(`"${excerpt(message)}": ${inWords(verdict)}`);
+  print(message: string, outcome: Outcome): void {
+    const { print, printError, terminal } = this.#options;
+    if (outcome.kind === 'replied') print(terminal ? escapeControls(outcome.reply) : outcome.reply);
+    else printError(`"${excerpt(message)}": ${formatOutcome(outcome)}`);
   }
 }

@@ -7,10 +7,10 @@ import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 import { hexBytes, sizeOf } from '@knock/shared/log/excerpt';
 import type { Logger } from '@knock/shared/log/log';
 
-import { inChunks } from './in-chunks.ts';
+import { chunkedWriter } from './chunked-writer.ts';
 
 /** How messages are written: as they are said, or cut and glued. */
-export interface Cut {
+export interface WriteShaping {
   /** At most so many bytes in one write. */
   chunk?: number | undefined;
   /** So many messages in one write: they are held back until there are as many, or no more will come. */
@@ -19,7 +19,7 @@ export interface Cut {
 
 export interface WriterOptions {
   codec: Pick<Codec<unknown, never>, 'encode'>;
-  cut: Cut;
+  shaping: WriteShaping;
   /** Whether messages may be held back, since more will come to be glued to them. */
   mayHold: () => boolean;
   logger: Logger;
@@ -36,10 +36,10 @@ export class Writer {
 
   /** `drained`: told when a writer that was full takes messages again. */
   constructor(socket: Socket, options: WriterOptions, drained: () => void) {
-    const { chunk } = options.cut;
+    const { chunk } = options.shaping;
     this.#socket = socket;
     this.#options = options;
-    this.#output = chunk === undefined ? socket : inChunks(socket, chunk);
+    this.#output = chunk === undefined ? socket : chunkedWriter(socket, chunk);
     this.#output.on('drain', drained);
   }
 
@@ -53,7 +53,7 @@ export class Writer {
     if (this.#buffer.length === 0 && !this.#options.mayHold()) process.nextTick(() => this.flush());
     this.#options.codec.encode(message, this.#buffer);
     this.#inOneWrite += 1;
-    if (this.#buffer.isFull || this.#inOneWrite === this.#options.cut.glue) this.flush();
+    if (this.#buffer.isFull || this.#inOneWrite === this.#options.shaping.glue) this.flush();
   }
 
   /** Writes what was held back. */
@@ -79,13 +79,13 @@ export class Writer {
   }
 
   #trace(length: number): void {
-    const { cut, logger } = this.#options;
+    const { shaping, logger } = this.#options;
     if (!logger.isLevelEnabled('trace')) return;
     const address = this.#socket.remoteAddress;
     const written = this.#buffer.bytes.subarray(0, length);
     const bytes = hexBytes(written);
     const messages = `${this.#inOneWrite} ${this.#inOneWrite === 1 ? 'message' : 'messages'}`;
-    const pieces = cut.chunk === undefined ? '' : `, ${cut.chunk} at a time`;
+    const pieces = shaping.chunk === undefined ? '' : `, ${shaping.chunk} at a time`;
     logger.trace({ address, bytes }, `wrote ${messages}, ${sizeOf(written)}${pieces}: ${bytes}`);
   }
 }

@@ -2,7 +2,7 @@
 import { lookup, Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { orAborted } from './or-aborted.ts';
+import { abortable } from './abortable.ts';
 
 /**
  * From then on a look-up counts as hanging, and the name server is asked in its stead, about this often. While no
@@ -11,7 +11,7 @@ import { orAborted } from './or-aborted.ts';
  */
 const PATIENCE_MS = 500;
 
-export class LookUp {
+export class ServerResolver {
   readonly #host: string;
   #system: { addresses: Promise<string[]>; since: number } | undefined;
 
@@ -24,7 +24,7 @@ export class LookUp {
     const { addresses, since } = this.#askSystem();
     const over = new AbortController();
     const found = Promise.race([addresses, this.#askNameServer(since + PATIENCE_MS, over.signal)]);
-    return orAborted(found, signal).finally(() => over.abort());
+    return abortable(found, signal).finally(() => over.abort());
   }
 
   /** As every program here does, hosts file included. It cannot be called off: one that hangs is not asked once more. */

@@ -1,35 +1,35 @@
-/** The client: keeps a connection to the server, and gives each message exactly one verdict in time. */
+/** The client: keeps a connection to the server, and gives each message exactly one outcome in time. */
 import type { Logger } from '@knock/shared/log/log';
 
-import { type Answer, Connection } from './connection.ts';
-import { DialError, Dialler } from './dialler.ts';
-import { framesProtocol, textProtocol } from './protocols/frames.ts';
-import { httpProtocol } from './protocols/http.ts';
-import type { ClientProtocol } from './protocols/protocol.ts';
+import { type AttemptResult, Connection } from '../net/connection.ts';
+import { ConnectError, Connector } from '../net/connector.ts';
+import type { WriteShaping } from '../net/writer.ts';
+import { framesProtocol, textProtocol } from '../protocols/frames.ts';
+import { httpProtocol } from '../protocols/http.ts';
+import type { ClientProtocol } from '../protocols/protocol.ts';
+import type { ClientSettings } from '../settings.ts';
+import { type SendResult, Delivery } from './delivery.ts';
+import { formatOutcome } from './outcome.ts';
 import { RetryBudget } from './retry-budget.ts';
-import { type Delivery, Sending } from './sending.ts';
-import type { ClientSettings } from './settings.ts';
-import { inWords } from './verdict.ts';
-import type { Cut } from './writer.ts';
 
-export interface SendOptions {
-  /** The message may be handled twice: it is sent again where its verdict would be `unknown`. */
-  repeatable?: boolean;
+export interface DeliveryPolicy {
+  /** The message may be handled twice: it is sent again where its outcome would be `unknown`. */
+  idempotent?: boolean;
 }
 
 export interface ClientOptions {
   /** How messages are written, to show what a stream is. */
-  cut?: Cut;
+  shaping?: WriteShaping;
   /** Over HTTP, messages are sent before earlier ones have their replies: for servers that are known to take it. */
   pipelines?: boolean;
 }
 
 /** A connection that is being made. */
-interface Connecting {
+interface ConnectAttempt {
   connection: Promise<Connection>;
   /** How many messages wait for it. */
   waiting: number;
-  callOff: AbortController;
+  canceller: AbortController;
 }
 
 const MAX_IN_FLIGHT = 1024;
@@ -37,37 +37,37 @@ const MAX_IN_FLIGHT = 1024;
 export class Client {
   readonly #settings: ClientSettings;
   readonly #logger: Logger;
-  readonly #logsAnswers: boolean;
-  readonly #cut: Cut;
+  readonly #logsOutcomes: boolean;
+  readonly #shaping: WriteShaping;
   readonly #pipelines: boolean;
   #expectsMore = true;
-  readonly #dialler: Dialler;
+  readonly #connector: Connector;
   readonly #budget = new RetryBudget();
   readonly #stopped = new AbortController();
-  #connecting: Connecting | undefined;
+  #connecting: ConnectAttempt | undefined;
   #connection: Connection | undefined;
   /** Why the last connection ended, or the last try to connect failed; forgotten when a reply comes. */
-  #lastWhy: string | undefined;
+  #lastFailure: string | undefined;
 
-  constructor(settings: ClientSettings, logger: Logger, { cut = {}, pipelines = false }: ClientOptions = {}) {
-    this.#cut = cut;
+  constructor(settings: ClientSettings, logger: Logger, { shaping = {}, pipelines = false }: ClientOptions = {}) {
+    this.#shaping = shaping;
     this.#pipelines = pipelines;
     this.#settings = settings;
     this.#logger = logger;
-    this.#logsAnswers = logger.isLevelEnabled('debug');
-    this.#dialler = new Dialler(settings);
+    this.#logsOutcomes = logger.isLevelEnabled('debug');
+    this.#connector = new Connector(settings);
   }
 
-  /** Resolves with the message's one verdict, at its deadline at the latest; never rejects. */
-  send(message: string, { repeatable = false }: SendOptions = {}): Promise<Delivery> {
+  /** Resolves with the message's one outcome, at its deadline at the latest; never rejects. */
+  send(message: string, { idempotent = false }: DeliveryPolicy = {}): Promise<SendResult> {
     const deadlineMs = this.#settings.DEADLINE_MS;
     return new Promise((deliver) => {
-      this.#attempt(new Sending({ message, deadlineMs, repeatable, deliver }));
+      this.#attempt(new Delivery({ message, deadlineMs, idempotent, onSettled: deliver }));
     });
   }
 
   /** No more messages come: nothing is held back to be glued to them. */
-  expectNoMore(): void {
+  endBatch(): void {
     this.#expectsMore = false;
     this.#connection?.flush();
   }
@@ -76,66 +76,66 @@ export class Client {
    * Ends the connection in good order, when what was sent has its answers; the next message makes a new one. One that is
    * just being made goes on only if a message waits for it: else it would be opened, and closed without a word.
    */
-  hangUp(): void {
-    this.#connection?.hangUp();
+  close(): void {
+    this.#connection?.close();
     this.#connection = undefined;
     if (this.#connecting?.waiting !== 0) return;
-    this.#connecting.callOff.abort();
+    this.#connecting.canceller.abort();
     this.#connecting = undefined;
   }
 
   /** Ends at once: what is unanswered is `unknown`, and nothing is sent any more. */
   stop(why: string): void {
-    this.#stopped.abort(new DialError(why, { worthAnotherTry: false }));
-    this.#connection?.abandon(why);
+    this.#stopped.abort(new ConnectError(why, { worthAnotherTry: false }));
+    this.#connection?.destroy(why);
   }
 
   /** On the open connection at once: a promise for each step would cost more than the step (it halved the throughput). */
-  #attempt(sending: Sending): void {
-    if (this.#connection?.open && !this.#stopped.signal.aborted) this.#ask(this.#connection, sending);
+  #attempt(sending: Delivery): void {
+    if (this.#connection?.open && !this.#stopped.signal.aborted) this.#request(this.#connection, sending);
     else void this.#attemptOnceConnected(sending);
   }
 
-  async #attemptOnceConnected(sending: Sending): Promise<void> {
+  async #attemptOnceConnected(sending: Delivery): Promise<void> {
     let connection;
     try {
       connection = await this.#connected(sending.deadline);
     } catch (error) {
-      const { message: why, worthAnotherTry } = error as DialError;
-      this.#settle(sending, { verdict: { kind: 'not_sent', why }, written: false }, worthAnotherTry);
+      const { message: why, retryable } = error as ConnectError;
+      this.#settle(sending, { outcome: { kind: 'not_handled', why }, written: false }, retryable);
       return;
     }
-    this.#ask(connection, sending);
+    this.#request(connection, sending);
   }
 
-  #ask(connection: Connection, sending: Sending): void {
+  #request(connection: Connection, sending: Delivery): void {
     sending.address = connection.address;
-    connection.ask(sending.message, sending.deadline, (answer) => {
-      if (this.#logsAnswers) {
-        const { verdict } = answer;
-        this.#logger.debug({ address: connection.address, verdict: verdict.kind }, inWords(verdict));
+    connection.request(sending.message, sending.deadline, (answer) => {
+      if (this.#logsOutcomes) {
+        const { outcome } = answer;
+        this.#logger.debug({ address: connection.address, outcome: outcome.kind }, formatOutcome(outcome));
       }
-      this.#settle(sending, answer, this.#learn(answer, connection));
+      this.#settle(sending, answer, this.#recordOutcome(answer, connection));
     });
   }
 
-  #settle(sending: Sending, answer: Answer, worthAnotherTry: boolean): void {
-    sending.add(answer);
-    if (worthAnotherTry && sending.mayTryAgain(answer.verdict.kind)) this.#attempt(sending);
-    else sending.deliver();
+  #settle(sending: Delivery, answer: AttemptResult, worthAnotherTry: boolean): void {
+    sending.recordAttempt(answer);
+    if (worthAnotherTry && sending.mayRetry(answer.outcome.kind)) this.#attempt(sending);
+    else sending.settle();
   }
 
   /** Whether a message with this answer may be sent again, as far as the connection and the budget go. */
-  #learn({ verdict, final = false }: Answer, connection: Connection): boolean {
-    switch (verdict.kind) {
+  #recordOutcome({ outcome, final = false }: AttemptResult, connection: Connection): boolean {
+    switch (outcome.kind) {
       case 'replied':
-        this.#lastWhy = undefined;
-        this.#dialler.succeeded();
+        this.#lastFailure = undefined;
+        this.#connector.succeeded();
         this.#budget.reply();
         return false;
-      case 'refused':
+      case 'rejected':
         return false;
-      case 'not_sent':
+      case 'not_handled':
         // On a connection that is still good, the message itself is what cannot be sent.
         return !connection.open;
       case 'unknown':
@@ -143,7 +143,7 @@ export class Client {
     }
   }
 
-  /** A connection that is open. Rejects with a {@link DialError} where there is none by the deadline. */
+  /** A connection that is open. Rejects with a {@link ConnectError} where there is none by the deadline. */
   async #connected(deadline: number): Promise<Connection> {
     this.#stopped.signal.throwIfAborted();
     if (this.#connection?.open) return this.#connection;
@@ -152,44 +152,44 @@ export class Client {
     const connection = await byDeadline(deadline, connecting.connection).finally(() => (connecting.waiting -= 1));
     if (connection) return connection;
     // The deadline came while the next try was waited for: the last try says why.
-    throw new DialError(this.#lastWhy ?? 'there was no time to connect', { worthAnotherTry: false });
+    throw new ConnectError(this.#lastFailure ?? 'there was no time to connect', { worthAnotherTry: false });
   }
 
-  #startConnecting(): Connecting {
-    const callOff = new AbortController();
-    const connection = this.#connect(callOff.signal).finally(() => {
+  #startConnecting(): ConnectAttempt {
+    const canceller = new AbortController();
+    const connection = this.#connect(canceller.signal).finally(() => {
       if (this.#connecting === connecting) this.#connecting = undefined;
     });
-    const connecting: Connecting = { connection, waiting: 0, callOff };
+    const connecting: ConnectAttempt = { connection, waiting: 0, canceller };
     return connecting;
   }
 
-  async #connect(calledOff: AbortSignal): Promise<Connection> {
-    const signal = AbortSignal.any([this.#stopped.signal, calledOff]);
+  async #connect(cancelled: AbortSignal): Promise<Connection> {
+    const signal = AbortSignal.any([this.#stopped.signal, cancelled]);
     try {
-      const socket = await this.#dialler.dial(signal);
+      const socket = await this.#connector.connect(signal);
       if (signal.aborted) {
         socket.destroy();
-        throw signal.reason as DialError;
+        throw signal.reason as ConnectError;
       }
       this.#connection = new Connection(socket, {
         protocol: this.#protocol(),
-        cut: this.#cut,
-        mayHold: () => this.#cut.glue !== undefined && this.#expectsMore,
+        shaping: this.#shaping,
+        mayHold: () => this.#shaping.glue !== undefined && this.#expectsMore,
         replyTimeoutMs: this.#settings.REPLY_TIMEOUT_MS,
         logger: this.#logger,
         ended: ({ why, next }) => {
-          this.#lastWhy = why;
-          if (next !== 'at once') this.#dialler.backOff(next);
+          this.#lastFailure = why;
+          if (next !== 'at once') this.#connector.backOff(next);
         },
       });
       this.#logger.debug({ address: this.#connection.address }, `connected to ${this.#connection.address}`);
       return this.#connection;
     } catch (error) {
-      if (calledOff.aborted) throw error;
+      if (cancelled.aborted) throw error;
       // What waits is told that it was stopped; why it was is the signal's.
-      const why = (signal.aborted ? signal.reason : error) as DialError;
-      this.#lastWhy = why.message;
+      const why = (signal.aborted ? signal.reason : error) as ConnectError;
+      this.#lastFailure = why.message;
       this.#logger.debug(why.message);
       throw why;
     }

@@ -6,7 +6,7 @@ import { timesHandled } from './hazards/greetings.ts';
 const CLIENTS = 20;
 const GREETINGS = 120;
 
-test('a restart of the server under twenty clients loses no greeting: each has one verdict, and the verdict is true', async () => {
+test('a restart of the server under twenty clients loses no greeting: each has one outcome, and the outcome is true', async () => {
   await using demo = await startDemo({
     scale: { client: CLIENTS },
     // They end by themselves: of a client that is told to stop the last greeting may be left in doubt.
@@ -23,7 +23,7 @@ test('a restart of the server under twenty clients loses no greeting: each has o
   await demo.compose('stop', 'server');
 
   const times = await timesHandled(demo);
-  const greetings = (await demo.logs('client')).filter((line) => 'verdict' in line);
+  const greetings = (await demo.logs('client')).filter((line) => 'outcome' in line);
   const ids = greetings.map((line) => line['message'] as string);
   expect(new Set(ids).size).toBe(ids.length);
   expect(ids.length).toBe(CLIENTS * GREETINGS);
@@ -32,13 +32,13 @@ test('a restart of the server under twenty clients loses no greeting: each has o
     const numbers = ids.filter((id) => id.startsWith(`${client} #`)).map((id) => Number(id.split('#')[1]));
     expect(numbers.sort((one, other) => one - other)).toEqual(numbers.map((_, index) => index + 1));
   }
-  for (const { message, verdict, attempts } of greetings as {
+  for (const { message, outcome, attempts } of greetings as {
     message?: string;
-    verdict?: string;
+    outcome?: string;
     attempts?: number;
   }[]) {
     const count = times.get(message!) ?? 0;
-    expect.soft({ message, verdict }).toEqual({ message, verdict: 'replied' });
+    expect.soft({ message, outcome }).toEqual({ message, outcome: 'replied' });
     expect.soft(count).toBeGreaterThanOrEqual(1);
     // Greetings may be handled twice, and only where an attempt was left without an answer.
     expect.soft(count).toBeLessThanOrEqual(attempts!);
@@ -60,31 +60,31 @@ test('of messages that must not be handled twice none is, and none that was not 
   await expect.poll(heard).toBe(clients.length);
   await demo.compose('restart', 'server');
   const said = await Promise.all(sending);
-  const verdicts = new Map(said.flatMap(({ verdicts: own }) => [...own]));
+  const outcomes = new Map(said.flatMap(({ outcomes: own }) => [...own]));
   await demo.compose('stop', 'server');
 
   // A server that drains leaves nobody in doubt.
   expect.soft(said.flatMap(({ complaints }) => complaints)).toEqual([]);
   const times = await timesHandled(demo);
-  expect([...verdicts.keys()].sort()).toEqual(clients.flat().sort());
-  for (const [id, verdict] of verdicts) {
+  expect([...outcomes.keys()].sort()).toEqual(clients.flat().sort());
+  for (const [id, outcome] of outcomes) {
     const count = times.get(id) ?? 0;
-    if (verdict === 'replied') expect.soft({ id, count }).toEqual({ id, count: 1 });
-    else if (verdict === 'unknown') expect.soft(count).toBeLessThanOrEqual(1);
-    else expect.soft({ id, verdict, count }).toEqual({ id, verdict, count: 0 });
+    if (outcome === 'replied') expect.soft({ id, count }).toEqual({ id, count: 1 });
+    else if (outcome === 'unknown') expect.soft(count).toBeLessThanOrEqual(1);
+    else expect.soft({ id, outcome, count }).toEqual({ id, outcome, count: 0 });
   }
 });
 
-/** Sends all ids from a container of the client; their verdicts, as its output tells them, and why any has no reply. */
-async function sendAll(demo: Demo, ids: string[]): Promise<{ verdicts: Map<string, string>; complaints: string[] }> {
-  const verdicts = new Map<string, string>();
+/** Sends all ids from a container of the client; their outcomes, as its output tells them, and why any has no reply. */
+async function sendAll(demo: Demo, ids: string[]): Promise<{ outcomes: Map<string, string>; complaints: string[] }> {
+  const outcomes = new Map<string, string>();
   // All are written at once and handled one by one: on a slow machine the last one's turn can come after the default 5 s.
   const patient = ['-e', 'DEADLINE_MS=20000', '-e', 'REPLY_TIMEOUT_MS=20000'];
   const { stdout, stderr } = await demo
     .composeOutput('run', '--rm', '--no-deps', '-T', ...patient, 'client', 'send', ...ids)
     .catch((error: unknown) => error as { stdout: string; stderr: string });
-  for (const [reply] of stdout.matchAll(/^.+$/gm)) verdicts.set(reply, 'replied');
-  const complaints = Array.from(stderr.matchAll(/^"(.*)": (refused|not sent|unknown).*$/gm));
-  for (const [, id, verdict] of complaints) verdicts.set(id!, verdict!);
-  return { verdicts, complaints: complaints.map(([line]) => line) };
+  for (const [reply] of stdout.matchAll(/^.+$/gm)) outcomes.set(reply, 'replied');
+  const complaints = Array.from(stderr.matchAll(/^"(.*)": (rejected|not handled|unknown).*$/gm));
+  for (const [, id, outcome] of complaints) outcomes.set(id!, outcome!);
+  return { outcomes, complaints: complaints.map(([line]) => line) };
 }

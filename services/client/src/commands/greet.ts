@@ -5,10 +5,10 @@ import { excerpt } from '@knock/shared/log/excerpt';
 import type { Logger } from '@knock/shared/log/log';
 import { nameOf } from '@knock/shared/replica-names';
 
-import { Client } from './client.ts';
-import type { Delivery } from './sending.ts';
-import type { ClientSettings } from './settings.ts';
-import { inWords, Tally, type Verdict } from './verdict.ts';
+import { Client } from '../delivery/client.ts';
+import type { SendResult } from '../delivery/delivery.ts';
+import { formatOutcome, OutcomeCounts, type Outcome } from '../delivery/outcome.ts';
+import type { ClientSettings } from '../settings.ts';
 
 export interface GreetOptions {
   settings: ClientSettings;
@@ -21,9 +21,9 @@ export interface GreetOptions {
 
 const LAST_GREETING_MS = 500;
 
-/** Resolves with the verdicts, after `COUNT` greetings or when it was told to stop. */
-export async function greet({ settings, name, logger, signal }: GreetOptions): Promise<Tally> {
-  const tally = new Tally();
+/** Resolves with the outcomes, after `COUNT` greetings or when it was told to stop. */
+export async function greet({ settings, name, logger, signal }: GreetOptions): Promise<OutcomeCounts> {
+  const counts = new OutcomeCounts();
   const client = new Client(settings, logger);
   signal.addEventListener('abort', () => {
     setTimeout(() => client.stop('this client was told to stop'), LAST_GREETING_MS).unref();
@@ -31,34 +31,34 @@ export async function greet({ settings, name, logger, signal }: GreetOptions): P
   let nextAt = performance.now();
   for (let n = 1; !signal.aborted && (settings.COUNT === 0 || n <= settings.COUNT); n += 1) {
     const message = settings.MESSAGE.replaceAll(/\{(?:client|n)\}/g, (word) => (word === '{n}' ? String(n) : name));
-    const delivery = await client.send(message, { repeatable: true });
-    client.hangUp();
-    tally.add(delivery.verdict);
+    const delivery = await client.send(message, { idempotent: true });
+    client.close();
+    counts.add(delivery.outcome);
     await logDelivery(logger, name, message, delivery);
     nextAt = nextBeat(nextAt, settings.INTERVAL_MS);
     if (n !== settings.COUNT) await pause(nextAt - performance.now(), signal);
   }
-  logger.info({ verdicts: tally.counts }, `${name} is done: ${tally.summary}`);
-  return tally;
+  logger.info({ outcomes: counts.counts }, `${name} is done: ${counts.summary}`);
+  return counts;
 }
 
 /** One line for each message: who said what to whom, and what became of it. */
-async function logDelivery(logger: Logger, name: string, message: string, delivery: Delivery): Promise<void> {
-  const { verdict, attempts, address } = delivery;
+async function logDelivery(logger: Logger, name: string, message: string, delivery: SendResult): Promise<void> {
+  const { outcome, attempts, address } = delivery;
   const server = address === undefined ? 'nobody' : await nameOf(address);
   const ms = Math.round(delivery.ms);
   const said = excerpt(message);
-  const fields = { server, address, message: said, verdict: verdict.kind, ...details(verdict), attempts, ms };
+  const fields = { server, address, message: said, outcome: outcome.kind, ...details(outcome), attempts, ms };
   const tries = attempts > 1 ? `, ${attempts} attempts` : '';
-  const sentence = `${name} → ${server}: "${said}" ← ${inWords(verdict)} (${ms} ms${tries})`;
-  if (verdict.kind === 'replied') logger.info(fields, sentence);
+  const sentence = `${name} → ${server}: "${said}" ← ${formatOutcome(outcome)} (${ms} ms${tries})`;
+  if (outcome.kind === 'replied') logger.info(fields, sentence);
   else logger.warn(fields, sentence);
 }
 
-function details(verdict: Verdict): Record<string, string> {
-  if (verdict.kind === 'replied') return { reply: excerpt(verdict.reply) };
-  if (verdict.kind === 'refused') return { code: excerpt(verdict.code), sentence: excerpt(verdict.sentence) };
-  return { why: verdict.why };
+function details(outcome: Outcome): Record<string, string> {
+  if (outcome.kind === 'replied') return { reply: excerpt(outcome.reply) };
+  if (outcome.kind === 'rejected') return { code: excerpt(outcome.code), sentence: excerpt(outcome.detail) };
+  return { why: outcome.why };
 }
 
 /** The first beat that is not over: greetings keep their rhythm, and those that were missed are not made up for. */

@@ -3,18 +3,18 @@ import { connect, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 
-import { LookUp } from './look-up.ts';
-import { orAborted } from './or-aborted.ts';
-import type { ClientSettings } from './settings.ts';
+import type { ClientSettings } from '../settings.ts';
+import { abortable } from './abortable.ts';
+import { ServerResolver } from './resolver.ts';
 
 type TlsSettings = Pick<ClientSettings, 'SERVER_HOST' | 'TLS_CA_FILE' | 'TLS_CERT_FILE' | 'TLS_KEY_FILE'>;
-type DialSettings = Pick<ClientSettings, 'SERVER_PORT' | 'CONNECT_TIMEOUT_MS'> & TlsSettings;
+type ConnectorSettings = Pick<ClientSettings, 'SERVER_PORT' | 'CONNECT_TIMEOUT_MS'> & TlsSettings;
 
 const BASE_DELAY_MS = { soon: 100, later: 1000 };
 const MAX_DELAY_MS = 1500;
 
 /** What may be over in a moment: the server starts, moves, or has just gone; a name is not known yet. */
-const WORTH_ANOTHER_TRY = new Set([
+const RETRYABLE_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
@@ -27,30 +27,30 @@ const WORTH_ANOTHER_TRY = new Set([
 ]);
 
 /** There is no connection, and here is why, in a sentence that says what to do. */
-export class DialError extends Error {
+export class ConnectError extends Error {
   override readonly name = 'DialError';
-  readonly worthAnotherTry: boolean;
+  readonly retryable: boolean;
 
   constructor(sentence: string, { worthAnotherTry }: { worthAnotherTry: boolean }) {
     super(sentence);
-    this.worthAnotherTry = worthAnotherTry;
+    this.retryable = worthAnotherTry;
   }
 }
 
-export class Dialler {
-  readonly #settings: DialSettings;
-  readonly #lookUp: LookUp;
+export class Connector {
+  readonly #settings: ConnectorSettings;
+  readonly #resolver: ServerResolver;
   /** Failures since the last reply, and when the next connection may be tried. */
   #failures = 0;
   #nextTryAt = 0;
 
-  constructor(settings: DialSettings) {
+  constructor(settings: ConnectorSettings) {
     this.#settings = settings;
-    this.#lookUp = new LookUp(settings.SERVER_HOST);
+    this.#resolver = new ServerResolver(settings.SERVER_HOST);
   }
 
-  /** Connects when it is time. Rejects with a {@link DialError}, or with the signal's reason. */
-  async dial(signal: AbortSignal): Promise<Socket> {
+  /** Connects when it is time. Rejects with a {@link ConnectError}, or with the signal's reason. */
+  async connect(signal: AbortSignal): Promise<Socket> {
     while (this.#nextTryAt > performance.now()) {
       await sleep(Math.max(1, this.#nextTryAt - performance.now()), undefined, { signal });
     }
@@ -79,23 +79,23 @@ export class Dialler {
   /** The name is looked up again each time and its addresses come in random order, so that replicas share the load. */
   async #tryAddresses(signal: AbortSignal): Promise<Socket> {
     const { SERVER_PORT, CONNECT_TIMEOUT_MS } = this.#settings;
-    const addresses = shuffle(await this.#lookUp.addresses(signal));
+    const addresses = shuffle(await this.#resolver.addresses(signal));
     const share = Math.ceil(CONNECT_TIMEOUT_MS / addresses.length);
     const failures: NodeJS.ErrnoException[] = [];
     for (const address of addresses) {
       try {
         const inTime = AbortSignal.any([signal, AbortSignal.timeout(share)]);
         const socket = await openSocket(address, SERVER_PORT, inTime);
-        return this.#settings.TLS_CA_FILE ? await shakeHands(socket, this.#settings, inTime) : socket;
+        return this.#settings.TLS_CA_FILE ? await startTls(socket, this.#settings, inTime) : socket;
       } catch (error) {
         signal.throwIfAborted();
         failures.push(error as NodeJS.ErrnoException);
       }
     }
-    throw failures.find(({ code = 'ETIMEDOUT' }) => WORTH_ANOTHER_TRY.has(code)) ?? failures[0]!;
+    throw failures.find(({ code = 'ETIMEDOUT' }) => RETRYABLE_CODES.has(code)) ?? failures[0]!;
   }
 
-  #explain({ code = '', message }: Partial<NodeJS.ErrnoException>): DialError {
+  #explain({ code = '', message }: Partial<NodeJS.ErrnoException>): ConnectError {
     const { SERVER_HOST, SERVER_PORT, TLS_CA_FILE } = this.#settings;
     const place = `${SERVER_HOST}:${SERVER_PORT}`;
     const sentences: Record<string, string> = {
@@ -107,7 +107,7 @@ export class Dialler {
       sentences['ECONNRESET'] = `${place} ended the TLS handshake: does it speak TLS? Its log may say more`;
     sentences['EAI_AGAIN'] = sentences['ENOTFOUND']!;
     const sentence = sentences[code] ?? explainTls(code) ?? `no connection to ${place}: ${message}`;
-    return new DialError(sentence, { worthAnotherTry: WORTH_ANOTHER_TRY.has(code) });
+    return new ConnectError(sentence, { worthAnotherTry: RETRYABLE_CODES.has(code) });
   }
 }
 
@@ -125,7 +125,7 @@ async function openSocket(address: string, port: number, signal: AbortSignal): P
 }
 
 /** Goes on inside TLS, where the server's certificate is good. Rejects with OpenSSL's error. */
-async function shakeHands(socket: Socket, settings: TlsSettings, signal: AbortSignal): Promise<Socket> {
+async function startTls(socket: Socket, settings: TlsSettings, signal: AbortSignal): Promise<Socket> {
   const { SERVER_HOST, TLS_CA_FILE, TLS_CERT_FILE, TLS_KEY_FILE } = settings;
   const tlsSocket = connectTls({
     socket,
@@ -147,7 +147,7 @@ async function reached(event: 'connect' | 'secureConnect', socket: Socket, signa
   // Stays, since an error that nobody listens for would end the program.
   socket.on('error', reject);
   try {
-    await orAborted(promise, signal);
+    await abortable(promise, signal);
   } catch (error) {
     socket.destroy();
     throw signal.aborted ? Object.assign(new Error('it took too long'), { code: 'ETIMEDOUT' }) : error;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, expect, test, vi } from 'vitest';
 
-import { LookUp } from './look-up.ts';
+import { ServerResolver } from './resolver.ts';
 
 const asked = vi.hoisted(() => ({
   system: vi.fn<() => Promise<LookupAddress[]>>(),
@@ -36,7 +36,7 @@ test('asks the system, and nobody else where it answers', async () => {
     { address: '192.0.2.1', family: 4 },
     { address: '2001:db8::1', family: 6 },
   ]);
-  expect(await new LookUp('server').addresses(goOn)).toEqual(['192.0.2.1', '2001:db8::1']);
+  expect(await new ServerResolver('server').addresses(goOn)).toEqual(['192.0.2.1', '2001:db8::1']);
   await sleep(600);
   expect(asked.nameServer).not.toHaveBeenCalled();
 });
@@ -44,7 +44,7 @@ test('asks the system, and nobody else where it answers', async () => {
 test('asks the name server where the system hangs, and does not ask the system a second time meanwhile', async () => {
   asked.system.mockImplementation(never);
   asked.nameServer.mockResolvedValue(['192.0.2.2']);
-  const lookUp = new LookUp('server');
+  const lookUp = new ServerResolver('server');
   expect(await lookUp.addresses(goOn)).toEqual(['192.0.2.2']);
   const began = performance.now();
   for (let n = 0; n < 5; n += 1) expect(await lookUp.addresses(goOn)).toEqual(['192.0.2.2']);
@@ -56,7 +56,7 @@ test('asks the name server where the system hangs, and does not ask the system a
 test('asks the name server again where it did not know the name', async () => {
   asked.system.mockImplementation(never);
   asked.nameServer.mockRejectedValueOnce(new Error('not here')).mockResolvedValue(['192.0.2.3']);
-  expect(await new LookUp('server').addresses(goOn)).toEqual(['192.0.2.3']);
+  expect(await new ServerResolver('server').addresses(goOn)).toEqual(['192.0.2.3']);
 });
 
 test('lets a random time pass before it believes an answer that hung, so that clients who hung together do not come together', async () => {
@@ -68,7 +68,7 @@ test('lets a random time pass before it believes an answer that hung, so that cl
   const began = performance.now();
   const arrivals = await Promise.all(
     Array.from({ length: 50 }, async () => {
-      expect(await new LookUp('server').addresses(goOn)).toEqual(['192.0.2.4']);
+      expect(await new ServerResolver('server').addresses(goOn)).toEqual(['192.0.2.4']);
       return performance.now() - began;
     }),
   );
@@ -86,7 +86,7 @@ test('asks the name server at random times, so that clients whose look-ups hang 
     if (times.length <= 50) throw new Error('not here yet');
     return ['192.0.2.5'];
   });
-  await Promise.all(Array.from({ length: 50 }, () => new LookUp('server').addresses(goOn)));
+  await Promise.all(Array.from({ length: 50 }, () => new ServerResolver('server').addresses(goOn)));
   const second = times.slice(50);
   expect(Math.max(...second) - Math.min(...second)).toBeGreaterThan(APART_MS);
 });
@@ -97,7 +97,7 @@ test('leaves it to the system to say that there is no such name', async () => {
     throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
   });
   asked.nameServer.mockRejectedValue(new Error('not here either'));
-  await expect(new LookUp('server').addresses(goOn)).rejects.toMatchObject({ code: 'ENOTFOUND' });
+  await expect(new ServerResolver('server').addresses(goOn)).rejects.toMatchObject({ code: 'ENOTFOUND' });
 });
 
 test('asks nobody any more once it is called off', async () => {
@@ -105,6 +105,6 @@ test('asks nobody any more once it is called off', async () => {
   asked.nameServer.mockImplementation(never);
   const controller = new AbortController();
   setTimeout(() => controller.abort(new Error('too late')), 600);
-  await expect(new LookUp('server').addresses(controller.signal)).rejects.toThrow('too late');
+  await expect(new ServerResolver('server').addresses(controller.signal)).rejects.toThrow('too late');
   expect(asked.cancel).toHaveBeenCalledTimes(1);
 });

@@ -1,5 +1,5 @@
 /** The promise's result, or a rejection with the signal's reason if that comes first. */
-export async function orAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
+export async function abortable<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason as Error);
   if (signal.aborted) abort();

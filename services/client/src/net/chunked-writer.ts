@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const PAUSE_MS = 25;
 
 /** What is written here goes to the socket, `size` bytes at a time; with its end the socket's side is ended. */
-export function inChunks(socket: Writable, size: number): Writable {
+export function chunkedWriter(socket: Writable, size: number): Writable {
   const input = new PassThrough();
   const cut = async function* (source: AsyncIterable<Buffer>) {
     for await (const bytes of source) {

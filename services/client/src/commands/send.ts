@@ -1,0 +1,35 @@
+/** Sends what was given on the command line, and prints the replies. */
+import type { Logger } from '@knock/shared/log/log';
+
+import { Client } from '../delivery/client.ts';
+import { OutcomeCounts } from '../delivery/outcome.ts';
+import type { WriteShaping } from '../net/writer.ts';
+import type { ClientSettings } from '../settings.ts';
+import type { Printer } from './printer.ts';
+
+export interface SendOptions {
+  settings: ClientSettings;
+  texts: readonly string[];
+  logger: Logger;
+  printer: Printer;
+  shaping: WriteShaping;
+  /** Aborts when the program is told to stop. */
+  signal: AbortSignal;
+}
+
+/** Sends all texts over one connection, without waiting between them. Resolves with the outcomes. */
+export async function send(options: SendOptions): Promise<OutcomeCounts> {
+  const { settings, texts, logger, printer, shaping, signal } = options;
+  const counts = new OutcomeCounts();
+  const client = new Client(settings, logger, { shaping });
+  signal.addEventListener('abort', () => client.stop('this client was told to stop'));
+  const deliveries = texts.map((text) => client.send(text));
+  client.endBatch();
+  for (const [index, delivery] of deliveries.entries()) {
+    const { outcome } = await delivery;
+    counts.add(outcome);
+    printer.print(texts[index]!, outcome);
+  }
+  client.close();
+  return counts;
+}

@@ -1,0 +1,51 @@
+/** What became of a message. Exactly one of these for each, within its deadline. */
+import { excerpt } from '@knock/shared/log/excerpt';
+
+export type Outcome =
+  | { kind: 'replied'; reply: string }
+  /** The server heard it and said no. */
+  | { kind: 'rejected'; code: string; detail: string }
+  /** The server did not handle it, for certain: it may always be sent again. */
+  | { kind: 'not_handled'; why: string }
+  /** It was written, and whether the server handled it cannot be known. */
+  | { kind: 'unknown'; why: string };
+
+/** With the exit code of a program whose worst outcome it was. */
+const EXIT_CODES = { replied: 0, rejected: 2, not_handled: 3, unknown: 4 } as const;
+
+export type OutcomeKind = keyof typeof EXIT_CODES;
+
+/** The outcome in words, fit for a log and a terminal. */
+export function formatOutcome(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'replied':
+      return `"${excerpt(outcome.reply)}"`;
+    case 'rejected':
+      return `rejected: ${excerpt(outcome.code)}: ${excerpt(outcome.detail)}`;
+    case 'not_handled':
+      return `not handled: ${outcome.why}`;
+    case 'unknown':
+      return `unknown: ${outcome.why}`;
+  }
+}
+
+/** Counts outcomes, for the last line and the exit code. */
+export class OutcomeCounts {
+  readonly counts: Record<OutcomeKind, number> = { replied: 0, rejected: 0, not_handled: 0, unknown: 0 };
+
+  add({ kind }: Outcome): void {
+    this.counts[kind] += 1;
+  }
+
+  /** That of the worst outcome. */
+  get exitCode(): number {
+    const seen = Object.entries(EXIT_CODES).filter(([kind]) => this.counts[kind as OutcomeKind] > 0);
+    return Math.max(0, ...seen.map(([, code]) => code));
+  }
+
+  /** The counts in words. */
+  get summary(): string {
+    const { replied, rejected, not_handled, unknown } = this.counts;
+    return `${replied} replied, ${rejected} rejected, ${not_handled} not handled, ${unknown} unknown`;
+  }
+}
