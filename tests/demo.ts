@@ -10,7 +10,7 @@ import {
 } from 'testcontainers';
 
 import { StartedKnockServerContainer } from './knock-server.ts';
-import { ownName } from './own-name.ts';
+import { uniqueName } from './own-name.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const FILES = ['docker-compose.yml', 'tests/compose.images.yml'];
@@ -49,7 +49,7 @@ export async function startDemo({
   services,
   files = [],
 }: DemoOptions = {}): Promise<Demo> {
-  const project = ownName();
+  const project = uniqueName();
   const settings = { KNOCK_PORT: '0', LOG_FORMAT: 'json', INTERVAL_MS: '100', ...environment };
   const allFiles = [...FILES, ...files];
   const started = await new DockerComposeEnvironment(ROOT, allFiles)

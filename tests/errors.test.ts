@@ -16,7 +16,7 @@ import { expect, test, vi } from 'vitest';
 
 import { Authority } from '../deploy/test-certificates.ts';
 import { freePort } from './free-port.ts';
-import { readPaper } from './paper.ts';
+import { readDoc } from './paper.ts';
 import { Program } from './program.ts';
 
 /** The deadline of those who are to hear why there is no reply: long enough to hear it on a busy machine. */
@@ -175,7 +175,7 @@ const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
 ];
 
 /** What the paper says is said, as patterns: `…` is anything. */
-const [, SECTION = ''] = /^## When something goes wrong$(.*?)^## /ms.exec(readPaper('docs/operating.md')) ?? [];
+const [, SECTION = ''] = /^## When something goes wrong$(.*?)^## /ms.exec(readDoc('docs/operating.md')) ?? [];
 const SENTENCES = Array.from(SECTION.matchAll(/^\| `([^`]+)` \|/gm), ([, sentence]) => {
   const words = sentence!.split('…').map((part) => RegExp.escape(part));
   return new RegExp(words.join('.*'));

@@ -2,13 +2,13 @@
 import { expect, test } from 'vitest';
 
 import { chaptersOf } from './paper.ts';
-import { Reader } from './reader.ts';
+import { DocRunner } from './reader.ts';
 
 test.for(chaptersOf('tests/in-passing.md'))(
   '$title lead to what their sentences say',
   { timeout: 120_000 },
   async (chapter) => {
-    await using reader = await Reader.come();
+    await using reader = await DocRunner.come();
     expect(await reader.follow(chapter)).toBeUndefined();
   },
 );

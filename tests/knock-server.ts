@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 
 import type { CloseReason } from '@knock/server/net/close-reason';
-import { Dialled, frame } from '@knock/server/test/dialled';
+import { RawClient, frame } from '@knock/server/test/raw-client';
 import {
   AbstractStartedContainer,
   type ContainerRuntimeClient,
@@ -70,14 +70,14 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
     return { host: network!.IPAddress, port: PORT };
   }
 
-  async dial(): Promise<Dialled> {
+  async dial(): Promise<RawClient> {
     const { host, port } = await this.address();
-    return Dialled.to(port, host);
+    return RawClient.to(port, host);
   }
 
-  async dialMany(count: number): Promise<Dialled[]> {
+  async dialMany(count: number): Promise<RawClient[]> {
     const { host, port } = await this.address();
-    return Promise.all(Array.from({ length: count }, () => Dialled.to(port, host)));
+    return Promise.all(Array.from({ length: count }, () => RawClient.to(port, host)));
   }
 
   /** What the server counts and holds now. The one who asks is a client as well. */
@@ -99,7 +99,7 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
    * Whatever was done to it, the server answers somebody else, and soon; and it has nothing left of those who are gone:
    * no socket, no timer.
    */
-  async expectWell(before: Numbers): Promise<void> {
+  async expectHealthy(before: Numbers): Promise<void> {
     const client = await this.dial();
     const began = performance.now();
     client.end(frame('well?'));

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 
-import { frame } from '@knock/server/test/dialled';
+import { frame } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer } from './knock-server.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Dialled, frame } from '@knock/server/test/dialled';
+import { RawClient, frame } from '@knock/server/test/raw-client';
 import axe from 'axe-core';
 import type { Locator, Page } from 'playwright-core';
 import { expect, test as base } from 'vitest';
@@ -93,7 +93,7 @@ async function haveComeTwice(demo: Demo): Promise<string[]> {
 }
 
 /** A client that is not one of the demo. On the network its machine is known by the network's gateway. */
-async function stranger(demo: Demo): Promise<Dialled> {
+async function stranger(demo: Demo): Promise<RawClient> {
   return demo.server.dial();
 }
 
@@ -102,7 +102,7 @@ const strangersHouse = (page: Page) =>
   page.locator('.house', { has: page.locator('.name', { hasText: /^\d+\.\d+\.\d+\.1$/ }) });
 
 /** A client that is not one of the demo, and that the page follows: the stream is opened once more for that. */
-async function followedStranger(demo: Demo, page: Page): Promise<Dialled> {
+async function followedStranger(demo: Demo, page: Page): Promise<RawClient> {
   const stream = page.waitForResponse(/\/events\?follow=\d+\.\d+\.\d+\.1$/);
   const client = await stranger(demo);
   await strangersHouse(page).click();

@@ -21,7 +21,7 @@ interface Fence {
 }
 
 /** `path`: from the root of the repository. */
-export function readPaper(path: string): string {
+export function readDoc(path: string): string {
   return readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 }
 
@@ -33,14 +33,14 @@ export function fencesOf(text: string): Fence[] {
 
 /** The commands that a paper names in the middle of a sentence. */
 export function commandsInSentencesOf(path: string): string[] {
-  const sentences = readPaper(path).replaceAll(FENCES, '');
+  const sentences = readDoc(path).replaceAll(FENCES, '');
   const commands = sentences.matchAll(/`((?:[A-Z_]+=\S+ )*(?:curl|docker|nc|node|npx|printf|python3) [^`]+)`/g);
   return Array.from(commands, ([, command]) => command!);
 }
 
 /** The chapters of a paper that have something to type. */
 export function chaptersOf(path: string): Chapter[] {
-  return readPaper(path)
+  return readDoc(path)
     .split(/^## /m)
     .map((chapter) => ({ title: chapter.split('\n', 1)[0]!, blocks: fencesOf(chapter).filter(isBlock) }))
     .filter(({ blocks }) => blocks.length > 0);

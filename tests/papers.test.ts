@@ -5,7 +5,7 @@ import { serverSettings } from '@knock/server/settings';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { commandsInSentencesOf, fencesOf, readPaper } from './paper.ts';
+import { commandsInSentencesOf, fencesOf, readDoc } from './paper.ts';
 
 /** What a schema says of its settings, as a table in Markdown. */
 function settingsTable(schema: z.ZodObject): string {
@@ -42,7 +42,7 @@ ${settingsTable(clientSettings)}
 });
 
 test.each(['examples/client.ts', 'examples/server.ts'])('the README shows %s as it is', (path) => {
-  expect(readPaper('README.md')).toContain(`\`\`\`ts\n${readPaper(path)}\`\`\``);
+  expect(readDoc('README.md')).toContain(`\`\`\`ts\n${readDoc(path)}\`\`\``);
 });
 
 test.each([
@@ -57,7 +57,7 @@ test.each([
   'docs/settings.md',
 ])('every file that %s names is there', (paper) => {
   const base = new URL(`../${paper}`, import.meta.url);
-  const links = readPaper(paper).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g);
+  const links = readDoc(paper).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g);
   for (const [, link] of links) expect.soft(() => readFileSync(new URL(link!, base)), link).not.toThrow('ENOENT');
 });
 
@@ -66,7 +66,7 @@ test('the map in the README has every source file, once', () => {
   const files = globSync('{services/*,packages/shared}/src/**/*.*', { cwd: root }).filter(
     (file) => !file.endsWith('.test.ts'),
   );
-  const [, map = ''] = /^## The map$(.*?)^## /ms.exec(readPaper('README.md')) ?? [];
+  const [, map = ''] = /^## The map$(.*?)^## /ms.exec(readDoc('README.md')) ?? [];
   const linked = Array.from(map.matchAll(/\]\(([^)]+)\)/g), ([, link]) => link!);
   expect(linked.toSorted()).toEqual(files.toSorted());
 });
@@ -75,7 +75,7 @@ test.each([
   ['README.md', ['npx -y pnpm@12 test']],
   ['docs/tour.md', ['docker compose build']],
 ])('%s has no commands but those that a test types, and what the tests themselves begin with', (paper, begins) => {
-  const fences = fencesOf(readPaper(paper));
+  const fences = fencesOf(readDoc(paper));
   const kinds = new Set(fences.map(({ kind }) => kind));
   expect([...kinds].filter((kind) => !['sh', 'text', 'ts', 'mermaid', ''].includes(kind))).toEqual([]);
   const unnamed = fences.filter(({ kind }) => kind === '').map(({ body }) => body.trim());
@@ -85,7 +85,7 @@ test.each([
 test.each(['README.md', 'docs/tour.md'])(
   'a box of %s may be pasted whole: what would read the rest of it is its last line',
   (paper) => {
-    const commands = fencesOf(readPaper(paper)).filter(({ kind }) => kind === 'sh' || kind === '');
+    const commands = fencesOf(readDoc(paper)).filter(({ kind }) => kind === 'sh' || kind === '');
     const readsOn = (line: string) => /^(?:\w+=\S+ )*docker compose (?:run|exec) (?!.*-T )/.test(line);
     const notLast = commands.flatMap(({ body }) => body.trimEnd().split('\n').slice(0, -1)).filter(readsOn);
     expect(notLast).toEqual([]);
@@ -96,7 +96,7 @@ test.each(['README.md', 'docs/tour.md'])(
   'what %s tells to type in the middle of a sentence is typed by a test',
   (paper) => {
     const typed = ['README.md', 'docs/tour.md', 'tests/in-passing.md']
-      .flatMap((path) => fencesOf(readPaper(path)))
+      .flatMap((path) => fencesOf(readDoc(path)))
       .filter(({ kind }) => kind === 'sh')
       .flatMap(({ body }) => body.split('\n').map((line) => line.replace(/ +# .*$/, '')));
     const commands = commandsInSentencesOf(paper);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 
 import { freePort } from './free-port.ts';
-import { ownName } from './own-name.ts';
+import { uniqueName } from './own-name.ts';
 import type { Block, Chapter } from './paper.ts';
 import { Terminal } from './terminal.ts';
 
@@ -20,17 +20,17 @@ const CTRL_C = '^C';
 /** In front of a line that is typed into what runs. */
 const INPUT = '> ';
 
-export class Reader implements AsyncDisposable {
+export class DocRunner implements AsyncDisposable {
   /** In the place of the ports and the names that the papers use, so that nothing else of this machine is touched. */
   readonly #ports: ReadonlyMap<string, string>;
-  readonly #stack = ownName();
+  readonly #stack = uniqueName();
   readonly #folder = mkdtempSync(join(tmpdir(), 'knock-reader-'));
   readonly #terminals = new Map<string, Terminal>();
   #inSwarm = false;
 
-  static async come(): Promise<Reader> {
+  static async come(): Promise<DocRunner> {
     const ports = PAPERS_PORTS.map(async (port) => [port, String(await freePort())] as const);
-    return new Reader(new Map(await Promise.all(ports)));
+    return new DocRunner(new Map(await Promise.all(ports)));
   }
 
   constructor(ports: ReadonlyMap<string, string>) {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 
 import { chaptersOf } from './paper.ts';
-import { Reader } from './reader.ts';
+import { DocRunner } from './reader.ts';
 
 const SECTIONS = chaptersOf('README.md');
 const TALK = 'Talk to it';
@@ -19,7 +19,7 @@ test('the README has something to type where one would look for it', () => {
   ]);
 });
 
-async function startDemo(reader: Reader): Promise<void> {
+async function startDemo(reader: DocRunner): Promise<void> {
   await reader.type({ terminal: 'up', body: 'docker compose up' });
   expect(await reader.sees({ terminal: 'up', body: 'server-1 | …INFO: server-1 listens on port 12000: …' })).toBe(true);
 }
@@ -27,14 +27,14 @@ async function startDemo(reader: Reader): Promise<void> {
 const OTHERS = SECTIONS.filter(({ title }) => title !== TALK);
 
 test.for(OTHERS)('$title: what is typed leads to what is shown', { timeout: 180_000 }, async (section) => {
-  await using reader = await Reader.come();
+  await using reader = await DocRunner.come();
   // It speaks of the demo of the sections before.
   if (section.title === 'Put a load on it') await startDemo(reader);
   expect(await reader.follow(section)).toBeUndefined();
 });
 
 test('Talk to it: each of the ways prints the reply, and nothing else', { timeout: 120_000 }, async () => {
-  await using reader = await Reader.come();
+  await using reader = await DocRunner.come();
   await startDemo(reader);
   const { title, blocks } = SECTIONS.find((section) => section.title === TALK)!;
   const [ways, ...others] = blocks;

@@ -4,15 +4,15 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
 import type { LogLine } from './demo.ts';
-import { ownName } from './own-name.ts';
-import { counted, measured, sized } from './scorecard/measured.ts';
+import { uniqueName } from './own-name.ts';
+import { counted, measured, scaled } from './scorecard/measured.ts';
 import { startSwarm, type Swarm } from './swarm.ts';
 
 /** A greeting as its client has logged it. */
 type Greeting = LogLine & { time: number; message: string; outcome: string; attempts: number };
 
 /** How many clients greet while the servers are updated, and how often each. */
-const [CLIENTS, TIMES] = sized<[number, number]>({ test: [8, 250], scorecard: [30, 340] });
+const [CLIENTS, TIMES] = scaled<[number, number]>({ test: [8, 250], scorecard: [30, 340] });
 const GREETINGS = CLIENTS * TIMES;
 const GREETING = { MESSAGE: '{client} #{n}' };
 /** For a client that says everything at once, and has to wait for its last reply. */
@@ -74,7 +74,7 @@ const IS_NEVER_HEALTHY: BadServer = {
   what: 'listens but never gets healthy',
   program: "require('node:net').createServer().listen(12000)",
 };
-const BAD_SERVERS = sized({ test: [ENDS], scorecard: [ENDS, IS_NEVER_HEALTHY] });
+const BAD_SERVERS = scaled({ test: [ENDS], scorecard: [ENDS, IS_NEVER_HEALTHY] });
 
 test(
   `a server that ${BAD_SERVERS.map(({ what }) => what).join(' or ')} is rolled back within a minute, and no greeting fails`,
@@ -129,7 +129,7 @@ function nthGreetings(clients: number, n: number): string[] {
 /** The server's image with another program in it. */
 async function buildBadServer(program: string): Promise<AsyncDisposable & { image: string }> {
   // As Swarm has it in its answers.
-  const image = `${ownName()}:latest`;
+  const image = `${uniqueName()}:latest`;
   const run = promisify(execFile);
   const building = run('docker', ['build', '--quiet', '--tag', image, '-']);
   building.child.stdin!.end(`FROM knock-server\nENTRYPOINT ${JSON.stringify(['node', '--eval', program])}\n`);

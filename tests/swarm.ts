@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { vi } from 'vitest';
 
 import type { LogLine } from './demo.ts';
-import { ownName } from './own-name.ts';
+import { uniqueName } from './own-name.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const FILES = ['deploy/docker-stack.yml', 'tests/recording/stack.yml'];
@@ -38,7 +38,7 @@ interface InspectedContainer {
  * is what a user would set before `docker stack deploy`. Rejects where the engine is in a swarm already.
  */
 export async function startSwarm(environment: Record<string, string>): Promise<Swarm> {
-  const name = ownName();
+  const name = uniqueName();
   await using owned = new AsyncDisposableStack();
   await initSwarm(owned);
   owned.defer(() => removeStack(name));

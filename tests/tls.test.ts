@@ -12,7 +12,7 @@ import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'n
 import { Client } from '@knock/client/delivery/client';
 import { clientSettings } from '@knock/client/settings';
 import { serverSettings } from '@knock/server/settings';
-import { Dialled, frame } from '@knock/server/test/dialled';
+import { RawClient, frame } from '@knock/server/test/raw-client';
 import { start, type TestServer } from '@knock/server/test/test-server';
 import { readConfig } from '@knock/shared/config/config';
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
@@ -50,11 +50,11 @@ function serve(env: Record<string, string>, more: Parameters<typeof start>[0] = 
 }
 
 /** A client that speaks TLS; rejects where the handshake fails. */
-async function dialTls({ port }: TestServer, options: ConnectionOptions = {}): Promise<Dialled> {
+async function dialTls({ port }: TestServer, options: ConnectionOptions = {}): Promise<RawClient> {
   const raw = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   const socket = connectTls({ socket: raw, ca: authority.cert, servername: 'localhost', ...options });
   await once(socket, 'secureConnect');
-  return new Dialled(socket);
+  return new RawClient(socket);
 }
 
 async function exchangeTls(server: TestServer, bytes: Buffer | string, options?: ConnectionOptions): Promise<string> {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 
 import { chaptersOf } from './paper.ts';
-import { Reader } from './reader.ts';
+import { DocRunner } from './reader.ts';
 
 const CHAPTERS = chaptersOf('docs/tour.md');
 
@@ -15,7 +15,7 @@ test.concurrent.for([...CHAPTERS.slice(-1), ...CHAPTERS.slice(0, -1)])(
   '$title: what is typed leads to what is shown',
   { timeout: 300_000 },
   async (chapter, context) => {
-    await using reader = await Reader.come();
+    await using reader = await DocRunner.come();
     context.expect(await reader.follow(chapter)).toBeUndefined();
   },
 );

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { ownName } from './own-name.ts';
+import { uniqueName } from './own-name.ts';
 import { Program } from './program.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -25,7 +25,7 @@ const BUILD_TIMEOUT_MS = 90_000;
 const run = promisify(execFile);
 
 export class WatchedDemo implements AsyncDisposable {
-  readonly #project = ownName();
+  readonly #project = uniqueName();
   readonly #directory = mkdtempSync(join(tmpdir(), 'knock-watched-'));
   readonly #port: number;
   readonly #running: Program;

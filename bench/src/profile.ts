@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { echoProbe } from './echo-probe.ts';
 import { load } from './load.ts';
 import { knock, type Server } from './servers.ts';
-import { tell } from './tell.ts';
 import { textOf } from './throughput.ts';
 
 export interface Profile {
@@ -43,7 +43,7 @@ export async function profile({ title, server, bytes, drive, environment }: Prof
   try {
     await using program = knock(environment, ['--cpu-prof', '--cpu-prof-dir', folder])(PORT);
     await program.listens(PORT);
-    const told = await tell(server, PORT, textOf(bytes));
+    const told = await echoProbe(server, PORT, textOf(bytes));
     await load({ port: PORT, ...told, ...drive, ms: MS });
     await program.stop();
     const [file] = readdirSync(folder);

@@ -1,3 +1,4 @@
+import { tellAll, type EchoProbe } from './echo-probe.ts';
 /** The servers alone, driven by the load: how many messages a second, how long each takes, and what it costs. */
 import type { Figure, Measure } from './figure.ts';
 import { load, type LoadResult } from './load.ts';
@@ -18,7 +19,6 @@ import {
   REDIS,
   type Server,
 } from './servers.ts';
-import { tellAll, type Told } from './tell.ts';
 
 const SECTION = 'Server alone';
 const FIRST_PORT = 21_000;
@@ -142,7 +142,7 @@ async function measureShape(measure: Measure, shape: Shape, all: Running[]): Pro
   }));
 }
 
-async function measureRound({ program, port, message, replyBytes }: Running & Told, shape: Shape, ms: number) {
+async function measureRound({ program, port, message, replyBytes }: Running & EchoProbe, shape: Shape, ms: number) {
   const { connections, depth } = shape;
   const before = program.cpuSeconds();
   const result = await load({ port, message, replyBytes, connections, depth, ms });

@@ -1,11 +1,11 @@
 /** What somebody who watches the live page costs a server under full load: a plain reader of `/events`. */
 import { type ClientRequest, get } from 'node:http';
 
+import { echoProbe } from './echo-probe.ts';
 import type { Figure, Measure } from './figure.ts';
 import { load } from './load.ts';
 import { inTurn } from './rounds.ts';
 import { KNOCK_FRAMES } from './servers.ts';
-import { tell } from './tell.ts';
 
 const SECTION = 'Somebody watching';
 const PORT = 21_400;
@@ -13,7 +13,7 @@ const PORT = 21_400;
 export async function measureWatching({ rounds, ms, progress }: Measure): Promise<Figure[]> {
   await using program = KNOCK_FRAMES.program(PORT);
   await program.listens(PORT);
-  const told = await tell(KNOCK_FRAMES, PORT, 'Hello, server');
+  const told = await echoProbe(KNOCK_FRAMES, PORT, 'Hello, server');
   const rate = async () => {
     const { messages, seconds } = await load({ port: PORT, ...told, connections: 50, depth: 16, ms });
     return messages / seconds;

@@ -1,5 +1,5 @@
-/** What a horde can consist of: clients of each protocol that mean no good, by what they do. */
-import type { Group, Pieces } from './horde.ts';
+/** What a swarm can consist of: clients of each protocol that mean no good, by what they do. */
+import type { Group, Pieces } from '../support/client-swarm.ts';
 import type { Protocol } from './protocols.ts';
 
 /** The largest message that a server takes as it is shipped, in bytes. */

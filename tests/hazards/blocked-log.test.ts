@@ -1,9 +1,9 @@
 /** A log that nobody reads: the server goes on, does not grow, and says later how much of its log is missing. */
-import { Dialled, frame } from '@knock/server/test/dialled';
+import { RawClient, frame } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from '../knock-server.ts';
-import { measured, sized } from '../scorecard/measured.ts';
+import { measured, scaled } from '../scorecard/measured.ts';
 import { type Latencies, latencies, percentile } from './latency.ts';
 import { MEMORY_GIB, MIB, residentMiB } from './memory.ts';
 import { paced } from './pacing.ts';
@@ -11,9 +11,9 @@ import { paced } from './pacing.ts';
 const LINE = 23;
 /** What Linux lets wait in a pipe. */
 const PIPE_BYTES = 64 * 1024;
-const SECONDS = sized({ test: 5, scorecard: 60 });
+const SECONDS = scaled({ test: 5, scorecard: 60 });
 /** By how much two medians may differ on a machine that does other things as well; whoever waits for a log waits for ever. */
-const NOISE_MS = sized({ test: 20, scorecard: 2 });
+const NOISE_MS = scaled({ test: 20, scorecard: 2 });
 const WAYS = [
   ['onOneConnection', 'over one connection'],
   ['onNewConnections', 'over a new connection for each message'],
@@ -34,7 +34,7 @@ function loggingTo(reader: string): KnockServerContainer {
 
 /** Says much, on one connection, so that there is much to log. */
 async function chatter({ host, port }: { host: string; port: number }): Promise<void> {
-  const client = await Dialled.to(port, host);
+  const client = await RawClient.to(port, host);
   const many = Buffer.concat(Array.from({ length: 100 }, (_, n) => frame(`message ${n} of many`)));
   const perSecond = 40;
   await paced(SECONDS * perSecond, async () => client.send(many), perSecond);
@@ -100,5 +100,5 @@ test('a log that nobody reads costs 1 MiB and nobody any time, and what is missi
   const messages = (await server.numbers())['knock_messages_total{protocol="frames"}']!;
   expect(at + (lines[at]!['dropped'] as number)).toBeGreaterThanOrEqual(messages);
   await server.expectClosed(before, {});
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });

@@ -4,14 +4,14 @@ import { isUtf8 } from 'node:buffer';
 import fc, { type Arbitrary } from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { sized } from '../scorecard/measured.ts';
+import { scaled } from '../scorecard/measured.ts';
 import { cutAnywhere, places } from './hostile-bytes.ts';
 import { InMemoryServer } from './in-memory.ts';
 import { answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
 import { counterexample } from './tried.ts';
 
 const LINE = 13;
-const STRINGS = sized({ test: 1000, scorecard: 10_000 });
+const STRINGS = scaled({ test: 1000, scorecard: 10_000 });
 
 const REPLACEMENT = Buffer.from('\uFFFD');
 

@@ -1,25 +1,25 @@
 /** More clients than the server takes: those inside notice nothing, those outside hear why, and nobody is left hanging. */
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 
-import { Dialled } from '@knock/server/test/dialled';
+import { RawClient } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
-import { counted, measured, sized } from '../scorecard/measured.ts';
+import { counted, measured, scaled } from '../scorecard/measured.ts';
+import { type Address, disturbed, PacedClient } from '../support/paced-client.ts';
 import { paced } from './pacing.ts';
 import { answers, type Protocol, PROTOCOLS, say } from './protocols.ts';
-import { type Address, disturbed, Talker } from './talker.ts';
 
 /** How many clients above the limit are told so at once. */
 const TOLD_AT_ONCE = 32;
 /** A client that has heard nothing by then, not even an end, was left hanging. The first timeout that would end it runs for 10 s. */
-const HANGING_MS = sized({ test: 8000, scorecard: 3000 });
+const HANGING_MS = scaled({ test: 8000, scorecard: 3000 });
 /** Nobody waits so long for a place that has become free. */
-const SERVED_WITHIN_MS = sized({ test: 5000, scorecard: 1000 });
+const SERVED_WITHIN_MS = scaled({ test: 5000, scorecard: 1000 });
 const CROWD = 300;
 
 interface Client {
-  client: Dialled;
+  client: RawClient;
   protocol: Protocol;
   /** `closed`: without a word. */
   outcome: 'served' | 'told' | 'closed' | 'hanging' | 'other';
@@ -33,7 +33,7 @@ function protocolOf(n: number): Protocol {
 }
 
 /** Says one thing, if anything, and looks what becomes of it: a reply, an error reply, an end, or nothing. */
-async function knock(client: Dialled, protocol: Protocol, message?: string): Promise<Client> {
+async function knock(client: RawClient, protocol: Protocol, message?: string): Promise<Client> {
   const began = performance.now();
   const heard = new Promise((resolve) => client.socket.once('data', resolve));
   if (message !== undefined) client.send(say(protocol, message));
@@ -44,7 +44,7 @@ async function knock(client: Dialled, protocol: Protocol, message?: string): Pro
   return { client, protocol, outcome, ms: performance.now() - began };
 }
 
-function outcomeOf({ received }: Dialled, protocol: Protocol): Client['outcome'] {
+function outcomeOf({ received }: RawClient, protocol: Protocol): Client['outcome'] {
   const [first, ...more] = answers(protocol, received);
   if (first === undefined) return 'closed';
   if (first.kind === 'reply') return 'served';
@@ -92,7 +92,7 @@ async function newcomers({ host, port }: Address): Promise<{ times: number[]; tu
     const began = performance.now();
     let outcome;
     while (outcome !== 'served') {
-      const { client, ...came } = await knock(await Dialled.to(port, host), protocolOf(times.length), 'a newcomer');
+      const { client, ...came } = await knock(await RawClient.to(port, host), protocolOf(times.length), 'a newcomer');
       knocks += 1;
       outcome = came.outcome;
       client.end();
@@ -103,7 +103,7 @@ async function newcomers({ host, port }: Address): Promise<{ times: number[]; tu
   return { times, turnedAway: knocks - times.length };
 }
 
-test.for(sized({ test: [50], scorecard: [50, 1000] }))(
+test.for(scaled({ test: [50], scorecard: [50, 1000] }))(
   'at a limit of %i clients those inside are not disturbed by 300 more, who hear why or are closed',
   async (limit, context) => {
     await using server = await new KnockServerContainer()
@@ -113,10 +113,10 @@ test.for(sized({ test: [50], scorecard: [50, 1000] }))(
       .start();
     const before = await server.numbers();
     const address = await server.address();
-    const dial = () => Dialled.to(address.port, address.host);
+    const dial = () => RawClient.to(address.port, address.host);
     // Not the container's own way: it asks the engine for the address, and whoever has not spoken has 1.5 s only.
     const dialMany = (clients: number) => Promise.all(Array.from({ length: clients }, dial));
-    const inside = await paced(limit, (n) => Talker.enter(address, protocolOf(n), `guest ${n}`));
+    const inside = await paced(limit, (n) => PacedClient.enter(address, protocolOf(n), `guest ${n}`));
     for (const guest of inside) guest.talk(limit / 2 + 25);
 
     const at = `at a limit of ${limit}`;
@@ -161,13 +161,13 @@ test.for(sized({ test: [50], scorecard: [50, 1000] }))(
     });
     expect(Math.max(...waits)).toBeLessThan(SERVED_WITHIN_MS);
     await server.expectClosed(before, { busy: TOLD_AT_ONCE + behind.length + CROWD + probes.length + turnedAway });
-    await server.expectWell(before);
+    await server.expectHealthy(before);
   },
 );
 
 const DESCRIPTORS = [128, 256];
 /** How often the crowd comes. */
-const WAVES = sized({ test: 2, scorecard: 15 });
+const WAVES = scaled({ test: 2, scorecard: 15 });
 
 /** When there is no room left even with 256 descriptors, every fourth says nothing and stands in the way. */
 const ROOM = 150;
@@ -176,7 +176,7 @@ const ROOM = 150;
 async function comeAndStay({ host, port }: Address): Promise<Client[]> {
   const clients = await paced(CROWD, async (n) => {
     const isSilent = n > ROOM && n % 4 === 0;
-    return knock(await Dialled.to(port, host), protocolOf(n), isSilent ? undefined : 'let me in');
+    return knock(await RawClient.to(port, host), protocolOf(n), isSilent ? undefined : 'let me in');
   });
   for (const { client } of clients) client.end();
   await Promise.all(clients.map(({ client }) => client.closed()));
@@ -246,6 +246,6 @@ test.for(DESCRIPTORS)(
     await server.expectClosed(before, { busy: clients.length - count(clients, 'served') + turnedAway });
     // Whoever asked for the numbers takes a place for a moment more, and there may be but one.
     await newcomers(address);
-    await server.expectWell(before);
+    await server.expectHealthy(before);
   },
 );

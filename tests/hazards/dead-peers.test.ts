@@ -1,15 +1,15 @@
 /** Clients whose network is cut: no end comes and no reset, and yet the server has to notice. */
-import { frame } from '@knock/server/test/dialled';
+import { frame } from '@knock/server/test/raw-client';
 import { GenericContainer, getContainerRuntimeClient, Network, Wait } from 'testcontainers';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
-import { measured, sized } from '../scorecard/measured.ts';
+import { measured, scaled } from '../scorecard/measured.ts';
 import { endings } from './endings.ts';
 import { slowServer } from './slow-server.ts';
 
 const LINE = 7;
-const COUNT = sized({ test: 3, scorecard: 10 });
+const COUNT = scaled({ test: 3, scorecard: 10 });
 
 /** How long the handler takes for the messages that are not answered before the network is cut. */
 const HANDLER_MS = 3000;
@@ -68,15 +68,15 @@ test('the kernel asks after every client that has been silent for 15 s', async (
   await expect.poll(() => kernelSockets(server)).toEqual([soon, soon, soon]);
   for (const client of clients) client.end();
   await server.expectClosed(before, { client_left: 1 });
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 test('clients whose network is cut are noticed, whether they were idle or their replies are on the way', async (context) => {
-  const idleMs = sized({ test: 3000, scorecard: 60_000 });
+  const idleMs = scaled({ test: 3000, scorecard: 60_000 });
   await using network = await new Network().start();
   const container = await slowServer();
   await using server = await container
-    .withSettings(sized({ test: { IDLE_TIMEOUT_MS: `${idleMs}` }, scorecard: {} }))
+    .withSettings(scaled({ test: { IDLE_TIMEOUT_MS: `${idleMs}` }, scorecard: {} }))
     .withNetwork(network)
     .withNetworkAliases('server')
     .start();
@@ -94,13 +94,13 @@ test('clients whose network is cut are noticed, whether they were idle or their 
   const unacknowledged = async () => (await kernelSockets(server)).filter((socket) => socket.unacknowledged > 0).length;
   await expect.poll(unacknowledged, { timeout: HANDLER_MS + 5000 }).toBeGreaterThanOrEqual(COUNT);
 
-  const reasons = sized({
+  const reasons = scaled({
     // Long before the kernel has asked.
     test: { idle_timeout: 2 * COUNT },
     scorecard: { client_left: COUNT, idle_timeout: COUNT },
   });
-  await server.expectClosed(before, reasons, { withinMs: sized({ test: 20_000, scorecard: 90_000 }) });
-  const longest = sized({
+  await server.expectClosed(before, reasons, { withinMs: scaled({ test: 20_000, scorecard: 90_000 }) });
+  const longest = scaled({
     test: { [idle]: idleMs + LINGER_MS + GRACE_MS, [waiting]: HANDLER_MS + idleMs + LINGER_MS + GRACE_MS },
     scorecard: { [idle]: 30_000, [waiting]: 70_000 },
   });
@@ -112,5 +112,5 @@ test('clients whose network is cut are noticed, whether they were idle or their 
     measured(context, { line: LINE, what, values, unit: 's' });
     expect.soft(Math.max(...values), what).toBeLessThanOrEqual(longest[message] / 1000);
   }
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });

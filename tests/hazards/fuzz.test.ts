@@ -2,12 +2,12 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { CloseReason } from '@knock/server/net/close-reason';
-import { Dialled } from '@knock/server/test/dialled';
+import { RawClient } from '@knock/server/test/raw-client';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer } from '../knock-server.ts';
-import { counted, sized } from '../scorecard/measured.ts';
+import { counted, scaled } from '../scorecard/measured.ts';
 import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
 import { type Ending, InMemoryServer } from './in-memory.ts';
 import { paced } from './pacing.ts';
@@ -16,7 +16,7 @@ import { type Held, messagesIn } from './reference-decoder.ts';
 import { counterexample } from './tried.ts';
 
 const LINE = 11;
-const IN_PROCESS = sized({ test: 3000, scorecard: 100_000 });
+const IN_PROCESS = scaled({ test: 3000, scorecard: 100_000 });
 const OVER_A_SOCKET = 500;
 /** Small, so that random messages are above it often enough. */
 const MAX_MESSAGE_BYTES = 100;
@@ -82,7 +82,7 @@ const call = fc
   });
 
 /** All that came back; undefined: there was no end to it. */
-async function play(client: Dialled, { pieces, resets }: Call): Promise<Buffer | undefined> {
+async function play(client: RawClient, { pieces, resets }: Call): Promise<Buffer | undefined> {
   for (const piece of pieces) {
     client.send(piece);
     await new Promise(setImmediate);
@@ -105,7 +105,7 @@ test('over a socket, hostile bytes, half-closes and resets at random places are 
   const { host, port } = await server.address();
   const seed = Date.now() % 2 ** 31;
   const calls = fc.sample(call, { numRuns: OVER_A_SOCKET, seed });
-  const said = await paced(calls.length, async (n) => play(await Dialled.to(port, host), calls[n]!), 100);
+  const said = await paced(calls.length, async (n) => play(await RawClient.to(port, host), calls[n]!), 100);
 
   const wrong = calls.flatMap(({ pieces, resets, held }, n) => {
     const replies = said[n] && repliesIn(said[n], held, { whole: !resets });
@@ -120,5 +120,5 @@ test('over a socket, hostile bytes, half-closes and resets at random places are 
   // Nobody was left to a timeout, and nothing went wrong that has no name.
   const reasons = (ended: object) => Object.keys(ended).every((reason) => ENDS.includes(reason as CloseReason));
   await server.expectClosed(before, expect.toSatisfy(reasons));
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 
 import type { Demo } from '../demo.ts';
-import { sized } from '../scorecard/measured.ts';
+import { scaled } from '../scorecard/measured.ts';
 
 /** Lets the server write down what it has handled, where clients number their greetings; one millisecond for each. */
 export const RECORDED = {
@@ -11,7 +11,7 @@ export const RECORDED = {
 };
 
 /** How much later than its deadline a outcome may come: in a test run on a busy machine. */
-const LATE_MS = sized({ test: 10_000, scorecard: 100 });
+const LATE_MS = scaled({ test: 10_000, scorecard: 100 });
 
 /** What a client logs of each of its greetings. */
 export interface Greeting {

@@ -1,18 +1,18 @@
 /** Clients that send, close their side and wait, as `printf … | nc -N` does: each of them is owed its replies. */
 import { join } from 'node:path';
 
-import { Dialled } from '@knock/server/test/dialled';
+import { RawClient } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
 import type { StartedKnockServerContainer } from '../knock-server.ts';
 import { Program } from '../program.ts';
-import { counted, measured, sized } from '../scorecard/measured.ts';
+import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
 import { recordingServer } from './recording-server.ts';
 
 const LINE = 8;
-const CLIENTS = sized({ test: 25, scorecard: 100 });
-const PYTHON_CLIENTS = sized({ test: 3, scorecard: 20 });
+const CLIENTS = scaled({ test: 25, scorecard: 100 });
+const PYTHON_CLIENTS = scaled({ test: 3, scorecard: 20 });
 /** Long enough for the end of the client's stream to be seen long before the reply. */
 const DELAY_MS = 100;
 const PYTHON = join(import.meta.dirname, 'say-and-shut-down.py');
@@ -20,7 +20,7 @@ const PYTHON = join(import.meta.dirname, 'say-and-shut-down.py');
 /** Says all this, closes its side in the same breath, and waits for the end of the other. */
 async function sayAndClose(server: StartedKnockServerContainer, protocol: Protocol, said: Buffer) {
   const { host, port } = await server.address();
-  const client = await Dialled.to(port, host);
+  const client = await RawClient.to(port, host);
   let lastHeardAt = 0;
   client.socket.on('data', () => (lastHeardAt = performance.now()));
   client.end(said);
@@ -53,13 +53,13 @@ test('every client that closes its side before it is answered gets its reply', a
     expect(clients.filter(({ error }) => error)).toEqual([]);
     // Whoever has closed its side is kept waiting for nothing but its reply.
     // On a busy machine, too; to wait for a timeout would take ten seconds.
-    expect(Math.max(...ends)).toBeLessThan(sized({ test: 5000, scorecard: 1000 }));
+    expect(Math.max(...ends)).toBeLessThan(scaled({ test: 5000, scorecard: 1000 }));
     const heard = (await server.numbers())[`knock_messages_total{protocol="${protocol.toLowerCase()}"}`];
     expect(heard).toBe(CLIENTS);
   }
   // All of them were done: none had left, none was cut short.
   await server.expectClosed(before, {});
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 test('a client that says many things and closes its side gets every reply, in order', async () => {
@@ -74,7 +74,7 @@ test('a client that says many things and closes its side gets every reply, in or
   const said = Buffer.from('with an end\nwithout one');
   expect(await sayAndClose(server, 'text', said)).toMatchObject({ heard: replies(['with an end', 'without one']) });
   await server.expectClosed(before, {});
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 test('a program in Python that shuts its side down before it reads gets its replies', async (context) => {
@@ -95,5 +95,5 @@ test('a program in Python that shuts its side down before it reads gets its repl
   // As the article says it, without a line's end; so is the reply.
   expect(await sayAndShutDown(server, [Buffer.from('Hello, server')])).toEqual([Buffer.from('Hello, server')]);
   await server.expectClosed(before, {});
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });

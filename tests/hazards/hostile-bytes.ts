@@ -1,5 +1,5 @@
 /** Bytes as a stranger may send them: what is valid, what is nearly valid, and what is neither. */
-import { frame } from '@knock/server/test/dialled';
+import { frame } from '@knock/server/test/raw-client';
 import {
   type Arbitrary,
   array,

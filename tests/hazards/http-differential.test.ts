@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 
 import { Random } from '../random.ts';
-import { counted, sized } from '../scorecard/measured.ts';
+import { counted, scaled } from '../scorecard/measured.ts';
 import { readByCodec } from './http-fuzz/codec-reader.ts';
 import { compareReadings, type Comparison } from './http-fuzz/compare.ts';
 import { Grammar } from './http-fuzz/grammar.ts';
@@ -12,8 +12,8 @@ import { reasonsToRefuse } from './http-fuzz/reasons.ts';
 import { REFUSED_THOUGH_VALID } from './http-fuzz/strictness.ts';
 
 const LINE = 26;
-const CASES = sized({ test: 20_000, scorecard: 1_000_000 });
-const VALID_CASES = sized({ test: 2000, scorecard: 50_000 });
+const CASES = scaled({ test: 20_000, scorecard: 1_000_000 });
+const VALID_CASES = scaled({ test: 2000, scorecard: 50_000 });
 /** Below this the fuzz would show only that bad requests are refused. */
 const LEAST_ACCEPTED = 0.3;
 const MAX_REPORTED = 3;

@@ -52,11 +52,11 @@ const QUIET_TURNS = 2;
 export class InMemoryServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #listener: NetServer;
-  readonly #witness: Witness;
+  readonly #witness: Recorder;
 
   /** Time stands still from now on, until the server is disposed of. */
   static async start({ handler = (message) => message, logger, ...settings }: Options = {}): Promise<InMemoryServer> {
-    const witness = new Witness(handler);
+    const witness = new Recorder(handler);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const [server, listener] = await withListener(() =>
       startServer({
@@ -69,7 +69,7 @@ export class InMemoryServer implements AsyncDisposable {
     return new InMemoryServer(server, listener, witness);
   }
 
-  private constructor(server: Server, listener: NetServer, witness: Witness) {
+  private constructor(server: Server, listener: NetServer, witness: Recorder) {
     this.#server = server;
     this.#listener = listener;
     this.#witness = witness;
@@ -141,7 +141,7 @@ export class InMemoryServer implements AsyncDisposable {
 }
 
 /** Sees what happens during one conversation. */
-class Witness implements SocketObserver {
+class Recorder implements SocketObserver {
   heard: string[] = [];
   reason: CloseReason | undefined;
   closedAt = NaN;

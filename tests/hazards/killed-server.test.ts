@@ -9,16 +9,16 @@ import type { SendResult } from '@knock/client/delivery/delivery';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
-import { counted, measured, sized } from '../scorecard/measured.ts';
+import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { clientOf } from './client-in-process.ts';
 
 const LINE = 17;
-const KILLS = sized({ test: 2, scorecard: 100 });
+const KILLS = scaled({ test: 2, scorecard: 100 });
 /** How much later than its deadline a outcome may come: in a test run on a busy machine. */
-const LATE_MS = sized({ test: 2000, scorecard: 100 });
-const DEADLINE_MS = sized({ test: 20_000, scorecard: 10_000 });
+const LATE_MS = scaled({ test: 2000, scorecard: 100 });
+const DEADLINE_MS = scaled({ test: 20_000, scorecard: 10_000 });
 /** In a test run no healthy client gives up, however busy the machine: only a server that dies leaves anybody in doubt. */
-const TIMEOUTS = sized({ test: { REPLY_TIMEOUT_MS: 10_000, CONNECT_TIMEOUT_MS: 10_000, DEADLINE_MS }, scorecard: {} });
+const TIMEOUTS = scaled({ test: { REPLY_TIMEOUT_MS: 10_000, CONNECT_TIMEOUT_MS: 10_000, DEADLINE_MS }, scorecard: {} });
 const MIB = 2 ** 20;
 const BYTES = MIB + 1;
 /** How often a reply holds its message, so that most of the time is the reply's. */
@@ -84,12 +84,12 @@ test(`a server that is killed in mid-reply, ${KILLS} times: no reply is delivere
     unit: 'ms',
   });
   // Else the kills have missed what they are for; of only two they may.
-  expect(cut.length).toBeGreaterThanOrEqual(sized({ test: 0, scorecard: 10 }));
+  expect(cut.length).toBeGreaterThanOrEqual(scaled({ test: 0, scorecard: 10 }));
   expect(partial).toEqual([]);
   expect(late).toEqual([]);
   // When a outcome in doubt comes is measured and not promised: by the reply's timeout at the latest.
   await server.expectClosed({}, {});
-  await server.expectWell(await server.numbers());
+  await server.expectHealthy(await server.numbers());
 });
 
 /** Kills the server, calls `dead`, and starts it again; when it died, in milliseconds since 1970, as the engine saw it. */

@@ -1,7 +1,7 @@
 /** A healthy client's view of a server: how long it waits for its replies. */
 import { once } from 'node:events';
 
-import { Dialled, frame } from '@knock/server/test/dialled';
+import { RawClient, frame } from '@knock/server/test/raw-client';
 
 import { paced } from './pacing.ts';
 
@@ -36,7 +36,7 @@ export async function latencies(address: Address, { seconds }: { seconds: number
 }
 
 async function askOnOneConnection({ host, port }: Address, count: number): Promise<number[]> {
-  const client = await Dialled.to(port, host);
+  const client = await RawClient.to(port, host);
   client.send(MESSAGE);
   const [{ length: replyLength }] = (await once(client.socket, 'data', patience())) as [Buffer];
   const sentAt: number[] = [];
@@ -61,7 +61,7 @@ async function askOnOneConnection({ host, port }: Address, count: number): Promi
 
 async function askOnNewConnection({ host, port }: Address): Promise<number> {
   const began = performance.now();
-  const client = await Dialled.to(port, host);
+  const client = await RawClient.to(port, host);
   client.send(MESSAGE);
   await once(client.socket, 'data', patience());
   const waited = performance.now() - began;

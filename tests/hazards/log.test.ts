@@ -10,7 +10,7 @@ import { createLog } from '@knock/shared/log/log';
 import fc, { type Arbitrary } from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { counted, sized } from '../scorecard/measured.ts';
+import { counted, scaled } from '../scorecard/measured.ts';
 import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
 import { type Ending, InMemoryServer } from './in-memory.ts';
 import { PROTOCOLS, say } from './protocols.ts';
@@ -18,7 +18,7 @@ import { PROTOCOLS, say } from './protocols.ts';
 const LINE = 24;
 /** In characters, of which escapes take many: samples of a message and its reply, twice each, and the places of a failure. */
 const LONGEST_LINE = 8192;
-const CONVERSATIONS = sized({ test: 1000, scorecard: 10_000 });
+const CONVERSATIONS = scaled({ test: 1000, scorecard: 10_000 });
 
 /** What breaks lines, forges them, hides them, or does something to a terminal. */
 const TRICKS = [

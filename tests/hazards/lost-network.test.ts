@@ -5,13 +5,13 @@ import type { CloseReason } from '@knock/server/net/close-reason';
 import { expect, type TestContext, test, vi } from 'vitest';
 
 import { type Demo, startDemo } from '../demo.ts';
-import { counted, measured, sized } from '../scorecard/measured.ts';
+import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { expectTrueOutcomes, greetings, RECORDED } from './greetings.ts';
 
 const LINE = 19;
-const RUNS = sized({ test: 3, scorecard: 20 });
+const RUNS = scaled({ test: 3, scorecard: 20 });
 /** How long the network is away, in turn: in the longest of these, greetings are given up. */
-const OUTAGES_MS = sized({ test: [1000], scorecard: [1000, 3000, 7000, 12_000] });
+const OUTAGES_MS = scaled({ test: [1000], scorecard: [1000, 3000, 7000, 12_000] });
 const BACK_WITHIN_MS = 5000;
 const DEADLINE_MS = 10_000;
 
@@ -111,5 +111,5 @@ async function expectWell(demo: Demo): Promise<void> {
   await expectTrueOutcomes(demo, await greetings(demo), { deadlineMs: DEADLINE_MS });
   const ended = (await demo.server.logLines()).filter(({ reason }) => reason !== undefined);
   expect(ended.filter(({ reason }) => !EXPLAINED.includes(reason as CloseReason))).toEqual([]);
-  await demo.server.expectWell(await demo.server.numbers());
+  await demo.server.expectHealthy(await demo.server.numbers());
 }

@@ -2,20 +2,20 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Dialled, frame } from '@knock/server/test/dialled';
+import { RawClient, frame } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer } from '../knock-server.ts';
-import { counted, measured, sized } from '../scorecard/measured.ts';
+import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { MEMORY_GIB, mostResidentMiB } from './memory.ts';
 import { paced } from './pacing.ts';
 import { answers, type Protocol } from './protocols.ts';
 
 const LINE = 9;
-const TRIES = sized({ test: 10, scorecard: 100 });
-const MEMORY_TRIES = sized({ test: 200, scorecard: 1000 });
+const TRIES = scaled({ test: 10, scorecard: 100 });
+const MEMORY_TRIES = scaled({ test: 200, scorecard: 1000 });
 /** In a test run on a busy machine, and still long before the ten seconds that a message has. */
-const REFUSED_WITHIN_MS = sized({ test: 5000, scorecard: 50 });
+const REFUSED_WITHIN_MS = scaled({ test: 5000, scorecard: 50 });
 /** The limit as shipped, and one more. */
 const LIMIT = 65_536;
 const ABOVE = LIMIT + 1;
@@ -47,7 +47,7 @@ const ANNOUNCEMENTS: Announcement[] = [
 ];
 
 /** Whether the server has said exactly this: one error reply for the size, and the client's kernel no error. */
-function wasToldWhy({ protocol }: Announcement, client: Dialled): boolean {
+function wasToldWhy({ protocol }: Announcement, client: RawClient): boolean {
   const [first, ...more] = answers(protocol, client.received);
   const isErrorReply = first?.kind === 'errorReply' && /^(?:too_large|413|431)\b/.test(first.text);
   return isErrorReply && more.length === 0 && client.error === undefined;
@@ -61,7 +61,7 @@ test('a message above the limit is refused as soon as it is announced, and its c
   for (const announcement of ANNOUNCEMENTS) {
     const times: number[] = [];
     for (let n = 0; n < TRIES; n += 1) {
-      const client = await Dialled.to(port, host);
+      const client = await RawClient.to(port, host);
       // The announcement has to be enough by itself, and what comes in the same breath must not be in its way.
       const atOnce = n % 2 === 0;
       const began = performance.now();
@@ -82,7 +82,7 @@ test('a message above the limit is refused as soon as it is announced, and its c
   counted(context, { line: LINE, what: 'resets', count: resets, of });
   expect({ told, resets }).toEqual({ told: of, resets: 0 });
   await server.expectClosed(before, { too_large: of });
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 test('a client that reads nothing until it has sent for 0.8 s what is above the limit still reads why', async (context) => {
@@ -91,7 +91,7 @@ test('a client that reads nothing until it has sent for 0.8 s what is above the 
   const { host, port } = await server.address();
   const clients = await paced(ANNOUNCEMENTS.length * TRIES, async (n) => {
     const announcement = ANNOUNCEMENTS[n % ANNOUNCEMENTS.length]!;
-    const client = await Dialled.to(port, host);
+    const client = await RawClient.to(port, host);
     client.socket.pause();
     client.send(announcement.bytes);
     // For most of the second for which the server still reads.
@@ -108,7 +108,7 @@ test('a client that reads nothing until it has sent for 0.8 s what is above the 
   counted(context, { line: LINE, what, count: clients.length - missed.length, of: clients.length });
   expect(missed.map(({ announcement: { what: kind }, client: { error } }) => ({ kind, error }))).toEqual([]);
   await server.expectClosed(before, { too_large: clients.length });
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 test('messages that are announced and refused cost no memory, and what comes behind them only what Node has not yet collected', async (context) => {
@@ -116,7 +116,7 @@ test('messages that are announced and refused cost no memory, and what comes beh
   const before = await server.numbers();
   const { host, port } = await server.address();
   const say = async (bytes: Buffer) => {
-    const client = await Dialled.to(port, host);
+    const client = await RawClient.to(port, host);
     client.send(bytes);
     if (bytes === ORDINARY) client.end();
     await client.closed();
@@ -137,9 +137,9 @@ test('messages that are announced and refused cost no memory, and what comes beh
   const what = `memory for ${tries} and of which 0.5 MiB is sent`;
   measured(context, { line: LINE, what, values: [sent - announced], unit: 'MiB' });
   // Room for a single one of them would be 16 MiB; and as much is what a heap may grow by that has seen few clients.
-  expect(announced - warm).toBeLessThan(sized({ test: 16, scorecard: 4 }));
+  expect(announced - warm).toBeLessThan(scaled({ test: 16, scorecard: 4 }));
   // What is read and thrown away lies about until Node collects it, which it does every 64 MiB.
   expect(sent - announced).toBeLessThan(64);
   await server.expectClosed(before, { too_large: 3 * MEMORY_TRIES });
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });

@@ -4,20 +4,20 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Dialled } from '@knock/server/test/dialled';
+import { RawClient } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
-import { counted, measured, sized } from '../scorecard/measured.ts';
+import { counted, measured, scaled } from '../scorecard/measured.ts';
+import { type Address, disturbed, type Talk, PacedClient } from '../support/paced-client.ts';
 import { paced } from './pacing.ts';
 import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
-import { type Address, disturbed, type Talk, Talker } from './talker.ts';
 
 const LINE = 18;
 /** The time that clients have for each thing that they do; the pause takes twice as long. */
-const LIMIT_MS = sized({ test: 5000, scorecard: 3000 });
+const LIMIT_MS = scaled({ test: 5000, scorecard: 3000 });
 const PAUSE_MS = 2 * LIMIT_MS;
-const RUNS = sized({ test: 1, scorecard: 10 });
+const RUNS = scaled({ test: 1, scorecard: 10 });
 /** Those who talk all the time. */
 const TALKERS: Protocol[] = [
   ...Array.from({ length: 50 }, () => 'frames' as const),
@@ -39,17 +39,17 @@ const SETTINGS = {
 type Interrupted = AsyncGenerator<undefined, Talk>;
 
 async function* inMidMessage(address: Address, protocol: Protocol): Interrupted {
-  return yield* inHalves(await Talker.enter(address, protocol, `in the middle of a message in ${protocol}`));
+  return yield* inHalves(await PacedClient.enter(address, protocol, `in the middle of a message in ${protocol}`));
 }
 
 /** In text, inside the pause that would end its message. */
 async function* inItsFirstMessage({ host, port }: Address, protocol: Protocol): Interrupted {
   const who = `in the middle of its first message in ${protocol}`;
-  return yield* inHalves(new Talker(await Dialled.to(port, host), protocol, who));
+  return yield* inHalves(new PacedClient(await RawClient.to(port, host), protocol, who));
 }
 
 async function* silentSoFar({ host, port }: Address, protocol: Protocol): Interrupted {
-  const talker = new Talker(await Dialled.to(port, host), protocol, `silent until then, in ${protocol}`);
+  const talker = new PacedClient(await RawClient.to(port, host), protocol, `silent until then, in ${protocol}`);
   yield;
   talker.say();
   return yield* leavesWhenAnswered(talker);
@@ -58,12 +58,12 @@ async function* silentSoFar({ host, port }: Address, protocol: Protocol): Interr
 /** The kernel lets it in while the server is paused. */
 async function* notThereYet({ host, port }: Address, protocol: Protocol): Interrupted {
   yield;
-  const talker = new Talker(await Dialled.to(port, host), protocol, `not there until then, in ${protocol}`);
+  const talker = new PacedClient(await RawClient.to(port, host), protocol, `not there until then, in ${protocol}`);
   talker.say();
   return yield* leavesWhenAnswered(talker);
 }
 
-async function* inHalves(talker: Talker): Interrupted {
+async function* inHalves(talker: PacedClient): Interrupted {
   const bytes = talker.next();
   talker.client.send(bytes.subarray(0, bytes.length / 2));
   yield;
@@ -72,7 +72,7 @@ async function* inHalves(talker: Talker): Interrupted {
 }
 
 /** Not before, since its end would be an end of its message, too. */
-async function* leavesWhenAnswered(talker: Talker): Interrupted {
+async function* leavesWhenAnswered(talker: PacedClient): Interrupted {
   const left = talker
     .answered()
     .catch(() => undefined)
@@ -82,7 +82,7 @@ async function* leavesWhenAnswered(talker: Talker): Interrupted {
 }
 
 async function* readsMeanwhile({ host, port }: Address, protocol: Protocol): Interrupted {
-  const client = await Dialled.to(port, host);
+  const client = await RawClient.to(port, host);
   const expected = await sayUntilHeldBack(client, protocol);
   yield;
   client.socket.resume();
@@ -93,7 +93,7 @@ async function* readsMeanwhile({ host, port }: Address, protocol: Protocol): Int
 
 /** Has used half of its time to read before the pause, and takes more than half of it afterwards: it counts anew. */
 async function* readsLate({ host, port }: Address, protocol: Protocol): Interrupted {
-  const client = await Dialled.to(port, host);
+  const client = await RawClient.to(port, host);
   const expected = await sayUntilHeldBack(client, protocol);
   await sleep(0.5 * LIMIT_MS - HELD_BACK_MS);
   yield;
@@ -106,7 +106,7 @@ async function* readsLate({ host, port }: Address, protocol: Protocol): Interrup
 }
 
 /** Reads no replies and says one thing after another until the server reads no more either; then closes its side. */
-async function sayUntilHeldBack(client: Dialled, protocol: Protocol): Promise<Answer[]> {
+async function sayUntilHeldBack(client: RawClient, protocol: Protocol): Promise<Answer[]> {
   client.socket.pause();
   const sent: string[] = [];
   let isTaken: unknown = true;
@@ -155,7 +155,9 @@ test('nobody is thrown out who talked, or was about to, while the server was pau
   const interrupted: Talk[] = [];
   const waits: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
-    const talkers = await paced(TALKERS.length, (n) => Talker.enter(address, TALKERS[n]!, `run ${run}, client ${n}`));
+    const talkers = await paced(TALKERS.length, (n) =>
+      PacedClient.enter(address, TALKERS[n]!, `run ${run}, client ${n}`),
+    );
     for (const talker of talkers) talker.talk(EVERY_MS);
     const others = clientsOf([inMidMessage, inItsFirstMessage, silentSoFar, notThereYet], 3, address);
     const goOn = await pauseAmong(server, others);
@@ -178,9 +180,9 @@ test('nobody is thrown out who talked, or was about to, while the server was pau
   counted(context, { line: LINE, what, count: lost.length, of: interrupted.length });
   measured(context, { line: LINE, what: 'until all are answered again', values: waits, unit: 'ms' });
   expect(lost).toEqual([]);
-  expect(Math.max(...waits)).toBeLessThan(sized({ test: LIMIT_MS, scorecard: 1000 }));
+  expect(Math.max(...waits)).toBeLessThan(scaled({ test: LIMIT_MS, scorecard: 1000 }));
   await server.expectClosed(before, {});
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 test('nobody is thrown out who has replies to read when the server is paused for twice its limits', async (context) => {
@@ -197,5 +199,5 @@ test('nobody is thrown out who has replies to read when the server is paused for
   counted(context, { line: LINE, what, count: lost.length, of: talks.length });
   expect(lost).toEqual([]);
   await server.expectClosed(before, {});
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });

@@ -1,5 +1,5 @@
 /** The three protocols as a client speaks them: put together and taken apart by hand, so that no codec is tested against itself. */
-import { frame } from '@knock/server/test/dialled';
+import { frame } from '@knock/server/test/raw-client';
 
 export type Protocol = 'frames' | 'text' | 'HTTP';
 

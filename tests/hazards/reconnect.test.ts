@@ -4,15 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 
 import { type Demo, type LogLine, startDemo } from '../demo.ts';
-import { measured, sized } from '../scorecard/measured.ts';
+import { measured, scaled } from '../scorecard/measured.ts';
 import { expectTrueOutcomes, type Greeting, greetings, RECORDED } from './greetings.ts';
 
 const LINE = 16;
-const CLIENTS = sized({ test: 10, scorecard: 100 });
+const CLIENTS = scaled({ test: 10, scorecard: 100 });
 /** How long after its death the server is started; until it listens, that makes about 1.5 and 5 s. */
-const OUTAGES_MS = sized({ test: [1000], scorecard: [1000, 4300, 1000, 4300, 1000, 4300] });
+const OUTAGES_MS = scaled({ test: [1000], scorecard: [1000, 4300, 1000, 4300, 1000, 4300] });
 /** The scorecard's limit; a test run may share its machine with others, and waits that grew on would be longer still. */
-const BACK_WITHIN_MS = sized({ test: 5000, scorecard: 2500 });
+const BACK_WITHIN_MS = scaled({ test: 5000, scorecard: 2500 });
 const MOST_TRIES = 20;
 const WINDOW_MS = 100;
 const MOST_IN_A_WINDOW = 45;
@@ -83,7 +83,7 @@ test(`${CLIENTS} clients whose server is killed are served again within ${BACK_W
     expect.soft(Math.max(...accepts)).toBeLessThanOrEqual(MOST_IN_A_WINDOW);
   }
   await expectTrueOutcomes(demo, all, { deadlineMs: DEADLINE_MS });
-  await demo.server.expectWell(await demo.server.numbers());
+  await demo.server.expectHealthy(await demo.server.numbers());
 });
 
 /** How many messages the server has heard since it was last started. */

@@ -1,22 +1,22 @@
 /** Clients that drip what they say, say nothing, or do not read: each is borne for so long, and for so much memory. */
 import type { CloseReason } from '@knock/server/net/close-reason';
-import { Dialled, frame } from '@knock/server/test/dialled';
+import { RawClient, frame } from '@knock/server/test/raw-client';
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer } from '../knock-server.ts';
-import { measured, sized } from '../scorecard/measured.ts';
+import { measured, scaled } from '../scorecard/measured.ts';
+import { ClientSwarm } from '../support/client-swarm.ts';
 import { dripping, MAX_MESSAGE_BYTES, notReading, silent } from './attackers.ts';
 import { type Ending, endings } from './endings.ts';
-import { Horde } from './horde.ts';
 import { MEMORY_GIB, mostResidentMiB, residentMiB } from './memory.ts';
 import { paced } from './pacing.ts';
 import { answers, type Protocol, PROTOCOLS, say } from './protocols.ts';
 
 /** How much later than its timeout says a server may act: in a test run on a busy machine, and long before the timeout that is shipped. */
-const GRACE_MS = sized({ test: 4000, scorecard: 600 });
+const GRACE_MS = scaled({ test: 4000, scorecard: 600 });
 /** The same, of a client that has said nothing, and of one that does not read. */
-const LONG_GRACE_MS = sized({ test: GRACE_MS, scorecard: 1000 });
+const LONG_GRACE_MS = scaled({ test: GRACE_MS, scorecard: 1000 });
 /** How long a server that has said its last words goes on listening to a client that does not end. */
 const LINGER_MS = 1000;
 /** How much longer a test waits for what has to happen. */
@@ -35,11 +35,11 @@ interface Dripper {
   everyMs?: number;
 }
 
-const MESSAGE_TIMEOUT_MS = sized({ test: 1000, scorecard: 10_000 });
-const FIRST_BYTE_TIMEOUT_MS = sized({ test: 1000, scorecard: 30_000 });
-const WRITE_TIMEOUT_MS = sized({ test: 1000, scorecard: 10_000 });
+const MESSAGE_TIMEOUT_MS = scaled({ test: 1000, scorecard: 10_000 });
+const FIRST_BYTE_TIMEOUT_MS = scaled({ test: 1000, scorecard: 30_000 });
+const WRITE_TIMEOUT_MS = scaled({ test: 1000, scorecard: 10_000 });
 /** Nothing for the scorecard, which measures what is shipped. */
-const TIMEOUTS = sized<Record<string, string>>({
+const TIMEOUTS = scaled<Record<string, string>>({
   test: {
     MESSAGE_TIMEOUT_MS: `${MESSAGE_TIMEOUT_MS}`,
     FIRST_BYTE_TIMEOUT_MS: `${FIRST_BYTE_TIMEOUT_MS}`,
@@ -67,7 +67,7 @@ const DRIPPERS: Dripper[] = [
 ];
 
 /** All that was heard until the connection ended; breaks off where that takes far too long, so that a test can still say so. */
-async function heardUntilTheEnd(client: Dialled, limitMs: number): Promise<Buffer> {
+async function heardUntilTheEnd(client: RawClient, limitMs: number): Promise<Buffer> {
   const timer = setTimeout(() => client.socket.destroy(), limitMs + PATIENCE_MS);
   const all = await client.closed();
   clearTimeout(timer);
@@ -75,7 +75,7 @@ async function heardUntilTheEnd(client: Dialled, limitMs: number): Promise<Buffe
 }
 
 /** Drips until the connection has ended; how long that took from the first byte, and what was said to it at last. */
-async function drip(client: Dialled, { protocol, before, opening, drip: words, everyMs = DRIP_MS }: Dripper) {
+async function drip(client: RawClient, { protocol, before, opening, drip: words, everyMs = DRIP_MS }: Dripper) {
   if (before) {
     client.send(before);
     await client.until('hello');
@@ -96,9 +96,9 @@ test('a client that drips its message is refused when the time for a message is 
   await using server = await new KnockServerContainer().withSettings(TIMEOUTS).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
-  const count = sized({ test: 3, scorecard: 20 });
+  const count = scaled({ test: 3, scorecard: 20 });
   const all = DRIPPERS.flatMap((dripper) => Array.from({ length: count }, () => dripper));
-  const ends = await paced(all.length, async (n) => drip(await Dialled.to(port, host), all[n]!));
+  const ends = await paced(all.length, async (n) => drip(await RawClient.to(port, host), all[n]!));
   for (const protocol of PROTOCOLS) {
     const those = ends.filter((_, n) => all[n]!.protocol === protocol);
     const values = those.map(({ ms }) => ms);
@@ -112,16 +112,16 @@ test('a client that drips its message is refused when the time for a message is 
     expect.soft(ms, what).toBeLessThanOrEqual(MESSAGE_TIMEOUT_MS + GRACE_MS);
   }
   await server.expectClosed(before, { message_timeout: all.length });
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 test('a client that says nothing is let go when its time is over', async (context) => {
   await using server = await new KnockServerContainer().withSettings(TIMEOUTS).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
-  const count = sized({ test: 20, scorecard: 100 });
+  const count = scaled({ test: 20, scorecard: 100 });
   const values = await paced(count, async () => {
-    const client = await Dialled.to(port, host);
+    const client = await RawClient.to(port, host);
     const began = performance.now();
     expect(await heardUntilTheEnd(client, FIRST_BYTE_TIMEOUT_MS)).toHaveLength(0);
     return performance.now() - began;
@@ -130,14 +130,17 @@ test('a client that says nothing is let go when its time is over', async (contex
   expect(Math.min(...values)).toBeGreaterThanOrEqual(FIRST_BYTE_TIMEOUT_MS - CLOCK_ERROR_MS);
   expect(Math.max(...values)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + LONG_GRACE_MS);
   await server.expectClosed(before, { first_byte_timeout: count });
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 test('a client that heeds no end is gone all the same: a silent one in time, one that drips on a second later', async (context) => {
   await using server = await new KnockServerContainer().withSettings(TIMEOUTS).start();
   const before = await server.numbers();
-  const count = sized({ test: 10, scorecard: 50 });
-  await using _horde = await Horde.at(server, [silent({ count }), dripping('frames', { count, everyMs: DRIP_MS })]);
+  const count = scaled({ test: 10, scorecard: 50 });
+  await using _swarm = await ClientSwarm.at(server, [
+    silent({ count }),
+    dripping('frames', { count, everyMs: DRIP_MS }),
+  ]);
   const reasons = { first_byte_timeout: count, message_timeout: count };
   await server.expectClosed(before, reasons, { withinMs: FIRST_BYTE_TIMEOUT_MS + PATIENCE_MS });
   const ended = await endings(server);
@@ -154,7 +157,7 @@ test('a client that heeds no end is gone all the same: a silent one in time, one
     unit: 'ms',
   });
   expect(Math.max(...said)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + LONG_GRACE_MS);
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 /** What the server answers to a message of 1 KiB, of 4 KiB, and of the largest size that it takes. */
@@ -168,7 +171,7 @@ const REPLY = '{message}'.repeat(16);
 test('a client that does not read is given up when it has taken nothing for the time that it has', async (context) => {
   await using server = await new KnockServerContainer().withSettings({ REPLY, ...TIMEOUTS }).start();
   const before = await server.numbers();
-  const count = sized({ test: 3, scorecard: 10 });
+  const count = scaled({ test: 3, scorecard: 10 });
   const kinds = PROTOCOLS.flatMap((protocol) => [
     { what: `${protocol}, of a client that reads nothing`, protocol, takes: 0 },
     { what: `${protocol}, of a client that reads 4 KiB`, protocol, takes: 4096 },
@@ -176,9 +179,9 @@ test('a client that does not read is given up when it has taken nothing for the 
   const groups = kinds.map(({ protocol, takes }) =>
     REPLIES.map(({ bytes }) => notReading(protocol, { count, bytes, takes })),
   );
-  await using horde = await Horde.at(server, groups.flat());
-  const stopped = await horde.stoppedAt();
-  await server.expectClosed(before, { write_timeout: horde.size }, { withinMs: WRITE_TIMEOUT_MS + PATIENCE_MS });
+  await using swarm = await ClientSwarm.at(server, groups.flat());
+  const stopped = await swarm.stoppedAt();
+  await server.expectClosed(before, { write_timeout: swarm.size }, { withinMs: WRITE_TIMEOUT_MS + PATIENCE_MS });
   const closed = clientsEndedAt(await endings(server));
   const borne = stopped.map((at, client) => closed.get(client)! - at);
   const size = count * REPLIES.length;
@@ -187,7 +190,7 @@ test('a client that does not read is given up when it has taken nothing for the 
     measured(context, { line: 4, what: `${what}, at a limit of ${WRITE_TIMEOUT_MS} ms`, values, unit: 'ms' });
     expect.soft(Math.max(...values), what).toBeLessThanOrEqual(WRITE_TIMEOUT_MS + LONG_GRACE_MS);
   }
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 /** When each client ended, by its number: milliseconds since 1970. */
@@ -199,10 +202,10 @@ function clientsEndedAt(ended: Ending[]): Map<number, number> {
 test.for(REPLIES)(
   'clients that do not read replies of $reply cost 2 MiB each at most',
   async ({ reply, bytes }, context) => {
-    const count = sized({ test: 20, scorecard: 50 });
+    const count = scaled({ test: 20, scorecard: 50 });
     const values: number[] = [];
     // In a test run a protocol for each size.
-    const protocols = sized({
+    const protocols = scaled({
       test: [PROTOCOLS[REPLIES.findIndex((other) => other.bytes === bytes)]!],
       scorecard: PROTOCOLS,
     });
@@ -214,11 +217,11 @@ test.for(REPLIES)(
         .start();
       const before = await server.numbers();
       const memoryBefore = await residentMiB(server);
-      await using horde = await Horde.at(server, [notReading(protocol, { count, bytes })]);
-      await server.expectClosed(before, { write_timeout: horde.size });
+      await using swarm = await ClientSwarm.at(server, [notReading(protocol, { count, bytes })]);
+      await server.expectClosed(before, { write_timeout: swarm.size });
       // The most that there has ever been: all of them at once, and what was not yet collected.
       values.push(((await mostResidentMiB(server)) - memoryBefore) / count);
-      await server.expectWell(before);
+      await server.expectHealthy(before);
     }
     measured(context, {
       line: 3,

@@ -1,26 +1,26 @@
 /** A server that is stopped, as `docker stop` does it: at once where nobody is served, else when all were answered. */
 import { text } from 'node:stream/consumers';
 
-import type { Dialled } from '@knock/server/test/dialled';
+import type { RawClient } from '@knock/server/test/raw-client';
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from '../knock-server.ts';
-import { counted, measured, sized } from '../scorecard/measured.ts';
+import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { endings } from './endings.ts';
 import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
 import { recordingServer } from './recording-server.ts';
 
 const LINE = 22;
-const RUNS = sized({ test: 1, scorecard: 10 });
+const RUNS = scaled({ test: 1, scorecard: 10 });
 /** What Compose gives a server to stop, which is more than any needs. */
 const GRACE_SECONDS = 15;
 /** In a test run on a busy machine, and still long before the 8 s of a drain are over. */
-const AT_ONCE_MS = sized({ test: 4000, scorecard: 500 });
+const AT_ONCE_MS = scaled({ test: 4000, scorecard: 500 });
 
 interface Client {
-  client: Dialled;
+  client: RawClient;
   protocol: Protocol;
   said: string[];
 }
@@ -158,11 +158,11 @@ test('a server that is stopped answers 20 clients whose messages are being handl
 });
 
 test('a server that is stopped cuts off whoever still waits for its handler when the time is up, without a goaway', async (context) => {
-  const limitMs = sized({ test: 1000, scorecard: 8000 });
+  const limitMs = scaled({ test: 1000, scorecard: 8000 });
   const times: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     await using server = await recordingServer({ delayMs: 60_000 })
-      .withSettings(sized({ test: { DRAIN_TIMEOUT_MS: `${limitMs}` }, scorecard: {} }))
+      .withSettings(scaled({ test: { DRAIN_TIMEOUT_MS: `${limitMs}` }, scorecard: {} }))
       .start();
     const clients = await clientsThatSaid(server, [['endless'], ['endless'], ['endless']]);
     await expectHandling(server, clients.length);
@@ -199,5 +199,5 @@ test('a second signal ends a server at once, with code 1, whoever is being serve
     for (const { client } of clients) expect((await client.closed()).toString()).toBe('');
   }
   measured(context, { line: LINE, what: 'a second signal: signal to end, code 1', values: times, unit: 'ms' });
-  expect(Math.max(...times)).toBeLessThanOrEqual(sized({ test: AT_ONCE_MS, scorecard: 200 }));
+  expect(Math.max(...times)).toBeLessThanOrEqual(scaled({ test: AT_ONCE_MS, scorecard: 200 }));
 });

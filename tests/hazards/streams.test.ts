@@ -1,20 +1,20 @@
 /** A stream has no messages until it is decoded, and it means the same however it is cut. */
 import { isDeepStrictEqual } from 'node:util';
 
-import { frame } from '@knock/server/test/dialled';
+import { frame } from '@knock/server/test/raw-client';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { counted, measured, sized } from '../scorecard/measured.ts';
+import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
 import { type Ending, InMemoryServer, type Outcome, type Step } from './in-memory.ts';
 import { say } from './protocols.ts';
 import { counterexample } from './tried.ts';
 
 const LINE = 10;
-const CHUNKINGS = sized({ test: 2000, scorecard: 10_000 });
+const CHUNKINGS = scaled({ test: 2000, scorecard: 10_000 });
 const ENDINGS: Ending[] = ['closes', 'stays'];
-const REPLAYED_ENDINGS = sized<Ending[]>({ test: ['closes'], scorecard: ENDINGS });
+const REPLAYED_ENDINGS = scaled<Ending[]>({ test: ['closes'], scorecard: ENDINGS });
 /** The longest stream that is cut into single bytes as well, since each of them takes a turn of the loop. */
 const LONGEST_DRIP = 400;
 

@@ -1,10 +1,11 @@
 /** Many clients that mean no good, all at once and one kind after another: what they cost, and what everybody else notices of it. */
 import type { CloseReason } from '@knock/server/net/close-reason';
-import { Dialled, frame } from '@knock/server/test/dialled';
+import { RawClient, frame } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
-import { counted, measured, sized } from '../scorecard/measured.ts';
+import { counted, measured, scaled } from '../scorecard/measured.ts';
+import { ClientSwarm, type Group } from '../support/client-swarm.ts';
 import {
   dripping,
   flooding,
@@ -15,7 +16,6 @@ import {
   saying,
   silent,
 } from './attackers.ts';
-import { Horde, type Group } from './horde.ts';
 import { latencies, percentile } from './latency.ts';
 import { MEMORY_GIB, mostCountedMiB, mostResidentMiB, residentMiB } from './memory.ts';
 import { paced } from './pacing.ts';
@@ -23,7 +23,7 @@ import { answers, type Protocol, PROTOCOLS } from './protocols.ts';
 import { slowServer } from './slow-server.ts';
 
 /** Longer than the longest timeout. */
-const PATIENCE_MS = sized({ test: 25_000, scorecard: 45_000 });
+const PATIENCE_MS = scaled({ test: 25_000, scorecard: 45_000 });
 const MANY = { MAX_CONNECTIONS: '2500' };
 const DESCRIPTORS = { nofile: { soft: 4096, hard: 4096 } };
 /** Sixteen times what was said: the replies to non-readers are as large as the largest message, those to the others short. */
@@ -32,7 +32,7 @@ const FOR_LARGE_REPLIES = MAX_MESSAGE_BYTES / 16;
 
 test('all that do not read, that drip and that are silent cost 72 MiB together, and hold no healthy client up', async (context) => {
   // In a test run a fifth of them, for as long as it takes to see what they do.
-  const [share, timeouts] = sized({
+  const [share, timeouts] = scaled({
     test: [0.2, { MESSAGE_TIMEOUT_MS: '9000', WRITE_TIMEOUT_MS: '9000', FIRST_BYTE_TIMEOUT_MS: '9000' }],
     scorecard: [1, {}],
   });
@@ -44,10 +44,10 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   const before = await server.numbers();
   const memoryBefore = await residentMiB(server);
   const address = await server.address();
-  const seconds = sized({ test: 2, scorecard: 5 });
+  const seconds = scaled({ test: 2, scorecard: 5 });
   const alone = await latencies(address, { seconds });
   // The patient ones first, so that all are there together for a while.
-  await using horde = await Horde.at(server, [
+  await using swarm = await ClientSwarm.at(server, [
     silent({ count: 1000 * share }),
     notReading('frames', { count: 200 * share, bytes: FOR_LARGE_REPLIES }),
     dripping('frames', { count: 500 * share, everyMs: 1000 }),
@@ -56,9 +56,9 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   const attacked = await latencies(address, { seconds });
   memory.push(await residentMiB(server));
   // None of them was gone before the end; the one who asks is a client as well.
-  expect(await server.numbers()).toMatchObject({ 'knock_connections{state="served"}': horde.size + 1 });
+  expect(await server.numbers()).toMatchObject({ 'knock_connections{state="served"}': swarm.size + 1 });
   const added = Math.max(...memory) - memoryBefore;
-  measured(context, { line: 5, what: `for ${horde.size} clients`, values: [added], unit: 'MiB' });
+  measured(context, { line: 5, what: `for ${swarm.size} clients`, values: [added], unit: 'MiB' });
   expect(added).toBeLessThanOrEqual(72);
   for (const [way, what] of [
     ['onOneConnection', 'over one connection'],
@@ -68,7 +68,7 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
     const beside = `of ${attacked[way].length} messages; without them ${base.toPrecision(3)} ms, so ${(p99 / base).toPrecision(2)} times`;
     measured(context, { line: 6, what: `${what} (${beside})`, values: [p99], unit: 'ms' });
     // A test run may share its machine, and is no place to measure speed: who is held up waits for seconds.
-    expect.soft(p99, what).toBeLessThanOrEqual(sized({ test: Math.max(500, 5 * base), scorecard: 20 }));
+    expect.soft(p99, what).toBeLessThanOrEqual(scaled({ test: Math.max(500, 5 * base), scorecard: 20 }));
   }
   const reasons = {
     first_byte_timeout: 1000 * share,
@@ -76,7 +76,7 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
     message_timeout: 500 * share,
   };
   await server.expectClosed(before, reasons, { withinMs: PATIENCE_MS });
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 /** Clients of which each has to end for the same reason. */
@@ -110,8 +110,8 @@ function attacks(share: number): Attack[] {
 }
 
 test('no attack exhausts a memory of 256 MiB, and a second round of all leaves no more behind than the first', async (context) => {
-  const share = sized({ test: 0.2, scorecard: 1 });
-  const timeouts = sized({
+  const share = scaled({ test: 0.2, scorecard: 1 });
+  const timeouts = scaled({
     test: {
       MESSAGE_TIMEOUT_MS: '1000',
       FIRST_BYTE_TIMEOUT_MS: '1000',
@@ -149,25 +149,25 @@ test('no attack exhausts a memory of 256 MiB, and a second round of all leaves n
     counted(context, { line: 23, what: 'servers killed for memory', count: State.OOMKilled ? 1 : 0, of: 1 });
     expect.soft(State).toMatchObject({ OOMKilled: false, Running: true });
   }
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });
 
 async function withstand(server: StartedKnockServerContainer, { reason, groups }: Attack): Promise<void> {
   const before = await server.numbers();
-  await using horde = await Horde.at(server, groups);
-  await server.expectClosed(before, { [reason]: horde.size }, { withinMs: PATIENCE_MS });
+  await using swarm = await ClientSwarm.at(server, groups);
+  await server.expectClosed(before, { [reason]: swarm.size }, { withinMs: PATIENCE_MS });
 }
 
 test('clients cost nothing for what they have said before, and their next message finds room', async (context) => {
   await using server = await new KnockServerContainer().withResourcesQuota({ memory: MEMORY_GIB }).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
-  const count = sized({ test: 400, scorecard: 990 });
+  const count = scaled({ test: 400, scorecard: 990 });
   // For one such character a string takes two bytes for each.
   const largest = frame(`${'x'.repeat(MAX_MESSAGE_BYTES - 2)}\u0101`);
   const memoryBefore = await residentMiB(server);
   const clients = await paced(count, async () => {
-    const client = await Dialled.to(port, host);
+    const client = await RawClient.to(port, host);
     client.send(largest);
     await client.until('hello');
     return client;
@@ -187,5 +187,5 @@ test('clients cost nothing for what they have said before, and their next messag
   counted(context, { line: 23, what: 'answered once more, all at once', count: answered.length, of: count });
   expect(answered).toHaveLength(count);
   await server.expectClosed(before, {});
-  await server.expectWell(before);
+  await server.expectHealthy(before);
 });

@@ -16,7 +16,7 @@ declare module 'vitest' {
 }
 
 /** How often, or for how long: `pnpm scorecard` takes the whole measure, a test run a small one. */
-export function sized<Size>({ test, scorecard }: { test: Size; scorecard: Size }): Size {
+export function scaled<Size>({ test, scorecard }: { test: Size; scorecard: Size }): Size {
   return process.env['SCORECARD'] === undefined ? test : scorecard;
 }
 

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import { Dialled } from '@knock/server/test/dialled';
+import { RawClient } from '@knock/server/test/raw-client';
 import { GenericContainer, type StartedNetwork, type StartedTestContainer, Wait } from 'testcontainers';
 
 export const PROXY_IMAGE = 'knock-test-second-readers';
@@ -48,7 +48,7 @@ export class Proxy implements AsyncDisposable {
 
   /** Sends these bytes on a connection of their own; resolves with all that came back, once the proxy has closed it. */
   async converse(bytes: Buffer | string, patience: keyof typeof PORTS): Promise<string> {
-    const client = await Dialled.to(this.#container.getMappedPort(PORTS[patience]));
+    const client = await RawClient.to(this.#container.getMappedPort(PORTS[patience]));
     client.send(bytes);
     return (await client.closed()).toString('latin1');
   }

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 
 import { Metrics } from '../src/telemetry/metrics.ts';
-import { type Dialled, frame } from './dialled.ts';
+import { type RawClient, frame } from './raw-client.ts';
 import { start, type TestServer } from './test-server.ts';
 
 const GET = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
@@ -13,7 +13,7 @@ function stopTimers(): Disposable {
 }
 
 /** A client that was answered and stays. */
-async function guest(server: TestServer): Promise<Dialled> {
+async function guest(server: TestServer): Promise<RawClient> {
   const client = await server.dial();
   client.send(frame('here I am'));
   await client.until('hello');
@@ -34,7 +34,7 @@ test('tells clients above the limit, each in its own protocol, and serves those 
   inside.end();
   expect((await inside.closed()).toString().match(/hello/g)).toHaveLength(2);
   await server.expectReasons('busy', 'busy', 'busy', 'done');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('answers the probes above the limit: alive, but not ready, and neither is an error reply', async () => {
@@ -64,7 +64,7 @@ test('tells 32 clients at once, and 16 more that come from its own machine; clos
   expect(answers.filter((answer) => answer.includes('busy: '))).toHaveLength(32 + 16);
   inside.end();
   await inside.closed();
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('lets a client that is turned away and says nothing go after one and a half seconds', async () => {

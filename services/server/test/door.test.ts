@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { frame } from './dialled.ts';
+import { frame } from './raw-client.ts';
 import { start } from './test-server.ts';
 
 test('closes a TLS handshake at once, and the log names it', async () => {
@@ -10,7 +10,7 @@ test('closes a TLS handshake at once, and the log names it', async () => {
   expect((await client.closed()).length).toBe(0);
   await server.expectReasons('tls');
   expect(server.lines.some(({ msg }) => msg.includes('began a TLS handshake'))).toBe(true);
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('closes what is no protocol at once, and the log says what came, what it means and what to send', async () => {
@@ -24,7 +24,7 @@ test('closes what is no protocol at once, and the log says what came, what it me
   expect(msg).toContain('kind 1');
   expect(msg).toContain('13 bytes');
   expect(msg).toContain('send a frame');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('lets go of a client that connects and leaves, and logs it at debug only', async () => {

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { expect, test, vi } from 'vitest';
 
-import { frame, GOAWAY } from './dialled.ts';
+import { frame, GOAWAY } from './raw-client.ts';
 import { start, type TestServer } from './test-server.ts';
 
 /** What is over by then was not ended by the timeout of the drain, which runs for 8 s unless a test sets it. */

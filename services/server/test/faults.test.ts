@@ -9,7 +9,7 @@ import { LiveFeed } from '../src/live/feed.ts';
 import { ProtocolDetector } from '../src/protocols/detector.ts';
 import { Session } from '../src/protocols/session.ts';
 import { Metrics } from '../src/telemetry/metrics.ts';
-import { frame } from './dialled.ts';
+import { frame } from './raw-client.ts';
 import { start, type TestServer } from './test-server.ts';
 
 const GET_NOTHING = 'GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -43,7 +43,7 @@ async function expectOneFault(server: TestServer): Promise<void> {
   expect(faults).toHaveLength(1);
   expect(faults[0]!['stack']).toMatch(/^ {4}at /);
   vi.restoreAllMocks();
-  await server.expectWell();
+  await server.expectHealthy();
 }
 
 test.each([
@@ -154,7 +154,7 @@ test('a fault in what a session does at its end costs no other connection', asyn
   expect(fatal).toEqual([]);
   expect(server.lines.filter(({ msg }) => msg.includes('a fault in the server'))).toHaveLength(1);
   vi.restoreAllMocks();
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('a fault in what the live page is told ends the connections of its viewers', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { frame, GOAWAY } from './dialled.ts';
+import { frame, GOAWAY } from './raw-client.ts';
 import { start } from './test-server.ts';
 
 const HELLO = Buffer.from('0000000d48656c6c6f2c20736572766572', 'hex');
@@ -69,7 +69,7 @@ test('refuses a frame above the limit from its header, and the error reply arriv
   expect(answer).toContain('too_large: a message of 101 bytes is above the limit of 100');
   expect(client.error).toBeUndefined();
   await server.expectReasons('too_large');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('refuses what is not UTF-8, and the conversation goes on', async () => {
@@ -80,7 +80,7 @@ test('refuses what is not UTF-8, and the conversation goes on', async () => {
   expect(answer.toString()).toContain('bad_utf8: ');
   expect(answer.subarray(-26)).toEqual(frame('hello from the server!'));
   await server.expectReasons('done');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('refuses a frame of a kind that only the server may send, and ends the conversation', async () => {
@@ -92,7 +92,7 @@ test('refuses a frame of a kind that only the server may send, and ends the conv
   expect(answer).toContain('hello from the server!');
   expect(answer).toContain('bad_frame: a frame of kind 1 came');
   await server.expectReasons('bad_frame');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('takes a stream that ends inside a frame for an error', async () => {
@@ -101,7 +101,7 @@ test('takes a stream that ends inside a frame for an error', async () => {
   client.end(HELLO.subarray(0, 10));
   expect((await client.closed()).toString()).toContain('bad_frame: the stream ended inside a frame');
   await server.expectReasons('cut_short');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('refuses a message that is not complete in time, however steadily its bytes come', async () => {
@@ -115,7 +115,7 @@ test('refuses a message that is not complete in time, however steadily its bytes
   clearInterval(drip);
   expect(answer.toString()).toContain('timeout: no whole message within 150 ms');
   await server.expectReasons('message_timeout');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('does not count the time in which it is the server that does not read against a message', async () => {
@@ -147,7 +147,7 @@ test('lets go of a client that says nothing at all', async () => {
   const client = await server.dial();
   expect((await client.closed()).length).toBe(0);
   await server.expectReasons('first_byte_timeout');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('says failed when the handler throws, and the conversation goes on', async () => {
@@ -177,7 +177,7 @@ test('says failed and goaway when the handler does not answer in time, and ends 
   expect(answer.toString()).toContain('failed: the server had no reply within 50 ms');
   expect(answer.subarray(-4)).toEqual(GOAWAY);
   await server.expectReasons('handler_timeout');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('says failed when the reply holds half a surrogate pair', async () => {
@@ -222,7 +222,7 @@ test('stops reading from a client that does not read, and ends it when its time 
   await server.expectReasons('write_timeout');
   // What it handled fits the kernel's buffers, of which the largest are a few MiB.
   expect(handled * reply.length).toBeLessThan(32 * 2 ** 20);
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('serves a slow reader all its replies as long as it reads at all', async () => {

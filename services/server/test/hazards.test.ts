@@ -1,8 +1,8 @@
 /** What clients and handlers can do to a server, each found by somebody who tried. */
 import { expect, test } from 'vitest';
 
-import { type Dialled, frame } from './dialled.ts';
 import { withListener } from './listener.ts';
+import { type RawClient, frame } from './raw-client.ts';
 import { start } from './test-server.ts';
 
 const post = (body: string, headers = '') =>
@@ -14,7 +14,7 @@ const slowly = (ms: number) => async (message: string) => {
 };
 
 /** Sends a byte now and then, until the connection ends or the test stops it. */
-function drip(client: Dialled, byte: string, everyMs: number): Disposable {
+function drip(client: RawClient, byte: string, everyMs: number): Disposable {
   const timer = setInterval(() => client.socket.writable && client.send(byte), everyMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
@@ -27,12 +27,12 @@ test('holds one request of a client at a time, however many it sends at once', a
   await flood.until('HTTP/1.1 200 ');
   await new Promise((resolve) => setTimeout(resolve, 500));
   const began = performance.now();
-  await server.expectWell();
+  await server.expectHealthy();
   // Two hundred thousand requests of 20 ms each would take more than an hour.
   expect(performance.now() - began).toBeLessThan(5000);
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 * 2 ** 20);
   flood.socket.destroy();
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test.each([
@@ -55,7 +55,7 @@ test.each([
   const answers = await server.exchange(many);
   expect(answers.match(/failed: /g)).toHaveLength(5000);
   expect(await server.exchange(post('x', 'Connection: close\r\n'))).toContain('HTTP/1.1 500 ');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('logs a handler that fails once for each connection, on one line, without the control characters of its error', async () => {
@@ -347,5 +347,5 @@ test('logs once a second that connections cannot be accepted, with the code, and
   for (let n = 0; n < 3; n += 1) listener.emit('error', full);
   const warnings = server.lines.filter(({ level }) => Number(level) >= 40);
   expect(warnings).toEqual([expect.objectContaining({ code: 'EMFILE', msg: expect.stringContaining('ulimit -n') })]);
-  await server.expectWell();
+  await server.expectHealthy();
 });

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 
 import { Metrics } from '../src/telemetry/metrics.ts';
-import { frame } from './dialled.ts';
+import { frame } from './raw-client.ts';
 import { start } from './test-server.ts';
 
 /** The status of the response, its body, and the whole of it. */
@@ -149,7 +149,7 @@ test.each([
   const response = parse(await server.exchange(`${head}Connection: close\r\n\r\n`));
   expect(response.status).toBe(status);
   expect(response.body).toMatch(/\w+ \w+/);
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('answers a bare line feed with 400, since it is a request line that HTTP does not allow', async () => {
@@ -178,7 +178,7 @@ test('refuses a body that turns out to be above the limit, though the client goe
   expect(parse((await client.closed()).toString()).status).toBe(413);
   expect(client.error).toBeUndefined();
   await server.expectReasons('too_large');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('answers a body that is not UTF-8 with 400', async () => {
@@ -214,7 +214,7 @@ test.each([
   // As it is shipped it would have ten seconds.
   expect(performance.now() - began).toBeLessThan(5000);
   await server.expectReasons('message_timeout');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('counts the time of the first request from its first byte, and not again from its first whole line', async () => {
@@ -275,7 +275,7 @@ test('a fault in our own code costs that connection, gets a 500 and is logged wi
   await server.expectReasons('error');
   const logged = server.lines.find(({ msg }) => msg.includes('Error: boom'));
   expect(logged).toMatchObject({ level: 50, stack: expect.stringMatching(/^ {4}at /) });
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('handles no body of which only a part came', async () => {

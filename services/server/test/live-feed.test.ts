@@ -4,21 +4,21 @@ import { expect, test, vi } from 'vitest';
 
 import type { ConnectionUpdate } from '../src/live/connection-sampler.ts';
 import { type FeedUpdate, LiveFeed } from '../src/live/feed.ts';
-import { Dialled, frame } from './dialled.ts';
+import { RawClient, frame } from './raw-client.ts';
 import { start, type TestServer } from './test-server.ts';
 
 /** Somebody who looks on, with all that they were told. */
 class TestViewer implements AsyncDisposable {
-  readonly #client: Dialled;
+  readonly #client: RawClient;
 
   static async of({ port }: TestServer, query = ''): Promise<TestViewer> {
-    const client = await Dialled.to(port);
+    const client = await RawClient.to(port);
     client.send(`GET /events${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await client.until('"whole":true');
     return new TestViewer(client);
   }
 
-  constructor(client: Dialled) {
+  constructor(client: RawClient) {
     this.#client = client;
   }
 
@@ -176,7 +176,7 @@ test('bears 32 viewers, and tells the next one that there are too many', async (
   expect(await server.exchange('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(
     /^HTTP\/1\.1 503 [^]*all live-page slots are in use/,
   );
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('takes its taps away with the last viewer', async () => {

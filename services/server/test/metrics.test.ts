@@ -1,7 +1,7 @@
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { expect, test } from 'vitest';
 
-import { frame } from './dialled.ts';
+import { frame } from './raw-client.ts';
 import { start } from './test-server.ts';
 
 test('counts what open connections have said and heard, and counts it once when they have ended', async () => {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 
 import { expect, test } from 'vitest';
 
-import { Dialled, frame } from './dialled.ts';
+import { RawClient, frame } from './raw-client.ts';
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
 
@@ -103,7 +103,7 @@ async function isHeldUp(port: number): Promise<boolean> {
 test('ends with 1 at once on a second signal', async () => {
   await using program = new Program({});
   const port = await program.port();
-  const client = await Dialled.to(port);
+  const client = await RawClient.to(port);
   // A client that never reads its replies keeps the server from being done.
   client.socket.pause();
   client.send(Buffer.concat(Array.from({ length: 500_000 }, () => frame(''))));
@@ -120,7 +120,7 @@ test('ends with 1 at once on a second signal', async () => {
 
 test('with ACCEPT=once ends with 0 after its first client', async () => {
   await using program = new Program({ ACCEPT: 'once' });
-  const client = await Dialled.to(await program.port());
+  const client = await RawClient.to(await program.port());
   client.end('Hello, server');
   expect((await client.closed()).toString()).toBe('hello from the server!');
   expect(await program.exitCode()).toBe(0);
@@ -128,7 +128,7 @@ test('with ACCEPT=once ends with 0 after its first client', async () => {
 
 test('fills its name and the message into the reply that it is set to', async () => {
   await using program = new Program({ REPLY: '{server} heard {message}' });
-  const client = await Dialled.to(await program.port());
+  const client = await RawClient.to(await program.port());
   client.end("it's $& {server}\n");
   expect((await client.closed()).toString()).toMatch(/^\S+ heard it's \$& \{server\}\n$/);
 });
@@ -136,7 +136,7 @@ test('fills its name and the message into the reply that it is set to', async ()
 test('closes no healthy client when it goes on after a pause longer than its timeouts', async () => {
   await using program = new Program({ IDLE_TIMEOUT_MS: '4000', MESSAGE_TIMEOUT_MS: '4000', LOG_LEVEL: 'debug' });
   const port = await program.port();
-  const [frames, text, http, half] = await Promise.all([1, 2, 3, 4].map(() => Dialled.to(port)));
+  const [frames, text, http, half] = await Promise.all([1, 2, 3, 4].map(() => RawClient.to(port)));
   const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
   frames!.send(frame('one'));
   text!.send('one\n');

@@ -6,7 +6,7 @@ import type { Handler } from '../src/handler.ts';
 import type { CloseReason } from '../src/net/close-reason.ts';
 import { type Server, startServer } from '../src/server.ts';
 import { serverSettings, type ServerSettings } from '../src/settings.ts';
-import { Dialled, frame } from './dialled.ts';
+import { RawClient, frame } from './raw-client.ts';
 
 export type LogLine = Record<string, unknown> & { msg: string };
 
@@ -40,8 +40,8 @@ export class TestServer implements AsyncDisposable {
     this.lines = lines;
   }
 
-  dial(): Promise<Dialled> {
-    return Dialled.to(this.port);
+  dial(): Promise<RawClient> {
+    return RawClient.to(this.port);
   }
 
   /** Says one thing, closes its side, and resolves with all that came back. */
@@ -73,7 +73,7 @@ export class TestServer implements AsyncDisposable {
   }
 
   /** Whatever was done to it, the server answers somebody else. */
-  async expectWell(): Promise<void> {
+  async expectHealthy(): Promise<void> {
     const client = await this.dial();
     client.end(frame('well?'));
     const answer = await client.closed();

@@ -92,7 +92,7 @@ test('refuses a line above the limit, and ends without a reset', async () => {
   expect((await client.closed()).toString()).toMatch(/^hello from the server!\nerror: too_large: .*10.*\n$/);
   expect(client.error).toBeUndefined();
   await server.expectReasons('too_large');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('refuses a line that is not UTF-8, and answers the next one', async () => {
@@ -107,7 +107,7 @@ test('refuses a line that is not complete in time', async () => {
   client.send('one\ntw');
   expect((await client.closed()).toString()).toMatch(/^hello from the server!\nerror: timeout: .*\n$/);
   await server.expectReasons('message_timeout');
-  await server.expectWell();
+  await server.expectHealthy();
 });
 
 test('says failed where the reply would be more than one line', async () => {

@@ -1,5 +1,5 @@
 /** Frames: messages, errors and pauses. */
-import { frame } from '@knock/server/test/dialled';
+import { frame } from '@knock/server/test/raw-client';
 
 import { byteByByte, type Case, cases, closesAndStays, dripped } from '../case.ts';
 

@@ -1,5 +1,5 @@
 /** Streams of each protocol, spoilt at random places and cut at others: the same ones each time. */
-import { frame } from '@knock/server/test/dialled';
+import { frame } from '@knock/server/test/raw-client';
 
 import { Random } from '../../random.ts';
 import { type Act, byteByByte, type Case, steps } from '../case.ts';

@@ -1,5 +1,5 @@
 /** Text: lines, pauses that end a message, and first lines that are nearly something else. */
-import { frame } from '@knock/server/test/dialled';
+import { frame } from '@knock/server/test/raw-client';
 
 import { byteByByte, type Case, cases, closesAndStays, dripped } from '../case.ts';
 

@@ -2,17 +2,17 @@
 import { answerOf } from './load.ts';
 import type { Server } from './servers.ts';
 
-export interface Told {
+export interface EchoProbe {
   message: Buffer;
   replyBytes: number;
 }
 
 /** For a server whose answer has the text in it. */
-export async function tell(
+export async function echoProbe(
   { name, encode }: Pick<Server, 'name' | 'encode'>,
   port: number,
   text: string,
-): Promise<Told> {
+): Promise<EchoProbe> {
   const message = encode(text);
   const answer = await answerOf(port, message);
   // A load that counts bytes would take any error reply for an answer.
@@ -27,8 +27,10 @@ export async function tell(
 export async function tellAll<One extends { server: Pick<Server, 'name' | 'encode'>; port: number }>(
   all: readonly One[],
   text: string,
-): Promise<(One & Told)[]> {
-  const told = await Promise.all(all.map(async (one) => ({ ...one, ...(await tell(one.server, one.port, text)) })));
+): Promise<(One & EchoProbe)[]> {
+  const told = await Promise.all(
+    all.map(async (one) => ({ ...one, ...(await echoProbe(one.server, one.port, text)) })),
+  );
   for (const [first, ...others] of Map.groupBy(told, ({ server }) => server.encode).values()) {
     for (const { server, replyBytes } of others) {
       if (replyBytes === first!.replyBytes) continue;

@@ -20,23 +20,23 @@ export interface Group {
   drip?: Pieces;
 }
 
-const PROGRAM = join(import.meta.dirname, 'horde.py');
+const PROGRAM = join(import.meta.dirname, 'swarm.py');
 
-export class Horde implements AsyncDisposable {
+export class ClientSwarm implements AsyncDisposable {
   readonly #groups: Group[];
   readonly #program: Program;
 
   /** Resolves when all have connected, which takes them 2.5 ms each. */
-  static async at(server: StartedKnockServerContainer, groups: Group[]): Promise<Horde> {
+  static async at(server: StartedKnockServerContainer, groups: Group[]): Promise<ClientSwarm> {
     const { host, port } = await server.address();
-    const horde = new Horde(groups, new Program(['python3', PROGRAM, host, `${port}`, JSON.stringify(groups)]));
+    const swarm = new ClientSwarm(groups, new Program(['python3', PROGRAM, host, `${port}`, JSON.stringify(groups)]));
     try {
-      await horde.#program.printed(/^all are there$/m);
+      await swarm.#program.printed(/^all are there$/m);
     } catch (error) {
-      await horde[Symbol.asyncDispose]();
+      await swarm[Symbol.asyncDispose]();
       throw error;
     }
-    return horde;
+    return swarm;
   }
 
   private constructor(groups: Group[], program: Program) {

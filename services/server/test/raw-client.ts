@@ -13,17 +13,17 @@ export function frame(text: string, kind = 0): Buffer {
 
 export const GOAWAY = frame('', 2);
 
-export class Dialled {
+export class RawClient {
   readonly socket: Socket;
   /** The error that ended the connection, if one did: a reset, for example. */
   error: NodeJS.ErrnoException | undefined;
   #chunks: Buffer[] = [];
   readonly #closed: Promise<unknown>;
 
-  static async to(port: number, host = '127.0.0.1'): Promise<Dialled> {
+  static async to(port: number, host = '127.0.0.1'): Promise<RawClient> {
     const socket = connect({ port, host, noDelay: true, allowHalfOpen: true });
     await once(socket, 'connect');
-    return new Dialled(socket);
+    return new RawClient(socket);
   }
 
   constructor(socket: Socket) {

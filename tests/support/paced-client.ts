@@ -1,9 +1,9 @@
 /** A client that says one thing after another, at a pace of its own, whether it is answered or not; each thing is another. */
 import { isDeepStrictEqual } from 'node:util';
 
-import { Dialled } from '@knock/server/test/dialled';
+import { RawClient } from '@knock/server/test/raw-client';
 
-import { type Answer, answers, type Protocol, replies, say } from './protocols.ts';
+import { type Answer, answers, type Protocol, replies, say } from '../hazards/protocols.ts';
 
 /** What one client said and heard, from beginning to end. */
 export interface Talk {
@@ -21,8 +21,8 @@ export interface Address {
   port: number;
 }
 
-export class Talker {
-  readonly client: Dialled;
+export class PacedClient {
+  readonly client: RawClient;
   readonly protocol: Protocol;
   /** How long each reply took, in milliseconds. */
   readonly times: number[] = [];
@@ -32,14 +32,14 @@ export class Talker {
   #timer: NodeJS.Timeout | undefined;
 
   /** Resolves when it was answered for the first time. */
-  static async enter({ host, port }: Address, protocol: Protocol, name: string): Promise<Talker> {
-    const talker = new Talker(await Dialled.to(port, host), protocol, name);
+  static async enter({ host, port }: Address, protocol: Protocol, name: string): Promise<PacedClient> {
+    const talker = new PacedClient(await RawClient.to(port, host), protocol, name);
     talker.say();
     await talker.answered();
     return talker;
   }
 
-  constructor(client: Dialled, protocol: Protocol, name: string) {
+  constructor(client: RawClient, protocol: Protocol, name: string) {
     this.client = client;
     this.protocol = protocol;
     this.#name = name;

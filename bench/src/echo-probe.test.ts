@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 
 import { expect, test } from 'vitest';
 
-import { tell, tellAll } from './tell.ts';
+import { echoProbe, tellAll } from './echo-probe.ts';
 
 const encode = (text: string) => Buffer.from(text);
 
@@ -21,7 +21,7 @@ async function echo(before = '') {
 test('rejects an answer without the text', async () => {
   await using server = await echo();
   const deaf = { name: 'deaf', encode: () => Buffer.from('no') };
-  await expect(tell(deaf, server.port, 'Hello')).rejects.toThrow('deaf did not answer with the text "Hello"');
+  await expect(echoProbe(deaf, server.port, 'Hello')).rejects.toThrow('deaf did not answer with the text "Hello"');
 });
 
 test('servers with the same encoding must answer with the same number of bytes', async () => {
