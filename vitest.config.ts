@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests of the whole that need no container. */
 const IN_PROCESS = [
-  'tests/errors.test.ts',
+  'tests/docs/errors.test.ts',
   'tests/hazards/characters.test.ts',
   'tests/hazards/http-differential.test.ts',
   'tests/hazards/http-output.test.ts',
@@ -10,9 +10,9 @@ const IN_PROCESS = [
   'tests/hazards/retry-budget.test.ts',
   'tests/hazards/smuggling.test.ts',
   'tests/hazards/streams.test.ts',
-  'tests/papers.test.ts',
-  'tests/pins.test.ts',
-  'tests/tls.test.ts',
+  'tests/docs/settings-tables.test.ts',
+  'tests/e2e/pins.test.ts',
+  'tests/e2e/tls.test.ts',
   'tests/transcripts/*.test.ts',
 ];
 
@@ -40,10 +40,10 @@ export default defineConfig({
       {
         test: {
           name: 'containers',
-          include: ['tests/*.test.ts', 'tests/hazards/*.test.ts'],
+          include: ['tests/{e2e,docs,hazards}/*.test.ts'],
           exclude: IN_PROCESS,
-          globalSetup: ['tests/engine.ts', 'tests/images.ts'],
-          setupFiles: ['tests/await-images.ts'],
+          globalSetup: ['tests/support/engine.ts', 'tests/support/images.ts'],
+          setupFiles: ['tests/support/await-images.ts'],
           // In series: on two cores, containers of one test would take the time of another.
           fileParallelism: false,
           pool: 'threads',

@@ -2,11 +2,11 @@
 import { RawClient, frame } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from '../knock-server.ts';
 import { measured, scaled } from '../scorecard/measured.ts';
-import { type Latencies, latencies, percentile } from './latency.ts';
-import { MEMORY_GIB, MIB, residentMiB } from './memory.ts';
-import { paced } from './pacing.ts';
+import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from '../support/knock-server.ts';
+import { type Latencies, latencies, percentile } from './support/latency.ts';
+import { MEMORY_GIB, MIB, residentMiB } from './support/memory.ts';
+import { paced } from './support/pacing.ts';
 
 const LINE = 23;
 /** What Linux lets wait in a pipe. */

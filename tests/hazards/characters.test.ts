@@ -5,10 +5,10 @@ import fc, { type Arbitrary } from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { scaled } from '../scorecard/measured.ts';
-import { cutAnywhere, places } from './hostile-bytes.ts';
-import { InMemoryServer } from './in-memory.ts';
-import { answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
-import { counterexample } from './tried.ts';
+import { cutAnywhere, places } from './support/hostile-bytes.ts';
+import { InMemoryServer } from './support/in-memory.ts';
+import { answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
+import { counterexample } from './support/tried.ts';
 
 const LINE = 13;
 const STRINGS = scaled({ test: 1000, scorecard: 10_000 });

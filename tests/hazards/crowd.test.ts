@@ -4,11 +4,11 @@ import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/prom
 import { RawClient } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
 import { counted, measured, scaled } from '../scorecard/measured.ts';
-import { type Address, disturbed, PacedClient } from '../support/paced-client.ts';
-import { paced } from './pacing.ts';
-import { answers, type Protocol, PROTOCOLS, say } from './protocols.ts';
+import { KnockServerContainer, type StartedKnockServerContainer } from '../support/knock-server.ts';
+import { type Address, disturbed, PacedClient } from './support/paced-client.ts';
+import { paced } from './support/pacing.ts';
+import { answers, type Protocol, PROTOCOLS, say } from './support/protocols.ts';
 
 /** How many clients above the limit are told so at once. */
 const TOLD_AT_ONCE = 32;

@@ -3,10 +3,10 @@ import { frame } from '@knock/server/test/raw-client';
 import { GenericContainer, getContainerRuntimeClient, Network, Wait } from 'testcontainers';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
 import { measured, scaled } from '../scorecard/measured.ts';
-import { endings } from './endings.ts';
-import { slowServer } from './slow-server.ts';
+import { KnockServerContainer, type StartedKnockServerContainer } from '../support/knock-server.ts';
+import { endings } from './support/endings.ts';
+import { slowServer } from './support/slow-server.ts';
 
 const LINE = 7;
 const COUNT = scaled({ test: 3, scorecard: 10 });

@@ -6,14 +6,14 @@ import { RawClient } from '@knock/server/test/raw-client';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer } from '../knock-server.ts';
 import { counted, scaled } from '../scorecard/measured.ts';
-import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
-import { type Ending, InMemoryServer } from './in-memory.ts';
-import { paced } from './pacing.ts';
-import { answers } from './protocols.ts';
-import { type Held, messagesIn } from './reference-decoder.ts';
-import { counterexample } from './tried.ts';
+import { KnockServerContainer } from '../support/knock-server.ts';
+import { cutAnywhere, hostileStream, places } from './support/hostile-bytes.ts';
+import { type Ending, InMemoryServer } from './support/in-memory.ts';
+import { paced } from './support/pacing.ts';
+import { answers } from './support/protocols.ts';
+import { type Held, messagesIn } from './support/reference-decoder.ts';
+import { counterexample } from './support/tried.ts';
 
 const LINE = 11;
 const IN_PROCESS = scaled({ test: 3000, scorecard: 100_000 });

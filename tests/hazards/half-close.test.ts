@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { RawClient } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
-import type { StartedKnockServerContainer } from '../knock-server.ts';
-import { Program } from '../program.ts';
 import { counted, measured, scaled } from '../scorecard/measured.ts';
-import { answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
-import { recordingServer } from './recording-server.ts';
+import type { StartedKnockServerContainer } from '../support/knock-server.ts';
+import { Program } from '../support/program.ts';
+import { answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
+import { recordingServer } from './support/recording-server.ts';
 
 const LINE = 8;
 const CLIENTS = scaled({ test: 25, scorecard: 100 });
 const PYTHON_CLIENTS = scaled({ test: 3, scorecard: 20 });
 /** Long enough for the end of the client's stream to be seen long before the reply. */
 const DELAY_MS = 100;
-const PYTHON = join(import.meta.dirname, 'say-and-shut-down.py');
+const PYTHON = join(import.meta.dirname, 'support/say-and-shut-down.py');
 
 /** Says all this, closes its side in the same breath, and waits for the end of the other. */
 async function sayAndClose(server: StartedKnockServerContainer, protocol: Protocol, said: Buffer) {

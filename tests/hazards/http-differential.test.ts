@@ -1,8 +1,8 @@
 /** The codec reads every request as Node's own parser does, or refuses it. Two readers that differ are how requests are smuggled. */
 import { expect, test } from 'vitest';
 
-import { Random } from '../random.ts';
 import { counted, scaled } from '../scorecard/measured.ts';
+import { Random } from '../support/random.ts';
 import { readByCodec } from './http-fuzz/codec-reader.ts';
 import { compareReadings, type Comparison } from './http-fuzz/compare.ts';
 import { Grammar } from './http-fuzz/grammar.ts';

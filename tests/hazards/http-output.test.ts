@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { cutAnywhere, places } from './hostile-bytes.ts';
-import { type Exchange, handle, LAST, LASTING, MARK, streamed } from './http-exchanges.ts';
 import { type LlhttpMessage, parseByLlhttp } from './http-fuzz/llhttp.ts';
-import { InMemoryServer } from './in-memory.ts';
+import { cutAnywhere, places } from './support/hostile-bytes.ts';
+import { type Exchange, handle, LAST, LASTING, MARK, streamed } from './support/http-exchanges.ts';
+import { InMemoryServer } from './support/in-memory.ts';
 
 const PIPELINES = 300;
 const MAX_PIPELINED = 5;

@@ -8,9 +8,9 @@ import type { Client } from '@knock/client/delivery/client';
 import type { SendResult } from '@knock/client/delivery/delivery';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
 import { counted, measured, scaled } from '../scorecard/measured.ts';
-import { clientOf } from './client-in-process.ts';
+import { KnockServerContainer, type StartedKnockServerContainer } from '../support/knock-server.ts';
+import { clientOf } from './support/client-in-process.ts';
 
 const LINE = 17;
 const KILLS = scaled({ test: 2, scorecard: 100 });

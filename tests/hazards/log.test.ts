@@ -11,9 +11,9 @@ import fc, { type Arbitrary } from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { counted, scaled } from '../scorecard/measured.ts';
-import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
-import { type Ending, InMemoryServer } from './in-memory.ts';
-import { PROTOCOLS, say } from './protocols.ts';
+import { cutAnywhere, hostileStream, places } from './support/hostile-bytes.ts';
+import { type Ending, InMemoryServer } from './support/in-memory.ts';
+import { PROTOCOLS, say } from './support/protocols.ts';
 
 const LINE = 24;
 /** In characters, of which escapes take many: samples of a message and its reply, twice each, and the places of a failure. */

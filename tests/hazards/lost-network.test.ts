@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CloseReason } from '@knock/server/net/close-reason';
 import { expect, type TestContext, test, vi } from 'vitest';
 
-import { type Demo, startDemo } from '../demo.ts';
 import { counted, measured, scaled } from '../scorecard/measured.ts';
-import { expectTrueOutcomes, greetings, RECORDED } from './greetings.ts';
+import { type Demo, startDemo } from '../support/demo.ts';
+import { expectTrueOutcomes, greetings, RECORDED } from './support/greetings.ts';
 
 const LINE = 19;
 const RUNS = scaled({ test: 3, scorecard: 20 });
@@ -58,7 +58,7 @@ test(`a client is answered again within 5 s of the return of its network, ${RUNS
 test(`a client is answered again within 5 s where the name server was silent while the name was gone, ${RUNS} times`, async (context) => {
   await using demo = await startDemo({
     ...RECORDED,
-    files: [...RECORDED.files, 'tests/hazards/silent-name-server.yml'],
+    files: [...RECORDED.files, 'tests/hazards/support/silent-name-server.yml'],
   });
   await demo.compose('exec', '--detach', 'client', 'node', '-e', SILENT_NAME_SERVER);
   const waits = await loseAndRestore(demo, LOSSES.slice(1));

@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RawClient, frame } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer } from '../knock-server.ts';
 import { counted, measured, scaled } from '../scorecard/measured.ts';
-import { MEMORY_GIB, mostResidentMiB } from './memory.ts';
-import { paced } from './pacing.ts';
-import { answers, type Protocol } from './protocols.ts';
+import { KnockServerContainer } from '../support/knock-server.ts';
+import { MEMORY_GIB, mostResidentMiB } from './support/memory.ts';
+import { paced } from './support/pacing.ts';
+import { answers, type Protocol } from './support/protocols.ts';
 
 const LINE = 9;
 const TRIES = scaled({ test: 10, scorecard: 100 });

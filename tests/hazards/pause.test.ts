@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RawClient } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
 import { counted, measured, scaled } from '../scorecard/measured.ts';
-import { type Address, disturbed, type Talk, PacedClient } from '../support/paced-client.ts';
-import { paced } from './pacing.ts';
-import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
+import { KnockServerContainer, type StartedKnockServerContainer } from '../support/knock-server.ts';
+import { type Address, disturbed, type Talk, PacedClient } from './support/paced-client.ts';
+import { paced } from './support/pacing.ts';
+import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
 
 const LINE = 18;
 /** The time that clients have for each thing that they do; the pause takes twice as long. */

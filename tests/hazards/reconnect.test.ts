@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, test } from 'vitest';
 
-import { type Demo, type LogLine, startDemo } from '../demo.ts';
 import { measured, scaled } from '../scorecard/measured.ts';
-import { expectTrueOutcomes, type Greeting, greetings, RECORDED } from './greetings.ts';
+import { type Demo, type LogLine, startDemo } from '../support/demo.ts';
+import { expectTrueOutcomes, type Greeting, greetings, RECORDED } from './support/greetings.ts';
 
 const LINE = 16;
 const CLIENTS = scaled({ test: 10, scorecard: 100 });

@@ -7,7 +7,7 @@ import { frame, onMessage, scripted } from '@knock/client/test/scripted-server';
 import { expect, onTestFinished, test, vi } from 'vitest';
 
 import { measured } from '../scorecard/measured.ts';
-import { clientOf } from './client-in-process.ts';
+import { clientOf } from './support/client-in-process.ts';
 
 const LINE = 25;
 const MESSAGES = Array.from({ length: 1000 }, (_, n) => `message ${n}`);

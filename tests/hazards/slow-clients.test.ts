@@ -4,14 +4,14 @@ import { RawClient, frame } from '@knock/server/test/raw-client';
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer } from '../knock-server.ts';
 import { measured, scaled } from '../scorecard/measured.ts';
-import { ClientSwarm } from '../support/client-swarm.ts';
-import { dripping, MAX_MESSAGE_BYTES, notReading, silent } from './attackers.ts';
-import { type Ending, endings } from './endings.ts';
-import { MEMORY_GIB, mostResidentMiB, residentMiB } from './memory.ts';
-import { paced } from './pacing.ts';
-import { answers, type Protocol, PROTOCOLS, say } from './protocols.ts';
+import { KnockServerContainer } from '../support/knock-server.ts';
+import { dripping, MAX_MESSAGE_BYTES, notReading, silent } from './support/attackers.ts';
+import { ClientSwarm } from './support/client-swarm.ts';
+import { type Ending, endings } from './support/endings.ts';
+import { MEMORY_GIB, mostResidentMiB, residentMiB } from './support/memory.ts';
+import { paced } from './support/pacing.ts';
+import { answers, type Protocol, PROTOCOLS, say } from './support/protocols.ts';
 
 /** How much later than its timeout says a server may act: in a test run on a busy machine, and long before the timeout that is shipped. */
 const GRACE_MS = scaled({ test: 4000, scorecard: 600 });

@@ -4,8 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 
 import { counted } from '../scorecard/measured.ts';
-import { InMemoryServer, type Outcome, type Step } from './in-memory.ts';
-import { type Form, FORMS } from './smuggling-forms.ts';
+import { InMemoryServer, type Outcome, type Step } from './support/in-memory.ts';
+import { type Form, FORMS } from './support/smuggling-forms.ts';
 
 const LINE = 12;
 const LEAST_FORMS = 40;

@@ -6,11 +6,11 @@ import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from '../knock-server.ts';
 import { counted, measured, scaled } from '../scorecard/measured.ts';
-import { endings } from './endings.ts';
-import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './protocols.ts';
-import { recordingServer } from './recording-server.ts';
+import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from '../support/knock-server.ts';
+import { endings } from './support/endings.ts';
+import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
+import { recordingServer } from './support/recording-server.ts';
 
 const LINE = 22;
 const RUNS = scaled({ test: 1, scorecard: 10 });

@@ -6,10 +6,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { counted, measured, scaled } from '../scorecard/measured.ts';
-import { cutAnywhere, hostileStream, places } from './hostile-bytes.ts';
-import { type Ending, InMemoryServer, type Outcome, type Step } from './in-memory.ts';
-import { say } from './protocols.ts';
-import { counterexample } from './tried.ts';
+import { cutAnywhere, hostileStream, places } from './support/hostile-bytes.ts';
+import { type Ending, InMemoryServer, type Outcome, type Step } from './support/in-memory.ts';
+import { say } from './support/protocols.ts';
+import { counterexample } from './support/tried.ts';
 
 const LINE = 10;
 const CHUNKINGS = scaled({ test: 2000, scorecard: 10_000 });

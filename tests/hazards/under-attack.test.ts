@@ -3,9 +3,8 @@ import type { CloseReason } from '@knock/server/net/close-reason';
 import { RawClient, frame } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
-import { KnockServerContainer, type StartedKnockServerContainer } from '../knock-server.ts';
 import { counted, measured, scaled } from '../scorecard/measured.ts';
-import { ClientSwarm, type Group } from '../support/client-swarm.ts';
+import { KnockServerContainer, type StartedKnockServerContainer } from '../support/knock-server.ts';
 import {
   dripping,
   flooding,
@@ -15,12 +14,13 @@ import {
   oversized,
   saying,
   silent,
-} from './attackers.ts';
-import { latencies, percentile } from './latency.ts';
-import { MEMORY_GIB, mostCountedMiB, mostResidentMiB, residentMiB } from './memory.ts';
-import { paced } from './pacing.ts';
-import { answers, type Protocol, PROTOCOLS } from './protocols.ts';
-import { slowServer } from './slow-server.ts';
+} from './support/attackers.ts';
+import { ClientSwarm, type Group } from './support/client-swarm.ts';
+import { latencies, percentile } from './support/latency.ts';
+import { MEMORY_GIB, mostCountedMiB, mostResidentMiB, residentMiB } from './support/memory.ts';
+import { paced } from './support/pacing.ts';
+import { answers, type Protocol, PROTOCOLS } from './support/protocols.ts';
+import { slowServer } from './support/slow-server.ts';
 
 /** Longer than the longest timeout. */
 const PATIENCE_MS = scaled({ test: 25_000, scorecard: 45_000 });

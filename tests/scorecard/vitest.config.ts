@@ -2,9 +2,9 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['tests/hazards/*.test.ts', 'tests/swarm.test.ts'],
-    globalSetup: ['tests/engine.ts', 'tests/images.ts'],
-    setupFiles: ['tests/await-images.ts'],
+    include: ['tests/hazards/*.test.ts', 'tests/e2e/swarm.test.ts'],
+    globalSetup: ['tests/support/engine.ts', 'tests/support/images.ts'],
+    setupFiles: ['tests/support/await-images.ts'],
     reporters: ['default', 'tests/scorecard/reporter.ts'],
     env: { SCORECARD: '1' },
     fileParallelism: false,

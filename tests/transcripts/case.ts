@@ -1,7 +1,7 @@
 /** A case: what one client does to the server. Its transcript is what the server did. */
 import type { ServerSettings } from '@knock/server/settings';
 
-import type { Ending, Step } from '../hazards/in-memory.ts';
+import type { Ending, Step } from '../hazards/support/in-memory.ts';
 
 export interface Case {
   /** Unique and lasting. The part before the first slash names the file of its transcript. */

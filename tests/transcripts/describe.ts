@@ -1,5 +1,5 @@
 /** Says in words where the server differs from its transcripts. */
-import type { Step } from '../hazards/in-memory.ts';
+import type { Step } from '../hazards/support/in-memory.ts';
 import type { Case } from './case.ts';
 import type { Deviation } from './compare.ts';
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 
 import type { Logger } from '@knock/shared/log/log';
 
-import { InMemoryServer } from '../hazards/in-memory.ts';
+import { InMemoryServer } from '../hazards/support/in-memory.ts';
 import { type Case, DRAIN } from './case.ts';
 import { handler } from './handler.ts';
 import { beginsWithResponse, type HttpResponse, responsesIn } from './responses.ts';

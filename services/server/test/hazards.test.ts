@@ -334,7 +334,9 @@ test.each(
   expect('stack' in warnings()[0]!).toBe(isFailure);
   // One connection more: the one that asked for the numbers before.
   expect(await server.scrape('knock_handler_duration|knock_error_replies|knock_messages')).toEqual(
-    Object.fromEntries(Object.entries(before).filter(([name]) => /^knock_(handling|errorReplies|messages)/.test(name))),
+    Object.fromEntries(
+      Object.entries(before).filter(([name]) => /^knock_(handler_duration|error_replies|messages)/.test(name)),
+    ),
   );
   const line = server.lines.find(({ reason }) => reason === 'handler_timeout');
   expect(line).not.toHaveProperty('reply');

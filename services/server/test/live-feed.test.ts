@@ -14,7 +14,7 @@ class TestViewer implements AsyncDisposable {
   static async of({ port }: TestServer, query = ''): Promise<TestViewer> {
     const client = await RawClient.to(port);
     client.send(`GET /events${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    await client.until('"whole":true');
+    await client.until('"snapshot":true');
     return new TestViewer(client);
   }
 
@@ -76,9 +76,9 @@ test('tells a new viewer of the connections that are open already', async () => 
   await using viewer = await TestViewer.of(server);
   expect(viewer.updates[0]).toMatchObject({
     server: 'server-1',
-    whole: true,
+    snapshot: true,
     totals: { open: 2, accepted: 2, messages: 1 },
-    clients: [{ id: 1, protocol: 'text', messages: 1 }],
+    connections: [{ id: 1, protocol: 'text', messages: 1 }],
   });
 });
 
@@ -163,7 +163,7 @@ test('keeps on telling a viewer that has closed its side', async () => {
   await using server = await start();
   const client = await server.dial();
   client.end('GET /events HTTP/1.1\r\nHost: a\r\n\r\n');
-  await client.until('"whole":true');
+  await client.until('"snapshot":true');
   await server.exchange('Hello\n');
   expect(await client.until('"message":"Hello"')).toBeDefined();
   client.socket.destroy();
@@ -179,14 +179,14 @@ test('bears 32 viewers, and tells the next one that there are too many', async (
   await server.expectHealthy();
 });
 
-test('takes its taps away with the last viewer', async () => {
-  const connection = { address: '192.0.2.1', openedAt: 0, reads: 0, bytesOut: 0, tap: undefined };
+test('takes its observers away with the last viewer', async () => {
+  const connection = { address: '192.0.2.1', openedAt: 0, reads: 0, bytesOut: 0, observer: undefined };
   const feed = new LiveFeed({ server: 's', connections: () => [connection as never], summary: () => ({}) as never });
   const sink = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
   const part = feed.subscribe(sink, undefined);
-  expect(connection.tap).toBeDefined();
+  expect(connection.observer).toBeDefined();
   part();
-  expect(connection.tap).toBeUndefined();
+  expect(connection.observer).toBeUndefined();
 });
 
 test('cuts a viewer off that does not read, and goes on telling the others', async () => {

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 
-import type { Random } from '../../random.ts';
+import type { Random } from '../../support/random.ts';
 import { type CodecReading, readByCodec, TRUNCATED } from './codec-reader.ts';
 import { type LlhttpReading, type LlhttpRequest, readByLlhttp } from './llhttp-reader.ts';
 import { cutAtRandom } from './mutations.ts';

@@ -1,5 +1,5 @@
 /** Makes requests by the grammar of RFC 9112 out of the forms of their parts. */
-import type { Random } from '../../random.ts';
+import type { Random } from '../../support/random.ts';
 import { CHUNK_EXTENSIONS, CHUNK_SIZE_PREFIXES, CHUNKED, LENGTH_PREFIXES, TRAILERS } from './body-forms.ts';
 import { FIELDS, HOSTS } from './field-forms.ts';
 import type { Forms } from './forms.ts';

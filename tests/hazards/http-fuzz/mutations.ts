@@ -1,5 +1,5 @@
 /** Spoils streams at random places, and cuts them there. */
-import type { Random } from '../../random.ts';
+import type { Random } from '../../support/random.ts';
 
 const TOKENS = ['\r', '\n', '\r\n', ' ', '\t', ':', ',', ';', '0', '+', '\0', '"', '\\'];
 const LONGEST_PIECE = 20;

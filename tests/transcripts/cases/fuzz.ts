@@ -1,7 +1,7 @@
 /** Streams of each protocol, spoilt at random places and cut at others: the same ones each time. */
 import { frame } from '@knock/server/test/raw-client';
 
-import { Random } from '../../random.ts';
+import { Random } from '../../support/random.ts';
 import { type Act, byteByByte, type Case, steps } from '../case.ts';
 
 /** Small, so that messages are above it often enough. */

@@ -1,5 +1,5 @@
 /** Handlers that are slow, that fail, and that never answer: the same messages in every protocol. */
-import { type Protocol, say } from '../../hazards/protocols.ts';
+import { type Protocol, say } from '../../hazards/support/protocols.ts';
 import { type Case, cases, closesAndStays } from '../case.ts';
 
 const PROTOCOLS: readonly [folder: string, Protocol][] = [

@@ -1,5 +1,5 @@
 /** Clients that are not served, because the server is full or drains, and those that it still serves then. */
-import { type Protocol, say } from '../../hazards/protocols.ts';
+import { type Protocol, say } from '../../hazards/support/protocols.ts';
 import { type Act, type Case, cases, closesAndStays, DRAIN } from '../case.ts';
 
 const PROTOCOLS: readonly [folder: string, Protocol][] = [

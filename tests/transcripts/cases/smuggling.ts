@@ -1,5 +1,5 @@
 /** The forms of request smuggling. A form that does not begin with a request line stands with the others all the same. */
-import { FORMS } from '../../hazards/smuggling-forms.ts';
+import { FORMS } from '../../hazards/support/smuggling-forms.ts';
 import { byteByByte, type Case, cases, closesAndStays } from '../case.ts';
 
 const PLAIN = FORMS.map(({ name, bytes }) => ({ name, bytes: Buffer.from(bytes, 'latin1') }));

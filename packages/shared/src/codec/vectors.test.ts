@@ -14,7 +14,7 @@ interface Vector {
 }
 
 const MAX_BYTES = 65_536;
-const vectors = JSON.parse(readFileSync(new URL('../../../docs/vectors.json', import.meta.url), 'utf8')) as Vector[];
+const vectors = JSON.parse(readFileSync(new URL('../../../../docs/vectors.json', import.meta.url), 'utf8')) as Vector[];
 
 function inWords(said: Reply): unknown {
   if (said === GOAWAY) return { goaway: true };

@@ -2,7 +2,7 @@
  * TLS, terminated at the same port: inside it the same protocols.
  *
  * The Node internals that we rely on are all here, since `node:tls` gives no other way: `_parent` of a TLSSocket, and the
- * high-water marks of its two states. If they change, `tests/tls.test.ts` fails (all of it without `_parent`; the tests of
+ * high-water marks of its two states. If they change, `tests/e2e/tls.test.ts` fails (all of it without `_parent`; the tests of
  * clients that do not read without the marks).
  */
 import { constants } from 'node:crypto';

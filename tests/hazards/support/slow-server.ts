@@ -1,0 +1,8 @@
+/** The server's real image with the slow handler in it. */
+import { bundleServer } from '../../support/bundle.ts';
+import { KnockServerContainer } from '../../support/knock-server.ts';
+
+export async function slowServer(): Promise<KnockServerContainer> {
+  const source = await bundleServer({ handler: 'tests/hazards/support/slow-handler.ts', file: '.build/slow/main.mjs' });
+  return new KnockServerContainer().withBindMounts([{ source, target: '/app/main.mjs', mode: 'ro' }]);
+}
