@@ -59,7 +59,7 @@ test.for(LANGUAGES)("the article's %s client is answered by our server", async (
         language: 'text',
         message: 'Hello, server',
         reply: 'hello from the server!',
-        reason: 'done',
+        reason: 'completed',
       }),
     );
 });

@@ -16,7 +16,7 @@ test('messages to Knock are one connection of HTTP, and each has its reply', asy
   expect(await client.ended()).toEqual({ exitCode: 0, stdout: '<one>\n<>\n<h€llo>\n', stderr: '' });
   await expect
     .poll(() => server.logLines())
-    .toContainEqual(expect.objectContaining({ protocol: 'http', messages: 3, reason: 'done' }));
+    .toContainEqual(expect.objectContaining({ protocol: 'http', messages: 3, reason: 'completed' }));
 });
 
 test('a message that is too large for Knock is refused with 413', async () => {

@@ -13,12 +13,12 @@ const curl = (...args: string[]) => output('curl', '--disable', '--silent', '--n
 
 test('curl gets the reply to the empty message', async ({ url, expectSessions }) => {
   expect(await curl(url)).toEqual({ exitCode: 0, stdout: 'heard: ' });
-  await expectSessions({ messages: 1, message: '', reason: 'done' });
+  await expectSessions({ messages: 1, message: '', reason: 'completed' });
 });
 
 test('curl -d gets the reply to its message', async ({ url, expectSessions }) => {
   expect(await curl('-d', 'Hello', url)).toEqual({ exitCode: 0, stdout: 'heard: Hello' });
-  await expectSessions({ messages: 1, message: 'Hello', reason: 'done' });
+  await expectSessions({ messages: 1, message: 'Hello', reason: 'completed' });
 });
 
 test('curl sends several messages on one connection', async ({ url, expectSessions }) => {
@@ -29,20 +29,20 @@ test('curl sends several messages on one connection', async ({ url, expectSessio
     exitCode: 0,
     stdout: 'heard: one\n1\nheard: two\n0\nheard: three\n0\n',
   });
-  await expectSessions({ messages: 3, reason: 'done' });
+  await expectSessions({ messages: 3, reason: 'completed' });
 });
 
 test('curl in HTTP/1.0 gets its reply, and the connection ends', async ({ url, expectSessions }) => {
   const { exitCode, stdout } = await curl('--http1.0', '--include', '-d', 'Hello', url);
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*Connection: close\r\n\r\nheard: Hello$/);
-  await expectSessions({ messages: 1, reason: 'done' });
+  await expectSessions({ messages: 1, reason: 'completed' });
 });
 
 test('curl in HTTP/1.0 that asks for it stays connected', async ({ url, expectSessions }) => {
   const args = ['--http1.0', '-H', 'Connection: keep-alive', '-w', '\n%{num_connects}\n', url, url];
   expect(await curl(...args)).toEqual({ exitCode: 0, stdout: 'heard: \n1\nheard: \n0\n' });
-  await expectSessions({ messages: 2, reason: 'done' });
+  await expectSessions({ messages: 2, reason: 'completed' });
 });
 
 test('curl --head gets the head of the reply, does not wait for a body, and stays connected', async ({
@@ -53,13 +53,13 @@ test('curl --head gets the head of the reply, does not wait for a body, and stay
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^(?:HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*Content-Length: 7\r\n\r\n[10]\n){2}$/);
   expect(stdout.match(/^[10]$/gm)).toEqual(['1', '0']);
-  await expectSessions({ messages: 2, reason: 'done' });
+  await expectSessions({ messages: 2, reason: 'completed' });
 });
 
 test('curl uploads a message in chunks', async ({ url, expectSessions }) => {
   const args = ['-H', 'Transfer-Encoding: chunked', '-d', LONG, url];
   expect(await curl(...args)).toEqual({ exitCode: 0, stdout: `heard: ${LONG}` });
-  await expectSessions({ messages: 1, reason: 'done' });
+  await expectSessions({ messages: 1, reason: 'completed' });
 });
 
 test('curl that expects to be told to continue is told, and uploads its message', async ({ url, expectSessions }) => {
@@ -67,7 +67,7 @@ test('curl that expects to be told to continue is told, and uploads its message'
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
   expect(stdout).toMatch(new RegExp(`\r\n\r\nheard: ${LONG}$`));
-  await expectSessions({ messages: 1, reason: 'done' });
+  await expectSessions({ messages: 1, reason: 'completed' });
 });
 
 test('curl that expects to be told to continue uploads nothing of a message above the limit', async ({
@@ -116,14 +116,14 @@ test('curl that takes HTTP/2 for granted fails, and the handler hears nothing', 
     messages: 0,
     errorReplies: { 505: 1 },
     errorReply: '505: unsupported version: send HTTP/1.1 or HTTP/1.0',
-    reason: 'bad_frame',
+    reason: 'malformed',
   });
 });
 
 test('curl that asks for HTTP/2 is answered in HTTP/1.1', async ({ url, expectSessions }) => {
   const args = ['--http2', '-d', 'Hello', '-w', ' (%{http_version})', url];
   expect(await curl(...args)).toEqual({ exitCode: 0, stdout: 'heard: Hello (1.1)' });
-  await expectSessions({ messages: 1, reason: 'done' });
+  await expectSessions({ messages: 1, reason: 'completed' });
 });
 
 test('curl with a method that does not exist reads that it does not', async ({ url, expectSessions }) => {
@@ -141,5 +141,5 @@ test('curl that takes the server for a proxy gets the reply: the target is an ab
 }) => {
   const args = ['--disable', '--silent', '--noproxy', '', '--proxy', url, '-d', 'Hello', 'http://knock/'] as const;
   expect(await output('curl', ...args)).toEqual({ exitCode: 0, stdout: 'heard: Hello' });
-  await expectSessions({ messages: 1, message: 'Hello', reason: 'done' });
+  await expectSessions({ messages: 1, message: 'Hello', reason: 'completed' });
 });

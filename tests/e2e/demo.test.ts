@@ -26,7 +26,7 @@ test('docker compose up greets: the client reaches the server by its name and lo
       }),
     );
   expect(await demo.logs('server')).toContainEqual(
-    expect.objectContaining({ name: 'server-1', client: 'client-1', message: 'Hello, server', reason: 'done' }),
+    expect.objectContaining({ name: 'server-1', client: 'client-1', message: 'Hello, server', reason: 'completed' }),
   );
 });
 

@@ -12,7 +12,7 @@ const wget = (...args: string[]) =>
 
 test('wget gets the replies to two messages on one connection', async ({ url, expectSessions }) => {
   expect(await wget('--post-data=Hello', url, url)).toEqual({ exitCode: 0, stdout: 'heard: Hello'.repeat(2) });
-  await expectSessions({ messages: 2, message: 'Hello', reason: 'done' });
+  await expectSessions({ messages: 2, message: 'Hello', reason: 'completed' });
 });
 
 test('wget says with its exit code that a message was refused', async ({ url, largeFile, expectSessions }) => {
@@ -59,7 +59,7 @@ test('undici gets its replies, in order, on one connection', async ({ url, expec
   }
   await client.close();
   expect(replies).toEqual(['heard: one', 'heard: two', 'heard: three']);
-  await expectSessions({ messages: 3, message: 'one', reason: 'done' });
+  await expectSessions({ messages: 3, message: 'one', reason: 'completed' });
 });
 
 test('undici that pipelines gets as many replies as it has sent requests, on one connection', async ({
@@ -71,5 +71,5 @@ test('undici that pipelines gets as many replies as it has sent requests, on one
   const replies = await Promise.all(requests.map(async (request) => (await request).body.text()));
   await client.close();
   expect(replies).toEqual(Array(30).fill('heard: '));
-  await expectSessions({ messages: 30, reason: 'done' });
+  await expectSessions({ messages: 30, reason: 'completed' });
 });

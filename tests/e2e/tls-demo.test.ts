@@ -36,7 +36,7 @@ test('greets inside TLS, with a certificate at both ends; the server warns of no
   expect(healthy - started).toBeLessThan(9000);
   const log = await demo.logs('server');
   expect(log.filter(({ level }) => Number(level) > 30)).toEqual([]);
-  const conversations = log.filter(({ reason }) => reason === 'done');
+  const conversations = log.filter(({ reason }) => reason === 'completed');
   expect(conversations.length).toBeGreaterThan(3);
   expect(conversations.every(({ tls, protocol }) => tls === true && protocol === 'frames')).toBe(true);
 });

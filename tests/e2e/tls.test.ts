@@ -74,8 +74,10 @@ test('speaks frames, text and HTTP inside TLS, at the same port', async () => {
   expect(await exchangeTls(server, frame('Hello'))).toBe(frame('hello from the server!').toString());
   expect(await exchangeTls(server, 'Hello\n')).toBe('hello from the server!\n');
   expect(await exchangeTls(server, HTTP)).toMatch(/^HTTP\/1\.1 200 [^]*hello from the server!$/);
-  await server.expectReasons('done', 'done', 'done');
-  expect(server.lines.filter(({ reason }) => reason === 'done').map(({ tls, protocol }) => [tls, protocol])).toEqual([
+  await server.expectReasons('completed', 'completed', 'completed');
+  expect(
+    server.lines.filter(({ reason }) => reason === 'completed').map(({ tls, protocol }) => [tls, protocol]),
+  ).toEqual([
     [true, 'frames'],
     [true, 'text'],
     [true, 'http'],
@@ -97,7 +99,7 @@ test.each([
   const heard: string[] = [];
   await using server = await serve(SERVER, { handler: (message) => `${heard.push(message)}` });
   expect(await server.exchange(bytes)).toMatch(answer);
-  await server.expectReasons('tls');
+  await server.expectReasons('tls_error');
   expect(heard).toEqual([]);
 });
 
@@ -135,7 +137,7 @@ test('with a CA serves only clients with its certificate, and tells the others w
     );
     expect(await exchangeTls(server, frame('let me in'), options)).toContain('tls: ');
   }
-  await server.expectReasons('done', ...Array.from({ length: 6 }, () => 'tls' as const));
+  await server.expectReasons('completed', ...Array.from({ length: 6 }, () => 'tls_error' as const));
   expect(heard).toEqual(['me']);
 });
 
@@ -165,7 +167,7 @@ test('counts a handshake that fails, and the log says why', async () => {
   ]);
   expect((await doubtful.ended()).stderr).toContain('CERTIFICATE_VERIFY_FAILED');
   await expect(dialTls(server, { ca: stranger.cert })).rejects.toThrow('unable to verify');
-  await server.expectReasons('tls', 'tls', 'tls');
+  await server.expectReasons('tls_error', 'tls_error', 'tls_error');
   const warnings = server.lines.filter(({ level }) => level === 40).map(({ msg }) => msg);
   expect(warnings).toEqual([
     expect.stringMatching(/failed to shake hands for TLS: ERR_SSL_/),
@@ -178,7 +180,7 @@ test('counts a handshake that fails, and the log says why', async () => {
 test('looks inside once: TLS inside TLS is no protocol', async () => {
   await using server = await serve(SERVER);
   expect(await exchangeTls(server, Buffer.from('1603010005ffffffffff', 'hex'))).toBe('');
-  await server.expectReasons('tls');
+  await server.expectReasons('tls_error');
 });
 
 test('a handshake that comes byte by byte is as good as any', async () => {

@@ -67,7 +67,7 @@ test('the kernel asks after every client that has been silent for 15 s', async (
   const soon = { unacknowledged: 0, keepAliveIn: expect.toSatisfy((seconds: number) => seconds > 5 && seconds <= 15) };
   await expect.poll(() => kernelSockets(server)).toEqual([soon, soon, soon]);
   for (const client of clients) client.end();
-  await server.expectClosed(before, { client_left: 1 });
+  await server.expectClosed(before, { client_closed: 1 });
   await server.expectHealthy(before);
 });
 
@@ -97,7 +97,7 @@ test('clients whose network is cut are noticed, whether they were idle or their 
   const reasons = scaled({
     // Long before the kernel has asked.
     test: { idle_timeout: 2 * COUNT },
-    scorecard: { client_left: COUNT, idle_timeout: COUNT },
+    scorecard: { client_closed: COUNT, idle_timeout: COUNT },
   });
   await server.expectClosed(before, reasons, { withinMs: scaled({ test: 20_000, scorecard: 90_000 }) });
   const longest = scaled({

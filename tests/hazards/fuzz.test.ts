@@ -22,7 +22,7 @@ const OVER_A_SOCKET = 500;
 const MAX_MESSAGE_BYTES = 100;
 const END_WITHIN_MS = 8000;
 /** What ends those who close their side or break off. */
-const ENDS: CloseReason[] = ['client_left', 'cut_short', 'too_large', 'bad_frame', 'unknown_protocol', 'tls'];
+const ENDS: CloseReason[] = ['client_closed', 'truncated', 'too_large', 'malformed', 'unknown_protocol', 'tls_error'];
 
 /** The replies that were said, in brackets: so no message can look like an error reply, or lose its end. */
 function repliesIn(said: Buffer, { protocol, methods }: Held, { whole }: { whole: boolean }): string[] {
@@ -62,7 +62,9 @@ test('whatever bytes come, cut anywhere, the handler hears exactly the messages 
     expect(heard).toEqual(expected);
     const replies = repliesIn(said, held, { whole: end !== 'resets' });
     expect(replies).toEqual(inBrackets(end === 'resets' ? heard.slice(0, replies.length) : heard));
-    expect(reason).toMatch(/^(?:done|client_left|cut_short|too_large|bad_frame|unknown_protocol|tls|\w+_timeout)$/);
+    expect(reason).toMatch(
+      /^(?:completed|client_closed|truncated|too_large|malformed|unknown_protocol|tls_error|\w+_timeout)$/,
+    );
   });
   const what = 'crashes, hangs and changed messages in process';
   expect(await counterexample(context, { line: LINE, what, runs: IN_PROCESS, property })).toBeUndefined();

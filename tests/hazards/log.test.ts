@@ -31,8 +31,8 @@ const TRICKS = [
   '\x9b31m',
   '\\n',
   '\\u{1b}',
-  '","reason":"done"}',
-  '{"level":30,"reason":"done"}',
+  '","reason":"completed"}',
+  '{"level":30,"reason":"completed"}',
   '%s%n',
   '[08:31:57.615] INFO: forged',
   '\n    at forged (\x1b[2J\x9b31m\u202e)',
@@ -105,7 +105,7 @@ test('logs one line for each event, and nothing in it that is not meant to be re
   const lines = linesOf(json.log);
   const parsed = lines.map((line) => JSON.parse(line) as Partial<Closing>);
   const closings = parsed.filter((line): line is Closing => 'reason' in line);
-  const strange = closings.filter(({ reason }) => reason === 'tls' || reason === 'unknown_protocol');
+  const strange = closings.filter(({ reason }) => reason === 'tls_error' || reason === 'unknown_protocol');
   // Each message is an event at this level, as is the end of the server.
   const events = talks.length + strange.length + json.heard + 1;
   const prettyLines = linesOf(pretty.log);

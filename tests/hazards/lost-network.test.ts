@@ -18,7 +18,7 @@ const DEADLINE_MS = 10_000;
 const PATIENCE_MS = 20_000;
 
 /** Why connections may end where a network is lost; that anybody broke the protocol is no such reason. */
-const EXPLAINED: CloseReason[] = ['done', 'drained', 'client_left', 'cut_short', 'first_byte_timeout', 'error'];
+const EXPLAINED: CloseReason[] = ['completed', 'drained', 'client_closed', 'truncated', 'first_byte_timeout', 'error'];
 
 /** Hears questions and answers none, as a name server does that cannot be reached. */
 const SILENT_NAME_SERVER = `require('node:dgram').createSocket('udp4').bind(53, '127.0.0.1')`;

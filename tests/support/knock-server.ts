@@ -143,7 +143,7 @@ function closed(before: Numbers, now: Numbers): Reasons {
     const reason = /^knock_connections_closed_total\{.*reason="(\w+)"\}$/.exec(name)?.[1] as CloseReason | undefined;
     const since = number - (before[name] ?? 0);
     // Whoever asks for the numbers is done as well.
-    if (reason !== undefined && reason !== 'done' && since > 0) reasons[reason] = (reasons[reason] ?? 0) + since;
+    if (reason !== undefined && reason !== 'completed' && since > 0) reasons[reason] = (reasons[reason] ?? 0) + since;
   }
   return reasons;
 }

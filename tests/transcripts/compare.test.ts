@@ -6,7 +6,7 @@ import { describeDeviations } from './describe.ts';
 import type { Transcripts } from './recorded.ts';
 
 const answered = (status: number, detail: string) => ({
-  reason: 'done',
+  reason: 'completed',
   responses: [{ status, detail, staysOpen: false }],
 });
 

@@ -141,7 +141,7 @@ export class Server {
       this.#tls.startHandshake(connection, head, () => this.#detect(connection));
     } else if (protocol === 'tls' || protocol === 'unknown') {
       logUnknownProtocol(this.#options.logger, connection, head);
-      connection.closeGracefully(protocol === 'tls' ? 'tls' : 'unknown_protocol');
+      connection.closeGracefully(protocol === 'tls' ? 'tls_error' : 'unknown_protocol');
     } else {
       this.#createSession(connection, protocol).begin(head, messageComplete);
     }

@@ -33,7 +33,7 @@ test('tells clients above the limit, each in its own protocol, and serves those 
   inside.send(frame('still here'));
   inside.end();
   expect((await inside.closed()).toString().match(/hello/g)).toHaveLength(2);
-  await server.expectReasons('busy', 'busy', 'busy', 'done');
+  await server.expectReasons('busy', 'busy', 'busy', 'completed');
   await server.expectHealthy();
 });
 
@@ -43,7 +43,7 @@ test('answers the probes above the limit: alive, but not ready, and neither is a
   expect(await server.exchange(GET('/healthz'))).toContain('HTTP/1.1 200 ');
   expect(await server.exchange(GET('/readyz'))).toContain('HTTP/1.1 503 ');
   expect(await server.exchange(GET('/readyz?verbose'))).toContain('HTTP/1.1 503 ');
-  await server.expectReasons('done', 'busy', 'busy');
+  await server.expectReasons('completed', 'busy', 'busy');
   expect(server.lines.filter(({ level }) => Number(level) > 20)).toEqual([]);
   expect(await server.scrape('knock_error_replies')).toEqual({});
   inside.end();

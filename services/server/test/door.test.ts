@@ -8,7 +8,7 @@ test('closes a TLS handshake at once, and the log names it', async () => {
   const client = await server.dial();
   client.send(Buffer.from('16030100a5010000a1', 'hex'));
   expect((await client.closed()).length).toBe(0);
-  await server.expectReasons('tls');
+  await server.expectReasons('tls_error');
   expect(server.lines.some(({ msg }) => msg.includes('began a TLS handshake'))).toBe(true);
   await server.expectHealthy();
 });
@@ -31,7 +31,7 @@ test('lets go of a client that connects and leaves, and logs it at debug only', 
   await using server = await start();
   const client = await server.dial();
   client.end();
-  await server.expectReasons('client_left');
+  await server.expectReasons('client_closed');
   expect(server.lines.at(-1)).toMatchObject({ level: 20 });
 });
 
@@ -40,7 +40,7 @@ test('logs one line for a conversation, with what was said first and how it ende
   const client = await server.dial();
   client.end(Buffer.concat([frame('one\n'), frame('two')]));
   await client.closed();
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
   expect(server.lines).toHaveLength(1);
   expect(server.lines[0]).toMatchObject({
     level: 30,
@@ -52,7 +52,7 @@ test('logs one line for a conversation, with what was said first and how it ende
     reply: 'one\\n!',
     bytesIn: 15,
     bytesOut: 17,
-    reason: 'done',
+    reason: 'completed',
   });
 });
 

@@ -150,7 +150,7 @@ test('a fault in what a session does at its end costs no other connection', asyn
   const client = await server.dial();
   client.end(frame('x'));
   expect((await client.closed()).toString()).toContain('hello');
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
   expect(fatal).toEqual([]);
   expect(server.lines.filter(({ msg }) => msg.includes('a fault in the server'))).toHaveLength(1);
   vi.restoreAllMocks();

@@ -10,7 +10,7 @@ test('answers a frame with a frame', async () => {
   const client = await server.dial();
   client.end(HELLO);
   expect(await client.closed()).toEqual(frame('hello from the server!'));
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
 });
 
 test('answers frames that come byte by byte', async () => {
@@ -79,7 +79,7 @@ test('refuses what is not UTF-8, and the conversation goes on', async () => {
   const answer = await client.closed();
   expect(answer.toString()).toContain('bad_utf8: ');
   expect(answer.subarray(-26)).toEqual(frame('hello from the server!'));
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
   await server.expectHealthy();
 });
 
@@ -91,7 +91,7 @@ test('refuses a frame of a kind that only the server may send, and ends the conv
   const answer = (await client.closed()).toString();
   expect(answer).toContain('hello from the server!');
   expect(answer).toContain('bad_frame: a frame of kind 1 came');
-  await server.expectReasons('bad_frame');
+  await server.expectReasons('malformed');
   await server.expectHealthy();
 });
 
@@ -100,7 +100,7 @@ test('takes a stream that ends inside a frame for an error', async () => {
   const client = await server.dial();
   client.end(HELLO.subarray(0, 10));
   expect((await client.closed()).toString()).toContain('bad_frame: the stream ended inside a frame');
-  await server.expectReasons('cut_short');
+  await server.expectReasons('truncated');
   await server.expectHealthy();
 });
 
@@ -202,7 +202,7 @@ test('tells the handler when its client is gone', async () => {
   await entered.promise;
   client.socket.resetAndDestroy();
   await aborted.promise;
-  await server.expectReasons('client_left');
+  await server.expectReasons('client_closed');
 });
 
 test('stops reading from a client that does not read, and ends it when its time is up', async () => {
@@ -240,7 +240,7 @@ test('serves a slow reader all its replies as long as it reads at all', async ()
   const answer = await client.closed();
   clearInterval(reading);
   expect(answer.length).toBe(count * (4 + reply.length));
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
 });
 
 test('gives each of many clients its own large messages back, though they share the memory in which those are gathered', async () => {

@@ -66,7 +66,7 @@ test('logs a handler that fails once for each connection, on one line, without t
     },
   });
   await server.exchange(Buffer.concat(Array.from({ length: 100 }, () => frame('x'))));
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
   const failures = server.lines.filter(({ msg }) => msg.includes('the handler failed'));
   expect(failures.map(({ msg }) => msg)).toEqual([
     'the handler failed for localhost: Error: bad \\u{1b}[2J\\nINFO: forged',
@@ -82,7 +82,7 @@ test('logs no line of the stack that a client has forged, and no more of an erro
     },
   });
   await server.exchange(frame(`x\n    at forged (\u001b[2J\u009b31m\u202e)${'y'.repeat(10_000)}`));
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
   const { stack, msg } = server.lines.find((line) => line.msg.includes('the handler failed'))!;
   expect(stack).toMatch(/^ {4}at /);
   expect(stack).not.toContain('forged');
@@ -254,7 +254,7 @@ test.each([
   const closing = server.server.close();
   expect((await leaving.closed()).toString()).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 503 [^]*Retry-After: 1/);
   await closing;
-  await server.expectReasons('message_timeout', 'cut_short', 'drained');
+  await server.expectReasons('message_timeout', 'truncated', 'drained');
 });
 
 test('answers chunked bodies, with extensions and trailers, wherever they are cut', async () => {

@@ -152,7 +152,7 @@ test.each(['GET /healthz', 'OPTIONS /healthz', 'POST /readyz', 'POST /metrics'])
   async (line) => {
     await using server = await start();
     await request(server, line);
-    await server.expectReasons('done');
+    await server.expectReasons('completed');
     expect(server.lines.filter(({ level }) => Number(level) > 20)).toEqual([]);
   },
 );

@@ -88,7 +88,7 @@ test('answers the probes, and logs them at debug only', async () => {
     expect(response.status).toBe(200);
     await response.text();
   }
-  await server.expectReasons('done', 'done');
+  await server.expectReasons('completed', 'completed');
   expect(server.lines.filter(({ level }) => Number(level) > 20)).toEqual([]);
 });
 
@@ -155,7 +155,7 @@ test.each([
 test('answers a bare line feed with 400, since it is a request line that HTTP does not allow', async () => {
   await using server = await start();
   expect(parse(await server.exchange('GET / HTTP/1.1\nHost: localhost\n\n')).status).toBe(400);
-  await server.expectReasons('bad_frame');
+  await server.expectReasons('malformed');
 });
 
 test('refuses a body that is announced above the limit before it comes, and the response arrives', async () => {
@@ -198,7 +198,7 @@ test('takes a line of 8000 bytes and a head of 16 KiB, and answers longer ones w
   const head = (bytes: number) => GET.replace('\r\n\r\n', `\r\nCookie: ${'x'.repeat(bytes - GET.length - 10)}\r\n\r\n`);
   expect(parse(await server.exchange(head(16_384))).status).toBe(200);
   expect(parse(await server.exchange(head(16_385))).status).toBe(431);
-  await server.expectReasons('done', 'too_large', 'done', 'too_large');
+  await server.expectReasons('completed', 'too_large', 'completed', 'too_large');
 });
 
 test.each([
@@ -292,7 +292,7 @@ test('handles no body of which only a part came', async () => {
   left.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc');
   await server.expectReadFrom(2);
   left.socket.resetAndDestroy();
-  await server.expectReasons('cut_short', 'client_left');
+  await server.expectReasons('truncated', 'client_closed');
   expect(handled).toBe(0);
 });
 

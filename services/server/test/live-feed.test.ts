@@ -65,7 +65,7 @@ test('tells a viewer how a connection is opened, talks, is quiet and is closed',
     messages: 1,
     exchange: { message: 'Hello, server', reply: 'hello from the server!' },
   });
-  expect(viewer.news.at(-1)).toMatchObject({ reason: 'done', bytesIn: 17, bytesOut: 26 });
+  expect(viewer.news.at(-1)).toMatchObject({ reason: 'completed', bytesIn: 17, bytesOut: 26 });
 });
 
 test('tells a new viewer of the connections that are open already', async () => {

@@ -15,17 +15,17 @@ test('counts what open connections have said and heard, and counts it once when 
     'knock_error_replies_total{code="bad_utf8"}': 1,
     // The one who asks is a client as well.
     'knock_connections{state="served"}': 2,
-    'knock_connections_closed_total{protocol="frames",reason="done"}': 0,
+    'knock_connections_closed_total{protocol="frames",reason="completed"}': 0,
   });
   expect(whileOpen['knock_bytes_total{direction="in"}']).toBeGreaterThan(7 + 7 + 5);
   client.end();
-  await server.expectReasons('done', 'done');
+  await server.expectReasons('completed', 'completed');
   expect(await server.scrape('')).toMatchObject({
     'knock_messages_total{protocol="frames"}': 2,
     'knock_error_replies_total{code="bad_utf8"}': 1,
     'knock_connections{state="served"}': 1,
-    'knock_connections_closed_total{protocol="frames",reason="done"}': 1,
-    'knock_connections_closed_total{protocol="http",reason="done"}': 1,
+    'knock_connections_closed_total{protocol="frames",reason="completed"}': 1,
+    'knock_connections_closed_total{protocol="http",reason="completed"}': 1,
   });
 });
 
@@ -35,7 +35,7 @@ test('counts each protocol and each close reason, those that have not come among
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi');
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n');
   await server.exchange(frame('x'.repeat(11)));
-  await server.expectReasons('done', 'done', 'too_large', 'too_large');
+  await server.expectReasons('completed', 'completed', 'too_large', 'too_large');
   expect(await server.scrape('')).toMatchObject({
     'knock_messages_total{protocol="text"}': 1,
     'knock_messages_total{protocol="http"}': 1,
@@ -93,19 +93,19 @@ test('counts a connection once when it is accepted and once when it ends, so tha
   const silent = await server.scrape('');
   expect(silent).toMatchObject({
     knock_connections_accepted_total: 2,
-    'knock_connections_closed_total{protocol="none",reason="done"}': 0,
+    'knock_connections_closed_total{protocol="none",reason="completed"}': 0,
   });
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
   client.send(frame('Hello'));
   await client.until('hello');
   const talking = await server.scrape('');
   client.end();
-  await server.expectReasons('done', 'done', 'done');
+  await server.expectReasons('completed', 'completed', 'completed');
   const ended = await server.scrape('');
   expect(ended).toMatchObject({
     knock_connections_accepted_total: 4,
-    'knock_connections_closed_total{protocol="frames",reason="done"}': 1,
-    'knock_connections_closed_total{protocol="http",reason="done"}': 2,
+    'knock_connections_closed_total{protocol="frames",reason="completed"}': 1,
+    'knock_connections_closed_total{protocol="http",reason="completed"}': 2,
   });
   for (const [before, after] of [
     [silent, talking],

@@ -24,7 +24,7 @@ test.each([
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*\\r\\nConnection: close\\r\\n`));
     expect(/^Allow: GET, HEAD, OPTIONS, POST\r$/m.test(answer)).toBe(status === 405);
     expect(heard).toEqual([]);
-    await server.expectReasons('bad_frame');
+    await server.expectReasons('malformed');
   },
 );
 

@@ -5,7 +5,7 @@ import { start } from './test-server.ts';
 test('answers a line with a line', async () => {
   await using server = await start({ REPLY: 'you said {message}' });
   expect(await server.exchange('Hello, server\n')).toBe('you said Hello, server\n');
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
 });
 
 test('drops a carriage return before the line feed', async () => {
@@ -18,7 +18,7 @@ test('answers the client of the article, which sends no line end and waits, and 
   const client = await server.dial();
   client.send('Hello, server');
   expect((await client.closed()).toString()).toBe('hello from the server!');
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
 });
 
 test('waits for the whole pause before it takes what came for a message', async () => {
@@ -39,7 +39,7 @@ test('ends no message by a pause once the client has ended a line', async () => 
   client.send('o\n');
   await client.until('two\n');
   client.end();
-  await server.expectReasons('done');
+  await server.expectReasons('completed');
 });
 
 test('answers what came before the client closed its side, without a line end if it never sent one', async () => {

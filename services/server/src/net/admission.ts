@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts';
 
 /** Why a client is not served. */
 export interface Denial {
-  reason: 'busy' | 'drained' | 'tls';
+  reason: 'busy' | 'drained' | 'tls_error';
   /** The code of its error reply, where it is not told goaway. */
   code: 'busy' | 'tls';
   detail: string;

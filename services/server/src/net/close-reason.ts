@@ -1,18 +1,18 @@
 /** Why connections end: a closed list, so that each can be counted and none stays unexplained. */
 
 export const CLOSE_REASONS = [
-  'done',
-  'client_left',
-  'cut_short',
+  'completed',
+  'client_closed',
+  'truncated',
   'first_byte_timeout',
   'message_timeout',
   'idle_timeout',
   'write_timeout',
   'handler_timeout',
   'too_large',
-  'bad_frame',
+  'malformed',
   'unknown_protocol',
-  'tls',
+  'tls_error',
   'busy',
   'drained',
   'drain_timeout',

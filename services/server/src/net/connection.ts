@@ -145,7 +145,7 @@ export class Connection {
   }
 
   #end(): void {
-    this.#reason ??= 'client_left';
+    this.#reason ??= 'client_closed';
     this.#releaseHandler();
     clearTimeout(this.#lingering);
     this.#aborter?.abort();
@@ -400,6 +400,6 @@ export class ConnectedClient implements ClientInfo {
 
 function reasonOf({ code = '' }: NodeJS.ErrnoException): CloseReason {
   // The client broke off, or its network is gone: keep-alive's probes were not answered.
-  if (['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)) return 'client_left';
-  return code.startsWith('ERR_SSL_') ? 'tls' : 'error';
+  if (['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)) return 'client_closed';
+  return code.startsWith('ERR_SSL_') ? 'tls_error' : 'error';
 }

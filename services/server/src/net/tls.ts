@@ -23,12 +23,12 @@ type TlsSettings = Pick<ServerSettings, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_
 const NEVER_MS = 2 ** 31 - 1;
 
 const NEEDS_TLS: Denial = {
-  reason: 'tls',
+  reason: 'tls_error',
   code: 'tls',
   detail: 'this server speaks TLS only: connect with TLS, or with https:// in a browser',
 };
 const NEEDS_CERTIFICATE: Denial = {
-  reason: 'tls',
+  reason: 'tls_error',
   code: 'tls',
   detail:
     'this server serves only clients that show a certificate for which its CA vouches: show one that is valid now',
@@ -133,9 +133,9 @@ class TlsHandshake implements ConnectionHandler {
   }
 
   fail({ code = 'no reason given' }: NodeJS.ErrnoException): void {
-    const { id, who, address, closeReason = 'tls' } = this.#connection;
+    const { id, who, address, closeReason = 'tls_error' } = this.#connection;
     // It was ended here: its time was over, or the server leaves.
-    if (closeReason !== 'tls') return;
+    if (closeReason !== 'tls_error') return;
     const advice = adviceFor(code);
     this.#logger.warn({ connection: id, address, code }, `${who} failed to shake hands for TLS: ${code}${advice}`);
   }
@@ -157,7 +157,7 @@ class TlsHandshake implements ConnectionHandler {
     this.#connection.socket.off('close', this.#onClose);
   }
 
-  readonly #onClose = () => this.#connection.destroy('tls');
+  readonly #onClose = () => this.#connection.destroy('tls_error');
 }
 
 /** What to do about it, as far as OpenSSL's code tells. */

@@ -59,7 +59,7 @@ export class ProtocolDetector implements ConnectionHandler {
   }
 
   onEnd(): void {
-    if (this.#undecided === undefined) this.#connection.closeGracefully('client_left');
+    if (this.#undecided === undefined) this.#connection.closeGracefully('client_closed');
     else this.#handOn(detectAtEnd(this.#head), { messageComplete: true });
   }
 

@@ -85,7 +85,7 @@ export class SessionOutput<Out extends OwnReply> {
     const reply = this.#protocol.errorReply(error.code, error.message, error);
     if (!error.fatal) this.send(reply);
     else if (error.code === 'too_large') this.end('too_large', reply);
-    else this.end(atEnd ? 'cut_short' : 'bad_frame', reply);
+    else this.end(atEnd ? 'truncated' : 'malformed', reply);
   }
 
   /** The last words, if there are any, and the end. */
@@ -143,6 +143,6 @@ export class SessionOutput<Out extends OwnReply> {
 
   #onReplied(last: boolean): void {
     this.answered = true;
-    if (this.#codec.over) this.end(last ? 'drained' : 'done');
+    if (this.#codec.over) this.end(last ? 'drained' : 'completed');
   }
 }

@@ -192,7 +192,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
   #wait(): void {
     if (this.#blockedOn === 'write') this.#deadlines.awaitWrite();
     else if (this.#blockedOn === 'answer') this.#deadlines.awaitAnswer();
-    else if (this.#inputConsumed) this.#output.end('done');
+    else if (this.#inputConsumed) this.#output.end('completed');
     else if (this.#output.draining && !this.#codec.idleEndsMessage) this.#waitInDrain();
     else this.#deadlines.awaitBytes(this.#codec, this.#output.answered);
   }

@@ -24,7 +24,7 @@ export function logSession(logger: Logger, connection: Connection): void {
   };
   const { protocol = 'no protocol', ms, reason } = fields;
   const spoken = connection.inTls ? `${protocol} in TLS` : protocol;
-  const end = reason === 'done' ? '' : `: ${reason}`;
+  const end = reason === 'completed' ? '' : `: ${reason}`;
   const text = `${who} ${summarize(fields)} (${spoken}, ${ms} ms${end})`;
   if (isProbe(connection)) logger.debug(fields, text);
   else logger.info(fields, text);
@@ -33,7 +33,7 @@ export function logSession(logger: Logger, connection: Connection): void {
 /** Health checks, and probes that only connect, come all the time and say nothing about the clients. */
 function isProbe({ messages, probes, errorReplies, socket, closeReason }: Connection): boolean {
   if (messages > 0 || errorReplies.size > 0) return false;
-  return probes > 0 ? closeReason !== 'bad_frame' : socket.bytesRead === 0 && closeReason === 'client_left';
+  return probes > 0 ? closeReason !== 'malformed' : socket.bytesRead === 0 && closeReason === 'client_closed';
 }
 
 /** How often each code was said, and what was said last. */

@@ -91,18 +91,18 @@ function closing({ reason, protocol, ms }) {
   const why = reason ? `${reason}: ${REASONS[reason] ?? ''}` : 'nobody saw why';
   /** @param {string} arrow @param {string} sentence */
   const close = (arrow, sentence) => item('close', ms, arrow, [element('b', { text: 'close' }), ` ${sentence}`]);
-  if (reason === 'done' && protocol === 'frames') {
+  if (reason === 'completed' && protocol === 'frames') {
     return [
       close('right', 'the client has said everything, and closes its side'),
       close('left', `the server has answered everything, and closes its side: the socket is gone (${reason})`),
     ];
   }
-  if (reason === undefined || reason === 'done' || reason === 'error') return [close('both', why)];
+  if (reason === undefined || reason === 'completed' || reason === 'error') return [close('both', why)];
   return [close(CLIENT_ENDS.includes(reason) ? 'right' : 'left', why)];
 }
 
-/** All other reasons, but for `done` and `error`, are the server's. */
-const CLIENT_ENDS = ['client_left', 'cut_short'];
+/** All other reasons, but for `completed` and `error`, are the server's. */
+const CLIENT_ENDS = ['client_closed', 'truncated'];
 
 /** Bytes that cross, each part told apart. @param {import('../connection-sampler.ts').WireStep} step @param {Anatomy} anatomy @param {string | undefined} protocol */
 function crossing({ kind, ms, size, hex }, anatomy, protocol) {

@@ -2,18 +2,18 @@
 
 /** Why a connection ended, by close reason. @type {Record<string, string>} */
 export const REASONS = {
-  done: 'all was said: both sides have closed, and the socket is gone',
-  client_left: 'the client went away',
-  cut_short: 'the client closed in the middle of a message',
+  completed: 'all was said: both sides have closed, and the socket is gone',
+  client_closed: 'the client went away',
+  truncated: 'the client closed in the middle of a message',
   first_byte_timeout: 'the client never said anything',
   message_timeout: 'the client began a message and did not finish it in time',
   idle_timeout: 'the client was silent for too long',
   write_timeout: 'the client did not read its replies',
   handler_timeout: 'the server had no reply in time',
   too_large: 'a message was above the limit',
-  bad_frame: 'what came is no message of its protocol',
+  malformed: 'what came is no message of its protocol',
   unknown_protocol: 'the first byte belongs to no protocol of this server',
-  tls: 'TLS was not possible, or was asked for',
+  tls_error: 'TLS was not possible, or was asked for',
   busy: 'the server had no room for another client',
   drained: 'the server is leaving, and had answered everything',
   drain_timeout: 'the server left before this client was done',
