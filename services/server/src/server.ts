@@ -114,11 +114,11 @@ export class Server {
     const page = settings.PAGE === 'on' ? new LivePage(this.#liveFeed) : undefined;
     const ready = (asker: Connection) => this.#admission.isReady(asker);
     const probes = probeRoutes({ logger, metrics: this.#metrics, ready });
-    return new Routes([messageRoute(page), ...probes, ...(page?.routes ?? [])]);
+    return new Routes([messageRoute(page?.index), ...probes, ...(page?.routes ?? [])]);
   }
 
   #accept(socket: Socket): void {
-    const connection = new Connection(++this.#lastId, socket, this.#options.settings, this.#events);
+    const connection = new Connection(++this.#lastId, socket, this.#options.settings.WRITE_TIMEOUT_MS, this.#events);
     connection.guard(() => {
       this.#admission.admit(connection);
       if (connection.ending) return;

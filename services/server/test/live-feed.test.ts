@@ -180,13 +180,17 @@ test('bears 32 viewers, and tells the next one that there are too many', async (
 });
 
 test('takes its observers away with the last viewer', async () => {
-  const connection = { address: '192.0.2.1', openedAt: 0, reads: 0, bytesOut: 0, observer: undefined };
+  const connection = {
+    address: '192.0.2.1',
+    openedAt: 0,
+    stats: { reads: 0, bytesOut: 0, observer: undefined as unknown },
+  };
   const feed = new LiveFeed({ server: 's', connections: () => [connection as never], summary: () => ({}) as never });
   const sink = { write: vi.fn(), bufferedBytes: 0, cutOff: vi.fn(), fail: vi.fn() };
   const part = feed.subscribe(sink, undefined);
-  expect(connection.observer).toBeDefined();
+  expect(connection.stats.observer).toBeDefined();
   part();
-  expect(connection.observer).toBeUndefined();
+  expect(connection.stats.observer).toBeUndefined();
 });
 
 test('cuts a viewer off that does not read, and goes on telling the others', async () => {

@@ -4,9 +4,20 @@
  */
 import { chunkOf, LAST_CHUNK } from '@knock/shared/codec/http/response';
 
-import type { EventSink } from '../live/feed.ts';
 import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
-import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import type { ConnectionHandler } from '../net/connection-handler.ts';
+import type { Connection } from '../net/connection.ts';
+
+/** Where events are written. */
+export interface EventSink {
+  write: (text: string) => void;
+  /** Written and not yet taken by the client's kernel, in bytes. */
+  readonly bufferedBytes: number;
+  /** Disconnects a client that does not read. */
+  cutOff: () => void;
+  /** Ends the connection for a fault in our own code. */
+  fail: (fault: unknown) => void;
+}
 
 export class EventStream implements ConnectionHandler, EventSink {
   readonly #connection: Connection;

@@ -2,11 +2,10 @@
 import type { HttpRequest } from '@knock/shared/codec/http/request';
 import { decodeUtf8 } from '@knock/shared/codec/utf8';
 
-import type { LivePage } from '../live/assets.ts';
-import type { Route } from './routes.ts';
+import type { HttpReply, Route } from './routes.ts';
 
-/** `page`: undefined if there is none. */
-export function messageRoute(page: LivePage | undefined): Route {
+/** `page`: what a browser gets; undefined: the handler's reply, like everybody else. */
+export function messageRoute(page: ((request: HttpRequest) => HttpReply) | undefined): Route {
   return {
     path: '/',
     methods: ['GET', 'POST'],
@@ -14,8 +13,8 @@ export function messageRoute(page: LivePage | undefined): Route {
     answer(request, connection) {
       if (request.method === 'POST') return decodeUtf8(request.body, 0, request.body.length);
       if (page === undefined || !acceptsHtml(request)) return '';
-      connection.probes += 1;
-      return page.index(request);
+      connection.stats.probes += 1;
+      return page(request);
     },
   };
 }

@@ -2,7 +2,8 @@
 import { excerpt } from '@knock/shared/log/excerpt';
 
 import type { CloseReason } from '../net/close-reason.ts';
-import type { Connection, ConnectionObserver } from '../net/connection.ts';
+import type { ConnectionObserver } from '../net/connection-stats.ts';
+import type { Connection } from '../net/connection.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
 
 /** What is known of one connection. */
@@ -74,7 +75,7 @@ export class ConnectionSampler implements ConnectionObserver {
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    connection.observer = this;
+    connection.stats.observer = this;
   }
 
   /** Whether the connection has ended, and that is the last there is to tell. */
@@ -88,7 +89,7 @@ export class ConnectionSampler implements ConnectionObserver {
   }
 
   detach(): void {
-    this.#connection.observer = undefined;
+    this.#connection.stats.observer = undefined;
   }
 
   end(): void {
@@ -139,8 +140,8 @@ export class ConnectionSampler implements ConnectionObserver {
   }
 
   #fields(): ConnectionUpdate {
-    const { id, address, port, name, protocol, inTls, closeReason, reads, messages, bytesIn, bytesOut } =
-      this.#connection;
+    const { id, address, port, name, protocol, inTls, closeReason, stats } = this.#connection;
+    const { reads, messages, bytesIn, bytesOut } = stats;
     const state = this.#state();
     this.#bytesSeen = reads + bytesOut;
     const ms = Math.round(this.#lifetimeMs ?? this.#age);
@@ -149,7 +150,8 @@ export class ConnectionSampler implements ConnectionObserver {
   }
 
   #state(): ConnectionUpdate['state'] {
-    const { probes, messages, ending, protocol, reads, bytesOut } = this.#connection;
+    const { ending, protocol, stats } = this.#connection;
+    const { probes, messages, reads, bytesOut } = stats;
     if (probes > 0 && messages === 0) return 'hidden';
     if (this.hasEnded) return 'closed';
     if (ending) return 'closing';
@@ -162,7 +164,7 @@ export class ConnectionSampler implements ConnectionObserver {
     this.#steps &&= [];
     this.#exchange = undefined;
     this.#missed = 0;
-    this.#connection.observer = this;
+    this.#connection.stats.observer = this;
     return taken;
   }
 

@@ -2,23 +2,13 @@
  * What there is to see, for whoever watches: ten times a second at most, as totals and a bounded sample. While nobody
  * watches nothing is gathered, and a viewer that does not read is cut off instead of being waited for.
  */
+import type { EventSink } from '../http/event-stream.ts';
 import type { Connection } from '../net/connection.ts';
 import type { MetricsSummary } from '../telemetry/metrics.ts';
 import { type ConnectionUpdate, ConnectionSampler } from './connection-sampler.ts';
 
 /** What a viewer may leave unread, in bytes. */
 const MAX_BUFFERED_BYTES = 65_536;
-
-/** Where one viewer's updates go. */
-export interface EventSink {
-  write: (text: string) => void;
-  /** What the viewer has not read yet, in bytes, as far as Node knows. */
-  readonly bufferedBytes: number;
-  /** Ends the connection of a viewer that does not read. */
-  cutOff: () => void;
-  /** A fault in our own code ends the connection. */
-  fail: (fault: unknown) => void;
-}
 
 export interface LiveFeedOptions {
   /** The name of this server. */

@@ -1,4 +1,4 @@
-/** Why connections end: a closed list, so that each can be counted and none stays unexplained. */
+/** Why connections end: a closed list, so that every end is counted and explained. */
 
 export const CLOSE_REASONS = [
   'completed',
@@ -22,5 +22,14 @@ export const CLOSE_REASONS = [
 /** Why a connection ended. Each ends for exactly one of these. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
-/** A timeout's reason is the close reason to which it leads, but that a drain's ends as `drained` whom nobody was serving. */
+/** A deadline's reason is the close reason to which it leads; only an idle connection that a drain ends is `drained`. */
 export type TimeoutReason = Extract<CloseReason, `${string}_timeout`>;
+
+/** The client reset the connection, or keep-alive found that its network is gone. */
+const CLIENT_GONE = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'];
+
+/** The close reason for an error of the socket, by the system's or OpenSSL's code. */
+export function closeReasonOf({ code = '' }: NodeJS.ErrnoException): CloseReason {
+  if (CLIENT_GONE.includes(code)) return 'client_closed';
+  return code.startsWith('ERR_SSL_') ? 'tls_error' : 'error';
+}

@@ -15,7 +15,8 @@ import { MIN_DRAIN_MS } from '../drain.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { Denial } from './admission.ts';
 import type { CloseReason, TimeoutReason } from './close-reason.ts';
-import type { Connection, ConnectionHandler } from './connection.ts';
+import type { ConnectionHandler } from './connection-handler.ts';
+import type { Connection } from './connection.ts';
 
 type TlsSettings = Pick<ServerSettings, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE' | 'TLS'>;
 

@@ -4,7 +4,8 @@ import type { Logger } from '@knock/shared/log/log';
 import { MIN_DRAIN_MS } from '../drain.ts';
 import { LEAVING } from '../net/admission.ts';
 import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
-import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import type { ConnectionHandler } from '../net/connection-handler.ts';
+import type { Connection } from '../net/connection.ts';
 import { Deadline } from '../net/deadline.ts';
 import type { ServerSettings } from '../settings.ts';
 import { logRead } from '../telemetry/access-log.ts';
@@ -48,7 +49,7 @@ export class ProtocolDetector implements ConnectionHandler {
   }
 
   onData(bytes: Buffer): void {
-    this.#connection.recordRead(bytes);
+    this.#connection.stats.recordRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
     this.#head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
     const detected = detect(this.#head);

@@ -39,7 +39,7 @@ export function httpProtocol({ maxBodyBytes, allowedHosts, routes }: HttpOptions
       const found = routes.find(request);
       const isRoute = 'answer' in found;
       if (isRoute && !request.complete) return request.expectsContinue ? CONTINUE : undefined;
-      if (routes.kindOf(request) !== undefined) connection.probes += 1;
+      if (routes.kindOf(request) !== undefined) connection.stats.probes += 1;
       return isRoute ? found.answer(request, connection) : found;
     },
 

@@ -3,7 +3,8 @@ import type { Codec } from '@knock/shared/codec/codec';
 
 import type { Denial } from '../net/admission.ts';
 import type { CloseReason } from '../net/close-reason.ts';
-import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import type { ConnectionHandler } from '../net/connection-handler.ts';
+import type { Connection } from '../net/connection.ts';
 
 /** What a session has to know of a reply that is not a handler's. */
 export interface OwnReply {

@@ -2,10 +2,11 @@
 import type { Logger } from '@knock/shared/log/log';
 
 import type { ClientInfo, Handler } from '../handler.ts';
-import { type Connection, ConnectedClient } from '../net/connection.ts';
+import type { Connection } from '../net/connection.ts';
 import type { ServerSettings } from '../settings.ts';
 import { logLateHandler } from '../telemetry/access-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { ConnectedClient } from './connected-client.ts';
 
 /** The handler threw, or what it replied with is no text. */
 export class HandlerFailure {

@@ -67,7 +67,7 @@ export class SessionOutput<Out extends OwnReply> {
     } catch (error) {
       return this.#fail(error);
     }
-    this.#connection.recordReply(result);
+    this.#connection.stats.recordReply(result);
     if (this.#logsExchanges) logExchange(this.#options.logger, this.#connection, message, result);
     return this.#onReplied(last);
   }
@@ -134,7 +134,7 @@ export class SessionOutput<Out extends OwnReply> {
   #encode(reply: Out, last: boolean): void {
     const { code, detail = '' } = reply;
     this.#codec.encode(reply, this.#buffer, last);
-    if (code !== undefined) this.#connection.recordErrorReply(code, detail);
+    if (code !== undefined) this.#connection.stats.recordErrorReply(code, detail);
   }
 
   get #isLast(): boolean {

@@ -8,7 +8,8 @@ import { type Codec, CodecError } from '@knock/shared/codec/codec';
 
 import { type Denial, LEAVING } from '../net/admission.ts';
 import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
-import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import type { ConnectionHandler } from '../net/connection-handler.ts';
+import type { Connection } from '../net/connection.ts';
 import { logRead } from '../telemetry/access-log.ts';
 import type { OwnReply, Protocol } from './protocol.ts';
 import { HandlerRunner } from './run-handler.ts';
@@ -56,7 +57,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
 
   onData(bytes: Buffer): void {
     if (this.#inputEnded) return;
-    this.#connection.recordRead(bytes);
+    this.#connection.stats.recordRead(bytes);
     logRead(this.#options.logger, this.#connection, bytes);
     this.#codec.push(bytes);
     if (this.#blockedOn) this.#connection.pause();
@@ -145,11 +146,11 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
   }
 
   #handle(message: string): void {
-    if (this.#connection.messages === 0) {
+    if (this.#connection.stats.messages === 0) {
       const denial = this.#options.serve(this.#connection);
       if (denial) return this.#output.deny(denial);
     }
-    this.#connection.recordMessage(message);
+    this.#connection.stats.recordMessage(message);
     const result = this.#runner.run(message);
     if (!(result instanceof Promise)) return this.#output.reply(message, result);
     return this.#await(result, (late) => this.#output.reply(message, late));

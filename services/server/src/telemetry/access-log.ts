@@ -2,23 +2,25 @@ import { escapeControls, hexBytes, excerpt, sizeOf } from '@knock/shared/log/exc
 /** What the log says of connections: one line for each at its end, and more of it for those who ask for more. */
 import type { Logger } from '@knock/shared/log/log';
 
+import type { ConnectionStats } from '../net/connection-stats.ts';
 import type { Connection } from '../net/connection.ts';
 
 /** The one line at its end. */
 export function logSession(logger: Logger, connection: Connection): void {
-  const { who, firstMessage, firstReply, lastErrorReply, errorReplies } = connection;
+  const { who, stats } = connection;
+  const { firstMessage, firstReply, lastErrorReply, errorReplies } = stats;
   const fields = {
     connection: connection.id,
     client: who,
     address: connection.address,
     protocol: connection.protocol,
     ...(connection.inTls ? { tls: true } : {}),
-    messages: connection.messages,
+    messages: stats.messages,
     ...(firstMessage === undefined ? {} : { message: firstMessage }),
     ...(firstReply === undefined ? {} : { reply: firstReply }),
     ...(lastErrorReply === undefined ? {} : errorReplyFields(errorReplies, lastErrorReply)),
-    bytesIn: connection.bytesIn,
-    bytesOut: connection.bytesOut,
+    bytesIn: stats.bytesIn,
+    bytesOut: stats.bytesOut,
     ms: Math.round(performance.now() - connection.openedAt),
     reason: connection.closeReason,
   };
@@ -31,15 +33,16 @@ export function logSession(logger: Logger, connection: Connection): void {
 }
 
 /** Health checks, and probes that only connect, come all the time and say nothing about the clients. */
-function isProbe({ messages, probes, errorReplies, socket, closeReason }: Connection): boolean {
+function isProbe({ stats, closeReason }: Connection): boolean {
+  const { messages, probes, errorReplies, bytesIn } = stats;
   if (messages > 0 || errorReplies.size > 0) return false;
-  return probes > 0 ? closeReason !== 'malformed' : socket.bytesRead === 0 && closeReason === 'client_closed';
+  return probes > 0 ? closeReason !== 'malformed' : bytesIn === 0 && closeReason === 'client_closed';
 }
 
 /** How often each code was said, and what was said last. */
 function errorReplyFields(
-  errorReplies: Connection['errorReplies'],
-  { code, detail }: NonNullable<Connection['lastErrorReply']>,
+  errorReplies: ConnectionStats['errorReplies'],
+  { code, detail }: NonNullable<ConnectionStats['lastErrorReply']>,
 ) {
   return { errorReplies: Object.fromEntries(errorReplies), errorReply: `${code}: ${detail}` };
 }
@@ -75,7 +78,7 @@ export function logRead(logger: Logger, connection: Connection, bytes: Buffer): 
 /** A handler that failed; only the first time for each connection above `debug`, so that no client can fill the log. */
 export function logFailure(logger: Logger, connection: Connection, thrown: unknown): void {
   const { failure, stack } = describeFailure(thrown);
-  const hasFailed = connection.errorReplies.has('failed') || connection.errorReplies.has('500');
+  const hasFailed = connection.stats.errorReplies.has('failed') || connection.stats.errorReplies.has('500');
   const level = hasFailed ? 'debug' : 'error';
   logger[level]({ connection: connection.id, stack }, `the handler failed for ${connection.who}: ${failure}`);
 }

@@ -1,63 +1,29 @@
 /**
- * The numbers, for Prometheus. While clients are served nothing is counted here but how long handlers take: each
- * connection knows its own numbers, which are added up at its end, or when somebody asks.
+ * The server's metrics, for Prometheus. Only the handler's latency is measured while clients are served: the stats of
+ * connections are added up when they end, or when somebody asks.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
+import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 
 import type { Admission } from '../net/admission.ts';
 import { CLOSE_REASONS } from '../net/close-reason.ts';
 import type { Connection } from '../net/connection.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
-
-/** Numbers by label. */
-class Counts extends Map<string, number> {
-  add(label: string, number = 1): void {
-    this.set(label, (this.get(label) ?? 0) + number);
-  }
-
-  /** As the values of one label. */
-  by(label: string): [Record<string, string>, number][] {
-    return Array.from(this, ([value, number]) => [{ [label]: value }, number]);
-  }
-
-  get sum(): number {
-    return [...this.values()].reduce((sum, number) => sum + number, 0);
-  }
-}
+import { ConnectionTotals, Counts } from './connection-totals.ts';
+import { processMetrics } from './process-metrics.ts';
 
 const atZero = (label: string): [string, number] => [label, 0];
 
-/** `none`: the connection ended before its first bytes told. */
+/** `none`: the connection ended before its protocol was detected. */
 const PROTOCOLS: readonly (ProtocolName | 'none')[] = ['none', 'frames', 'text', 'http', 'tls', 'unknown'];
 
-/** Upper bounds in seconds, from a handler that only computes to one that is about to be given up. */
+/** Upper bounds in seconds, from a handler that only computes to one that is about to time out. */
 const HANDLER_LATENCY_BUCKETS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
 
-/** What all connections of some kind come to. */
-class Totals {
-  readonly messages = new Counts();
-  readonly errorReplies = new Counts();
-  readonly bytes = new Counts();
-
-  add({ protocol, messages, errorReplies, bytesIn, bytesOut }: Connection): void {
-    if (messages > 0) this.messages.add(protocol!, messages);
-    for (const [code, number] of errorReplies) this.errorReplies.add(code, number);
-    this.bytes.add('in', bytesIn);
-    this.bytes.add('out', bytesOut);
-  }
-
-  addAll(others: Totals): void {
-    for (const kind of ['messages', 'errorReplies', 'bytes'] as const) {
-      for (const [label, number] of others[kind]) this[kind].add(label, number);
-    }
-  }
-}
-
-/** The numbers at a glance. */
+/** For the live page. */
 export interface MetricsSummary {
-  /** Connections that are open. */
+  /** Open connections. */
   open: number;
-  /** Connections that were accepted. */
+  /** Connections accepted so far. */
   accepted: number;
   messages: number;
   bytes: { in: number; out: number };
@@ -75,55 +41,50 @@ export class Metrics {
   /** In seconds. */
   readonly handlerLatency = new Histogram({
     name: 'knock_handler_duration_seconds',
-    help: 'Time from a message to its reply; of messages that are read together and answered at once, that of the first',
+    help: 'Time from a message to its reply; where messages are read together and answered at once, the first one',
     buckets: HANDLER_LATENCY_BUCKETS,
     registers: [this.#registry],
   });
-  readonly #ended = new Totals();
+  readonly #ended = new ConnectionTotals();
   readonly #accepted: () => number;
-  /** Close reasons by protocol; all at zero from the start, since Prometheus does not see a first rise from nothing. */
+  /** Close reasons by protocol, at zero from the start: Prometheus cannot see a counter rise that begins to exist at 1. */
   readonly #closed = new Map(PROTOCOLS.map((protocol) => [protocol, new Counts(CLOSE_REASONS.map(atZero))]));
 
-  /** `accepted`: how many connections were accepted so far, whether they are served or not. */
+  /** `accepted`: connections accepted so far, served or not. */
   constructor(admission: Admission, accepted: () => number) {
     this.#admission = admission;
     this.#accepted = accepted;
     this.contentType = this.#registry.contentType;
-    // What a connection speaks is known before it ends, and not before: so only what has ended has that label, and nothing falls.
-    this.#show('knock_connections_accepted_total', 'Connections that were accepted', [], () => [
-      [{}, this.#accepted()],
-    ]);
-    this.#show('knock_connections_closed_total', 'Connections that have ended', ['protocol', 'reason'], () =>
+    // No label: a connection's protocol is detected after it is accepted, and no counter may fall when it gets one.
+    this.#show('knock_connections_accepted_total', 'Connections accepted', [], () => [[{}, this.#accepted()]]);
+    this.#show('knock_connections_closed_total', 'Connections ended', ['protocol', 'reason'], () =>
       [...this.#closed].flatMap(([protocol, reasons]) =>
         reasons
           .by('reason')
           .map(([reason, number]): [Record<string, string>, number] => [{ protocol, ...reason }, number]),
       ),
     );
-    this.#show('knock_messages_total', 'Messages that were heard', ['protocol'], () =>
-      this.#totals().messages.by('protocol'),
-    );
-    this.#show('knock_error_replies_total', 'Error replies that were said', ['code'], () =>
+    this.#show('knock_messages_total', 'Messages received', ['protocol'], () => this.#totals().messages.by('protocol'));
+    this.#show('knock_error_replies_total', 'Error replies sent', ['code'], () =>
       this.#totals().errorReplies.by('code'),
     );
-    this.#show('knock_bytes_total', 'Bytes that were read and written', ['direction'], () =>
+    this.#show('knock_bytes_total', 'Bytes read and written', ['direction'], () =>
       this.#totals().bytes.by('direction'),
     );
     this.#showOpen(admission);
   }
 
-  /** A connection has ended. */
   countClosed(connection: Connection): void {
     this.#closed.get(connection.protocol ?? 'none')!.add(connection.closeReason!);
     this.#ended.add(connection);
   }
 
-  /** All numbers, those of the process among them, in Prometheus' text format. */
+  /** All metrics, those of the process included, in Prometheus' text format. */
   async text(): Promise<string> {
     return Registry.merge([this.#registry, processMetrics()]).metrics();
   }
 
-  /** What people want to know first, counted anew. */
+  /** What people want to know first, as of now. */
   summary(): MetricsSummary {
     const { messages, errorReplies, bytes } = this.#totals();
     const closes = new Counts();
@@ -138,8 +99,8 @@ export class Metrics {
     };
   }
 
-  #totals(): Totals {
-    const totals = new Totals();
+  #totals(): ConnectionTotals {
+    const totals = new ConnectionTotals();
     totals.addAll(this.#ended);
     for (const connection of this.#admission.connections) totals.add(connection);
     return totals;
@@ -148,7 +109,7 @@ export class Metrics {
   #showOpen(admission: Admission): void {
     const gauge = new Gauge({
       name: 'knock_connections',
-      help: 'Connections that are open',
+      help: 'Open connections',
       labelNames: ['state'],
       registers: [this.#registry],
       collect: () => {
@@ -158,7 +119,7 @@ export class Metrics {
     });
     const open = new Gauge({
       name: 'knock_connections_open',
-      help: 'Connections that are open, by the protocol that they speak',
+      help: 'Open connections by protocol',
       labelNames: ['protocol'],
       registers: [this.#registry],
       collect: () => {
@@ -168,7 +129,7 @@ export class Metrics {
     });
   }
 
-  /** A counter whose values are asked for when somebody looks. */
+  /** A counter whose values are computed when it is scraped. */
   #show(name: string, help: string, labelNames: string[], values: () => [Record<string, string>, number][]): void {
     const counter = new Counter({
       name,
@@ -181,25 +142,4 @@ export class Metrics {
       },
     });
   }
-}
-
-/** Left out of the library's own: Prometheus' rules do not allow such names. The delay of the loop, and what is active by type, stay. */
-const INVALID_NAMES = [
-  'nodejs_active_handles_total',
-  'nodejs_active_requests_total',
-  'nodejs_active_resources_total',
-  'nodejs_eventloop_utilization_histogram',
-  'nodejs_eventloop_utilization_summary',
-];
-
-let processRegistry: Registry | undefined;
-
-/** Memory, descriptors, timers and the delay of the loop, from the first time that somebody asks: watching them has a cost. */
-function processMetrics(): Registry {
-  if (processRegistry === undefined) {
-    processRegistry = new Registry();
-    collectDefaultMetrics({ register: processRegistry });
-    for (const name of INVALID_NAMES) processRegistry.removeSingleMetric(name);
-  }
-  return processRegistry;
 }
