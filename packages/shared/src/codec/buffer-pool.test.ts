@@ -1,44 +1,49 @@
 import { expect, test } from 'vitest';
 
 import { encoded } from '../../test/encoded.ts';
-import { acquire, release } from './buffer-pool.ts';
+import { BufferPool } from './buffer-pool.ts';
 import { FrameCodec } from './frames.ts';
 import { LineCodec } from './lines.ts';
 
 const MEBIBYTE = 2 ** 20;
 
-test('lends a large piece that was given back again, and to one at a time', () => {
-  const piece = acquire(100_000);
-  release(piece);
-  expect(acquire(100_000)).toBe(piece);
-  expect(acquire(100_000)).not.toBe(piece);
+test('acquires a large buffer that was released again, and to one at a time', () => {
+  const pool = new BufferPool();
+  const buffer = pool.acquire(100_000);
+  pool.release(buffer);
+  expect(pool.acquire(100_000)).toBe(buffer);
+  expect(pool.acquire(100_000)).not.toBe(buffer);
 });
 
-test('lends no piece that is too small, or much larger than what is asked for', () => {
-  const piece = acquire(100_000);
-  release(piece);
-  expect(acquire(100_001)).not.toBe(piece);
-  expect(acquire(90_000)).not.toBe(piece);
-  expect(acquire(99_500)).toBe(piece);
+test('acquires no buffer that is too small, or much larger than what is asked for', () => {
+  const pool = new BufferPool();
+  const buffer = pool.acquire(100_000);
+  pool.release(buffer);
+  expect(pool.acquire(100_001)).not.toBe(buffer);
+  expect(pool.acquire(90_000)).not.toBe(buffer);
+  expect(pool.acquire(99_500)).toBe(buffer);
 });
 
-test('keeps no small pieces', () => {
-  const piece = acquire(1000);
-  release(piece);
-  expect(acquire(1000)).not.toBe(piece);
+test('keeps no small buffers', () => {
+  const pool = new BufferPool();
+  const buffer = pool.acquire(1000);
+  pool.release(buffer);
+  expect(pool.acquire(1000)).not.toBe(buffer);
 });
 
-test('keeps four mebibytes, those that were given back last', () => {
-  const pieces = Array.from({ length: 5 }, () => acquire(MEBIBYTE));
-  for (const piece of pieces) release(piece);
-  const again = Array.from({ length: 5 }, () => acquire(MEBIBYTE));
-  expect(pieces.map((piece) => again.includes(piece))).toEqual([false, true, true, true, true]);
+test('keeps four mebibytes, those that were released last', () => {
+  const pool = new BufferPool();
+  const buffers = Array.from({ length: 5 }, () => pool.acquire(MEBIBYTE));
+  for (const buffer of buffers) pool.release(buffer);
+  const again = Array.from({ length: 5 }, () => pool.acquire(MEBIBYTE));
+  expect(buffers.map((buffer) => again.includes(buffer))).toEqual([false, true, true, true, true]);
 });
 
-test('finds the piece that fits among others', () => {
-  const pieces = [200_000, 300_000, 400_000].map((bytes) => acquire(bytes));
-  for (const piece of pieces) release(piece);
-  expect([300_000, 200_000, 400_000].map((bytes) => pieces.indexOf(acquire(bytes)))).toEqual([1, 0, 2]);
+test('finds the buffer that fits among others', () => {
+  const pool = new BufferPool();
+  const buffers = [200_000, 300_000, 400_000].map((bytes) => pool.acquire(bytes));
+  for (const buffer of buffers) pool.release(buffer);
+  expect([300_000, 200_000, 400_000].map((bytes) => buffers.indexOf(pool.acquire(bytes)))).toEqual([1, 0, 2]);
 });
 
 const maxBytes = 1_000_000;

@@ -1,40 +1,44 @@
 /**
- * Large pieces of memory that are used again. A new one is cheap to get and dear to use: it is memory that no cache has seen,
- * and that the kernel may first have to fill with zeros, as long as V8 has not freed the ones before.
+ * Large buffers that are used again. A new one is cheap to allocate and expensive to fill: no cache holds its memory, and
+ * the kernel may have to zero it first, as long as V8 has not freed the buffers before it.
  */
 
-/** What is smaller is not worth it, in bytes. */
-const LARGE_BYTES = 32_768;
+/** Smaller buffers are not worth pooling. */
+const MIN_POOLED_BYTES = 32_768;
 
-/** How much is kept at most for the whole program, in bytes. */
-const MAX_KEPT_BYTES = 4 * 2 ** 20;
+/** The pool holds no more than this. */
+const MAX_POOL_BYTES = 4 * 2 ** 20;
 
-/** How much larger than what was asked for a piece may be, in bytes: whoever holds it is counted as if it were not. */
-const SLACK_BYTES = 1024;
+/** A buffer may be this much larger than asked for: memory limits count it as if it were not. */
+const MAX_EXCESS_BYTES = 1024;
 
-const kept: Buffer[] = [];
-let keptBytes = 0;
+export class BufferPool {
+  /** In the order of their release. */
+  readonly #buffers: Buffer[] = [];
+  #bytes = 0;
 
-/** A piece with room for `bytes` bytes; whatever is in it. */
-export function acquire(bytes: number): Buffer {
-  if (bytes < LARGE_BYTES) return Buffer.allocUnsafeSlow(bytes);
-  // From the last one on, which the caches know best.
-  for (let place = kept.length - 1; place >= 0; place -= 1) {
-    const piece = kept[place]!;
-    if (piece.length < bytes || piece.length > bytes + SLACK_BYTES) continue;
-    kept.splice(place, 1);
-    keptBytes -= piece.length;
-    return piece;
+  /** A buffer of at least `bytes` bytes, with undefined content. */
+  acquire(bytes: number): Buffer {
+    if (bytes < MIN_POOLED_BYTES) return Buffer.allocUnsafeSlow(bytes);
+    const fits = ({ length }: Buffer) => length >= bytes && length <= bytes + MAX_EXCESS_BYTES;
+    // The one that was released last is likeliest to be in a cache.
+    const index = this.#buffers.findLastIndex(fits);
+    if (index < 0) return Buffer.allocUnsafeSlow(bytes);
+    const [buffer] = this.#buffers.splice(index, 1) as [Buffer];
+    this.#bytes -= buffer.length;
+    return buffer;
   }
-  return Buffer.allocUnsafeSlow(bytes);
+
+  /** After this nobody may read the buffer again, or any view of it. */
+  release(buffer: Buffer): void {
+    const { length } = buffer;
+    if (length < MIN_POOLED_BYTES || length > MAX_POOL_BYTES) return;
+    this.#buffers.push(buffer);
+    this.#bytes += length;
+    // The oldest are of a size that nobody asks for any more.
+    while (this.#bytes > MAX_POOL_BYTES) this.#bytes -= this.#buffers.shift()!.length;
+  }
 }
 
-/** Whoever gives a piece back must not look at it again, nor may anybody to whom it was shown. */
-export function release(piece: Buffer): void {
-  const { length } = piece;
-  if (length < LARGE_BYTES || length > MAX_KEPT_BYTES) return;
-  kept.push(piece);
-  keptBytes += length;
-  // Those that nobody has asked for are of a size that is not used any more.
-  while (keptBytes > MAX_KEPT_BYTES) keptBytes -= kept.shift()!.length;
-}
+/** One pool for the process. */
+export const bufferPool = new BufferPool();

@@ -4,7 +4,7 @@
  * A list of chunks would be the simpler store, but a client that sends byte by byte would then cost some 200 bytes
  * for each of its bytes; and joining the chunks at each arrival would cost a square of the message's length.
  */
-import { acquire, release } from './buffer-pool.ts';
+import { bufferPool } from './buffer-pool.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -65,7 +65,7 @@ export class ReadBuffer {
   /** Moves what is unread to the beginning of another piece of memory, with room for so many bytes. */
   #moveTo(room: number): void {
     const { bytes, start, end } = this;
-    const grown = this.#reuses ? acquire(room) : Buffer.allocUnsafeSlow(room);
+    const grown = this.#reuses ? bufferPool.acquire(room) : Buffer.allocUnsafeSlow(room);
     bytes.copy(grown, 0, start, end);
     this.#release();
     this.bytes = grown;
@@ -74,7 +74,7 @@ export class ReadBuffer {
   }
 
   #release(): void {
-    if (this.#owns && this.#reuses) release(this.bytes);
+    if (this.#owns && this.#reuses) bufferPool.release(this.bytes);
     this.#owns = false;
     this.bytes = NOTHING;
     this.start = 0;

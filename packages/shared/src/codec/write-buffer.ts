@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 
-import { acquire, release } from './buffer-pool.ts';
+import { bufferPool } from './buffer-pool.ts';
 
 /** What is said in one turn is written at the latest when it is so much, in bytes. */
 const FLUSH_BYTES = 61_440;
@@ -64,17 +64,17 @@ export class WriteBuffer {
     const written = length === bytes.length ? bytes : bytes.subarray(0, length);
     if (length > WRITE_BUFFER_BYTES) {
       // Too much for the kernel to take at once. (To wait for it each time would cost a tick of each write.)
-      socket.write(written, () => release(bytes));
+      socket.write(written, () => bufferPool.release(bytes));
       return;
     }
     socket.write(written);
     // Else the kernel has not taken everything, and the rest is still read from here.
-    if (socket.writableLength === 0) release(bytes);
+    if (socket.writableLength === 0) bufferPool.release(bytes);
   }
 
   /** Forgets what was not written. */
   drop(): void {
-    release(this.bytes);
+    bufferPool.release(this.bytes);
     this.bytes = NOTHING;
     this.length = 0;
   }
@@ -82,8 +82,8 @@ export class WriteBuffer {
   #grow(needed: number): void {
     const { bytes, length } = this;
     // More only for one text that is large: what is full is written before more is said.
-    this.bytes = acquire(Math.max(needed, WRITE_BUFFER_BYTES));
+    this.bytes = bufferPool.acquire(Math.max(needed, WRITE_BUFFER_BYTES));
     bytes.copy(this.bytes, 0, 0, length);
-    release(bytes);
+    bufferPool.release(bytes);
   }
 }

@@ -1,14 +1,11 @@
-/** Runs the handler for one connection, and keeps everybody safe from it: handlers are changed by everybody. */
-import type { Logger } from '@knock/shared/log/log';
-
+/** Runs the handler for one connection. Whatever a handler does, throws or returns becomes a result, or a line of the log. */
 import type { ClientInfo, Handler } from '../handler.ts';
 import type { Connection } from '../net/connection.ts';
-import type { ServerSettings } from '../settings.ts';
 import { logLateHandler } from '../telemetry/access-log.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 import { ConnectedClient } from './connected-client.ts';
+import type { SessionOptions } from './session-options.ts';
 
-/** The handler threw, or what it replied with is no text. */
+/** The handler threw, or its reply is not a string. */
 export class HandlerFailure {
   readonly error: unknown;
 
@@ -19,19 +16,14 @@ export class HandlerFailure {
 
 export type HandlerResult = string | HandlerFailure;
 
-export interface HandlerOptions {
-  handler: Handler;
-  logger: Logger;
-  handlerLatency: Metrics['handlerLatency'];
-  settings: Pick<ServerSettings, 'HANDLER_TIMEOUT_MS'>;
-}
+type HandlerOptions = Pick<SessionOptions, 'handler' | 'logger' | 'handlerLatency' | 'settings'>;
 
 export class HandlerRunner {
   readonly #connection: Connection;
   readonly #options: HandlerOptions;
   readonly #handler: Handler;
   readonly #client: ClientInfo;
-  /** Of the messages that are read together and answered at once only the first is timed: a look at the clock costs as much as they do. */
+  /** Only the first of the messages that are read together is timed: reading the clock costs as much as answering one. */
   #timed = false;
 
   constructor(connection: Connection, options: HandlerOptions) {
@@ -41,12 +33,12 @@ export class HandlerRunner {
     this.#client = new ConnectedClient(connection);
   }
 
-  /** The messages from now on were read together. */
+  /** The messages that follow were read together. */
   startBatch(): void {
     this.#timed = false;
   }
 
-  /** Never throws or rejects. A promise of undefined: the connection ended first, so nobody waits for the reply. */
+  /** Never throws or rejects. The promise resolves with undefined if the connection ended first. */
   run(message: string): HandlerResult | Promise<HandlerResult | undefined> {
     const startedAt = this.#timed ? undefined : performance.now();
     this.#timed = true;
@@ -78,13 +70,13 @@ export class HandlerRunner {
   }
 }
 
-/** Whatever has a `then` may call back at once, twice or never: `await` does not let it. */
+/** A hostile thenable may call back at once or twice: `await` makes a promise of it. */
 async function resultOf(reply: unknown): Promise<HandlerResult> {
   try {
     const text: unknown = await reply;
     if (typeof text === 'string') return text;
     const given = text === null ? 'null' : typeof text;
-    return new HandlerFailure(new TypeError(`it must reply with a text, and replied with ${given}`));
+    return new HandlerFailure(new TypeError(`a handler must reply with a string, this one replied with ${given}`));
   } catch (error) {
     return new HandlerFailure(error);
   }

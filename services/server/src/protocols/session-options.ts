@@ -1,17 +1,23 @@
-/** What a session needs of the server that started it. */
+/** What a session gets from the server that started it. */
+import type { Logger } from '@knock/shared/log/log';
+
+import type { Handler } from '../handler.ts';
 import type { Denial } from '../net/admission.ts';
 import type { Connection } from '../net/connection.ts';
 import type { PendingWrites } from '../net/pending-writes.ts';
 import type { ServerSettings } from '../settings.ts';
-import type { HandlerOptions } from './run-handler.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
-export interface SessionOptions extends HandlerOptions {
+export interface SessionOptions {
   settings: Pick<ServerSettings, 'MESSAGE_TIMEOUT_MS' | 'HANDLER_TIMEOUT_MS' | 'IDLE_TIMEOUT_MS' | 'TEXT_IDLE_MS'>;
+  handler: Handler;
+  logger: Logger;
+  handlerLatency: Metrics['handlerLatency'];
   pendingWrites: PendingWrites;
   /** Why this client is not served; undefined: it is. */
   denial: Denial | undefined;
-  /** Whether the server drains: what has come is answered, and nothing more. */
+  /** The server drains: it answers what has come, and nothing more. */
   draining: boolean;
-  /** Called before the first message goes to the handler: why it must not, after all. */
+  /** Called before the first message goes to the handler: why it must not after all. */
   serve: (connection: Connection) => Denial | undefined;
 }
