@@ -113,7 +113,7 @@ test('refuses a message that is not complete in time, however steadily its bytes
   const drip = setInterval(() => client.send('x'), 20);
   const answer = await client.closed();
   clearInterval(drip);
-  expect(answer.toString()).toContain('timeout: no whole message within 150 ms');
+  expect(answer.toString()).toContain('timeout: message incomplete after 150 ms (MESSAGE_TIMEOUT_MS)');
   await server.expectReasons('message_timeout');
   await server.expectHealthy();
 });
@@ -174,7 +174,7 @@ test('says failed and goaway when the handler does not answer in time, and ends 
   const client = await server.dial();
   client.send(Buffer.concat([frame('stuck'), frame('never handled')]));
   const answer = await client.closed();
-  expect(answer.toString()).toContain('failed: the server had no reply within 50 ms');
+  expect(answer.toString()).toContain('failed: no reply within 50 ms (HANDLER_TIMEOUT_MS)');
   expect(answer.subarray(-4)).toEqual(GOAWAY);
   await server.expectReasons('handler_timeout');
   await server.expectHealthy();

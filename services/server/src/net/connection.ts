@@ -13,9 +13,9 @@ import { LingeringClose } from './lingering-close.ts';
 import { WriteTimeout } from './write-timeout.ts';
 
 interface ConnectionEvents {
-  /** Called once, when the connection has ended. */
+  /** Called once. */
   closed: (connection: Connection) => void;
-  /** Our own code threw something that is no expected error. */
+  /** Our own code threw. */
   fault: (connection: Connection, fault: unknown) => void;
 }
 
@@ -24,14 +24,13 @@ export class Connection {
   /** The client's socket; after a TLS handshake, the TLS socket around it. */
   socket: Socket;
   readonly address: string;
-  /** The client's port; undefined if the client was gone before we accepted it. */
+  /** Undefined if the client was gone before we accepted it. */
   readonly port: number | undefined;
   readonly openedAt = performance.now();
   readonly stats: ConnectionStats;
   /** One deadline, since a connection waits for one thing at a time. */
   readonly deadline = new Deadline<TimeoutReason>((reason) => this.#notify((handler) => handler.onTimeout(reason)));
   handler: ConnectionHandler | undefined;
-  /** Undefined until it is detected. */
   protocol: ProtocolName | undefined;
   inTls = false;
   /** The client's host name, once it was looked up. */
@@ -57,8 +56,7 @@ export class Connection {
 
   /** Whether the client is on this machine. */
   get isLocal(): boolean {
-    const { localAddress, remoteAddress } = this.socket;
-    return isLoopback(this.address) || (remoteAddress !== undefined && remoteAddress === localAddress);
+    return isLoopback(this.address) || this.socket.remoteAddress === (this.socket.localAddress ?? '');
   }
 
   /** The client as logs name it. */
@@ -91,7 +89,7 @@ export class Connection {
     try {
       this.handler?.onFault?.();
     } catch {
-      // The fault is logged already.
+      // Logged above.
     }
     if (!this.ending) this.destroy('error');
   }
@@ -143,8 +141,7 @@ export class Connection {
     this.#reason = reason;
     this.#releaseHandler();
     if (finalBytes?.length) this.stats.observer?.onWrite(finalBytes);
-    this.#lingeringClose = new LingeringClose(this, { draining: this.#draining });
-    this.#lingeringClose.start(finalBytes);
+    this.#lingeringClose = new LingeringClose(this, { draining: this.#draining }).start(finalBytes);
   }
 
   /** The server drains: ends once what has come is answered. */
@@ -159,7 +156,6 @@ export class Connection {
     this.#notify((handler) => handler.deny(reason, detail));
   }
 
-  /** Ends at once and says nothing. */
   destroy(reason: CloseReason): void {
     this.#reason ??= reason;
     this.socket.destroy();

@@ -29,7 +29,7 @@ export class LingeringClose {
     this.#lingerMs = draining ? LINGER_WHILE_DRAINING_MS : LINGER_MS;
   }
 
-  start(finalBytes: Buffer | string = ''): void {
+  start(finalBytes: Buffer | string = ''): this {
     const connection = this.#connection;
     const { socket } = connection;
     socket.once('finish', () => this.#onFinished());
@@ -45,6 +45,7 @@ export class LingeringClose {
       // Inside TLS, Node emits no 'finish' where the client's reset came before our end.
       this.#linger();
     }
+    return this;
   }
 
   /** The server drains: lingers no longer than 200 ms from now. */

@@ -1,4 +1,4 @@
-/** What a session waits for, and for how long: one thing at a time, since each start of its deadline ends the one before. */
+/** What a session waits for, and how long. It waits for one thing at a time: each start of the deadline replaces the last. */
 import type { Codec } from '@knock/shared/codec/codec';
 
 import type { TimeoutReason } from '../net/close-reason.ts';
@@ -12,17 +12,17 @@ export class SessionDeadlines {
   readonly #connection: Connection;
   readonly #timeouts: Timeouts;
   readonly #onTextIdle: () => void;
-  /** Only where a pause ends a message: it runs beside the other. */
+  /** Only for text before its first LF, where a pause ends a message. Runs next to the connection's deadline. */
   #textIdle: Deadline<'text_idle'> | undefined;
 
-  /** `onTextIdle`: the client has paused, and its protocol takes that for the end of its message. */
+  /** `onTextIdle`: the client paused, which ends its message. */
   constructor(connection: Connection, timeouts: Timeouts, onTextIdle: () => void) {
     this.#connection = connection;
     this.#timeouts = timeouts;
     this.#onTextIdle = onTextIdle;
   }
 
-  /** The kernel has not taken all replies. Nothing is read meanwhile: a client must not hold us by sending instead of reading. */
+  /** Until the client reads its replies nothing is read from it: reads would restart the write timeout. */
   awaitWrite(): void {
     this.stop();
     this.#connection.deadline.stop();
@@ -35,7 +35,7 @@ export class SessionDeadlines {
     this.#connection.deadline.start('handler_timeout', this.#timeouts.HANDLER_TIMEOUT_MS);
   }
 
-  /** `answered`: since the session last waited, so that what comes now is another message. */
+  /** `answered`: since the last wait, so the next bytes belong to another message. */
   awaitBytes(
     { hasPartial, idleEndsMessage }: Pick<Codec<unknown, unknown>, 'hasPartial' | 'idleEndsMessage'>,
     answered: boolean,
@@ -48,19 +48,22 @@ export class SessionDeadlines {
     this.#textIdle.start('text_idle', this.#timeouts.TEXT_IDLE_MS);
   }
 
-  /** For so many milliseconds an idle client may still send, to hear that it is not served. */
+  /** An idle client may still send for `ms` milliseconds, and is denied then. */
   awaitDrain(ms: number): void {
     this.#startOnce('drain_timeout', ms);
   }
 
-  /** Absolute: neither further bytes of the same message nor empty lines between requests start it again. */
+  /**
+   * Absolute, against slowloris clients, which send a byte at a time: neither further bytes of the same message nor empty
+   * lines between requests restart it.
+   */
   #startOnce(reason: TimeoutReason, ms: number): void {
     this.stop();
     if (this.#connection.deadline.reason !== reason) this.#connection.deadline.start(reason, ms);
     this.#connection.resume();
   }
 
-  /** The session ends, or hands its connection on. */
+  /** The session ends, or another handler takes its connection over. */
   stop(): void {
     this.#textIdle?.stop();
   }

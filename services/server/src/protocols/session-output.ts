@@ -1,4 +1,4 @@
-/** What a session says in its protocol: replies, errors, and its last words. */
+/** What a session sends in its protocol: replies, error replies, and the farewell that ends it. */
 import type { Codec, CodecError } from '@knock/shared/codec/codec';
 import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 
@@ -10,13 +10,13 @@ import type { OwnReply, Protocol } from './protocol.ts';
 import { HandlerFailure, type HandlerResult } from './run-handler.ts';
 import type { SessionOptions } from './session-options.ts';
 
-/** What a client hears of a handler that failed, or of a fault in our own code. */
-const NO_REPLY = 'the server could not answer this message: its log says why';
+/** For a handler that failed, or a fault in our own code. */
+const NO_REPLY = 'the server failed to answer this message: see its log';
 
 type SessionReplies<Out extends OwnReply> = Pick<Protocol<unknown, Out>, 'errorReply' | 'farewell'>;
 
 export class SessionOutput<Out extends OwnReply> {
-  /** The server drains: the reply to the last message that has come ends the connection. */
+  /** The server drains: the reply to the last message received ends the connection. */
   draining: boolean;
   /** A message was answered since this was last made false. */
   answered = false;
@@ -24,7 +24,7 @@ export class SessionOutput<Out extends OwnReply> {
   readonly #protocol: SessionReplies<Out>;
   readonly #codec: Codec<unknown, Out>;
   readonly #options: SessionOptions;
-  /** Checked once: a check for each message costs as much as decoding one. */
+  /** Checked once: a check per message costs as much as decoding one. */
   readonly #logsExchanges: boolean;
   readonly #buffer = new WriteBuffer();
 
@@ -46,19 +46,19 @@ export class SessionOutput<Out extends OwnReply> {
     return this.#buffer.length > 0;
   }
 
-  /** So much was said that it is to be written now. */
+  /** The buffer is full: flush it now. */
   get isFull(): boolean {
     return this.#buffer.isFull;
   }
 
-  /** One write for everything that was said. False: the kernel has not taken all of it, since the client does not read. */
+  /** One write for all replies in the buffer. False: the kernel has not taken all of it, since the client does not read. */
   flush(): boolean {
     if (this.#buffer.length === 0) return true;
     this.#connection.write(this.#buffer);
     return this.#connection.socket.writableLength === 0;
   }
 
-  /** What came of the handler. If it failed, or its reply cannot be encoded, the client hears `failed`, and the session goes on. */
+  /** Sends the handler's reply. If it failed, or its reply cannot be encoded: error `failed`, and the session goes on. */
   reply(message: string, result: HandlerResult): void {
     if (result instanceof HandlerFailure) return this.#fail(result.error);
     const last = this.#isLast;
@@ -72,7 +72,7 @@ export class SessionOutput<Out extends OwnReply> {
     return this.#onReplied(last);
   }
 
-  /** What the protocol itself says. */
+  /** Sends a reply of the protocol itself. */
   send(reply: Out): void {
     if (reply.ends !== undefined) return this.end(reply.ends, reply);
     const last = this.#isLast;
@@ -80,7 +80,7 @@ export class SessionOutput<Out extends OwnReply> {
     return reply.interim || reply.takeOver ? undefined : this.#onReplied(last);
   }
 
-  /** What came is no valid message. `atEnd`: the client has closed its side inside of one. */
+  /** The bytes are no valid message. `atEnd`: the client closed its side inside one. */
   onDecodeError(error: CodecError, atEnd: boolean): void {
     const reply = this.#protocol.errorReply(error.code, error.message, error);
     if (!error.fatal) this.send(reply);
@@ -88,18 +88,18 @@ export class SessionOutput<Out extends OwnReply> {
     else this.end(atEnd ? 'truncated' : 'malformed', reply);
   }
 
-  /** The last words, if there are any, and the end. */
+  /** Ends the session, with this reply as its last if there is one. */
   end(reason: CloseReason, reply?: Out): void {
     if (reply !== undefined) this.#encode(reply, true);
     this.#connection.closeGracefully(reason, this.#buffer.take());
   }
 
-  /** Ends with the protocol's farewell: nothing that the client may have sent by now is handled. */
+  /** Ends with the protocol's farewell (goaway in frames): no message that is unanswered now was handled. */
   endWithFarewell(reason: CloseReason, detail: string): void {
     this.end(reason, this.#protocol.farewell(this.#codec.hasPartial, detail));
   }
 
-  /** A server that drains says goaway where the protocol has a word for it, else that it is busy. */
+  /** While draining: goaway where the protocol has it, else `busy`. */
   deny({ reason, code, detail }: Denial): void {
     const farewell = reason === 'drained' ? this.#protocol.farewell(true, detail) : undefined;
     this.end(reason, farewell ?? this.#protocol.errorReply(code, detail));
@@ -108,20 +108,20 @@ export class SessionOutput<Out extends OwnReply> {
   onTimeout(reason: TimeoutReason): void {
     const { MESSAGE_TIMEOUT_MS, HANDLER_TIMEOUT_MS } = this.#options.settings;
     if (reason === 'message_timeout') {
-      const advice = 'is its length right, or its line ended?';
-      const detail = `no whole message within ${MESSAGE_TIMEOUT_MS} ms of its first byte: ${advice}`;
+      const advice = 'check the frame length, or end the line with LF';
+      const detail = `message incomplete after ${MESSAGE_TIMEOUT_MS} ms (MESSAGE_TIMEOUT_MS): ${advice}`;
       this.end(reason, this.#protocol.errorReply('timeout', detail));
     } else if (reason === 'handler_timeout') {
-      const detail = `the server had no reply within ${HANDLER_TIMEOUT_MS} ms: it may still have done what was asked`;
+      const detail = `no reply within ${HANDLER_TIMEOUT_MS} ms (HANDLER_TIMEOUT_MS): the message may have been handled`;
       this.#encode(this.#protocol.errorReply('failed', detail), true);
-      // A goaway tells this error from one after which the session goes on.
+      // The goaway distinguishes this error from one after which the session goes on.
       this.end(reason, this.#protocol.farewell(false, ''));
     } else {
       this.endWithFarewell(reason === 'drain_timeout' ? 'drained' : reason, LEAVING.detail);
     }
   }
 
-  /** Behind a last response, or inside one that is streamed, an error would be read as part of it. */
+  /** After the last response, or inside a streamed one, an error would be read as part of it. */
   onFault(): void {
     this.end('error', this.#codec.over ? undefined : this.#protocol.errorReply('failed', NO_REPLY));
   }

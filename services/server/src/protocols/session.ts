@@ -1,8 +1,8 @@
 /**
  * A session in any protocol: bytes become messages, messages become replies, one at a time and in order.
  *
- * Its memory is bounded. While the handler has a message, or the client does not take its replies, nothing more is decoded
- * and soon nothing more is read, so the client's own kernel holds it back.
+ * Back-pressure bounds its memory. While a message is being answered, or the client does not read its replies, nothing more
+ * is decoded. The next read then pauses the socket, and TCP holds the client back.
  */
 import { type Codec, CodecError } from '@knock/shared/codec/codec';
 
@@ -26,11 +26,10 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
   readonly #output: SessionOutput<Out>;
   readonly #deadlines: SessionDeadlines;
   #denial: Denial | undefined;
-  /** What keeps the next message from being decoded: this one's answer, or replies that the client has not taken. */
+  /** Why the next message is not decoded yet: this one has no answer, or the client does not read its replies. */
   #blockedOn: 'answer' | 'write' | undefined;
-  /** No more bytes count: the client closed its side, or ended its message by a pause. */
+  /** The client closed its side (half-close), or ended its message with a pause: later bytes are ignored. */
   #inputEnded = false;
-  /** The last message was decoded. */
   #inputConsumed = false;
 
   constructor(connection: Connection, protocol: Protocol<In, Out>, options: SessionOptions) {
@@ -44,11 +43,11 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
     this.#denial = options.denial;
   }
 
-  /** `head`: the bytes that were read. `messageComplete`: its client has paused, or closed its side. */
+  /** `head`: the bytes that the detector read. `messageComplete`: the client then paused, or closed its side. */
   begin(head: Buffer, messageComplete: boolean): void {
     this.#connection.handler = this;
     this.#inputEnded = messageComplete;
-    // What follows a first message that ended by a pause is not taken for a second one.
+    // What follows a message that a pause ended is not read as a second one.
     if (messageComplete) this.#connection.pause();
     this.#codec.push(head);
     if (this.#denial && this.#protocol.answersDenied === undefined) this.#output.deny(this.#denial);
@@ -102,7 +101,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
     this.#deadlines.stop();
   }
 
-  /** Answers every message that has come, then waits for whatever has to happen next. */
+  /** Answers every message that has come, then waits for what has to happen next. */
   #process(): void {
     this.#runner.startBatch();
     this.#output.answered = false;
@@ -135,14 +134,12 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
   }
 
   #answer(input: In): void {
-    if (this.#denial && !this.#protocol.answersDenied?.(input, this.#connection, this.#denial)) {
-      this.#output.deny(this.#denial);
-      return;
-    }
+    if (this.#denial && !this.#protocol.answersDenied?.(input, this.#connection, this.#denial))
+      return this.#output.deny(this.#denial);
     const answer = this.#protocol.answer(input, this.#connection);
-    if (typeof answer === 'string') this.#handle(answer);
-    else if (answer instanceof Promise) this.#await(answer, (reply) => this.#send(reply));
-    else if (answer !== undefined) this.#send(answer);
+    if (typeof answer === 'string') return this.#handle(answer);
+    if (answer instanceof Promise) return this.#await(answer, (reply) => this.#send(reply));
+    return answer && this.#send(answer);
   }
 
   #handle(message: string): void {
@@ -156,7 +153,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
     return this.#await(result, (late) => this.#output.reply(message, late));
   }
 
-  /** A promise of undefined: the connection has ended meanwhile. */
+  /** The promise resolves with undefined if the connection has ended meanwhile. */
   #await<Answer>(promise: Promise<Answer | undefined>, take: (answer: Answer) => void): void {
     this.#blockedOn = 'answer';
     promise
@@ -171,25 +168,19 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
 
   #send(reply: Out): void {
     this.#output.send(reply);
-    if (reply.takeOver) this.#handOver(reply.takeOver);
-  }
-
-  #handOver(takeOver: (connection: Connection) => ConnectionHandler): void {
+    if (!reply.takeOver) return;
     this.#flush();
     this.detach();
     this.#connection.deadline.stop();
-    const handler = takeOver(this.#connection);
-    this.#connection.handler = handler;
+    this.#connection.handler = reply.takeOver(this.#connection);
     this.#connection.resume();
-    if (this.#output.draining) handler.shutdown();
+    if (this.#output.draining) this.#connection.handler.shutdown();
   }
 
-  /** What the kernel does not take at once waits for the client to read. */
   #flush(): void {
     if (!this.#output.flush()) this.#blockedOn ??= 'write';
   }
 
-  /** Decides what this connection waits for now: exactly one thing, under one deadline. */
   #wait(): void {
     if (this.#blockedOn === 'write') this.#deadlines.awaitWrite();
     else if (this.#blockedOn === 'answer') this.#deadlines.awaitAnswer();
@@ -198,14 +189,12 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
     else this.#deadlines.awaitBytes(this.#codec, this.#output.answered);
   }
 
-  /** Everything that had come is answered. */
+  /** Everything that has come is answered. */
   #waitInDrain(): void {
     const { drainGraceMs } = this.#protocol;
-    if (drainGraceMs === undefined || this.#codec.hasPartial) {
-      this.#output.endWithFarewell('drained', LEAVING.detail);
-    } else {
-      this.#denial ??= LEAVING;
-      this.#deadlines.awaitDrain(drainGraceMs);
-    }
+    if (drainGraceMs === undefined || this.#codec.hasPartial)
+      return this.#output.endWithFarewell('drained', LEAVING.detail);
+    this.#denial ??= LEAVING;
+    return this.#deadlines.awaitDrain(drainGraceMs);
   }
 }
