@@ -4,6 +4,7 @@ import { createLog, type Logger } from '@knock/shared/log/log';
 import { ownName } from '@knock/shared/replica-names';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
+import manifest from '../package.json' with { type: 'json' };
 import { chat } from './commands/chat.ts';
 import { greet } from './commands/greet.ts';
 import { formatReport } from './commands/load-report.ts';
@@ -11,6 +12,7 @@ import { load } from './commands/load.ts';
 import { Printer } from './commands/printer.ts';
 import { send } from './commands/send.ts';
 import type { OutcomeCounts } from './delivery/outcome.ts';
+import type { ConnectionPolicy } from './net/persistent-connection.ts';
 import type { WriteShaping } from './net/writer.ts';
 import { clientSettings, type ClientSettings } from './settings.ts';
 
@@ -35,44 +37,46 @@ async function main(): Promise<number> {
   }
 }
 
-/** What can be asked of this program; `done` is told the exit code. */
+/** The command line; `done` gets the exit code. */
 function commands(done: (exitCode: number) => void): Command {
   const program = new Command('client')
-    .description('Says messages to the server, and tells what became of each. Settings come from the environment.')
+    .description('Sends messages to the server and reports one outcome for each. Settings come from the environment.')
+    .version(manifest.version)
     .showHelpAfterError('Commands and options: --help')
     .exitOverride();
   program
     .command('greet')
-    .description('greet the server, again and again (what it does without a command)')
+    .description('greet the server again and again (the default)')
     .action(async () => done(await runGreet(readSettings())));
   withMessageOptions(program.command('send'))
     .description('send each text as a message, and print the replies')
-    .argument('<texts...>', 'the texts')
+    .argument('<texts...>', 'the messages')
     .action(async (texts: string[], options: MessageCommand) => {
-      done(await runMessages(options, (how) => send({ ...how, texts })));
+      done(await runMessages(options, (context) => send({ ...context, texts })));
     });
   withMessageOptions(program.command('chat'))
-    .description('send each line that is typed, or that comes from a pipe, and print the replies in order')
+    .description('send each line of standard input as a message, and print the replies in order')
     .action(async (options: MessageCommand) => {
-      done(await runMessages(options, (how) => chat({ ...how, input: process.stdin })));
+      done(await runMessages(options, (context) => chat({ ...context, input: process.stdin })));
     });
   program
     .command('load')
-    .description('say MESSAGE as fast as the server replies, and report throughput and latencies')
-    .option('--connections <number>', 'how many connections, at most 1000', wholeNumberUpTo(1000), 1)
-    .option('--depth <number>', 'how many messages are unanswered on each, at most 1024', wholeNumberUpTo(1024), 1)
-    .option('--seconds <number>', 'for how long, at most 3600', wholeNumberUpTo(3600), 5)
+    .description('send MESSAGE as fast as the server replies, and report throughput and latencies')
+    .option('--connections <number>', 'connections, at most 1000', wholeNumberUpTo(1000), 1)
+    .option('--depth <number>', 'messages without a reply on each connection, at most 1024', wholeNumberUpTo(1024), 1)
+    .option('--seconds <number>', 'duration, at most 3600', wholeNumberUpTo(3600), 5)
     .option('--json', 'print the report as one line of JSON', false)
     .action(async (options: LoadCommand) => done(await runLoad(options)));
   return program;
 }
 
-/** The options of commands that say what somebody has given them. */
+/** The options of the commands that send what they are given. */
 function withMessageOptions(command: Command): Command {
   return command
-    .option('--explain', 'tell of each write and each read, with its bytes', false)
-    .option('--chunk <bytes>', 'write at most so many bytes at a time', wholeNumberUpTo(65_536))
-    .option('--glue <messages>', 'write so many messages at a time', wholeNumberUpTo(1024));
+    .option('--explain', 'log each write and each read with its bytes', false)
+    .option('--chunk <bytes>', 'bytes in one write, at most', wholeNumberUpTo(65_536))
+    .option('--glue <messages>', 'messages in one write', wholeNumberUpTo(1024))
+    .option('--raw', 'with PROTOCOL=text: print a line "error: …" as a reply, for servers other than Knock', false);
 }
 
 function readSettings(): ClientSettings {
@@ -82,7 +86,7 @@ function readSettings(): ClientSettings {
 async function runGreet(settings: ClientSettings): Promise<number> {
   const name = settings.NAME ?? (await ownName());
   const log = createLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, name });
-  // The log is what this program is for: without a reader it is done.
+  // Greetings are for the log: without a reader there is nothing left to do.
   const signal = AbortSignal.any([stopped, log.readerGone]);
   const counts = await greet({ settings, name, logger: log.logger, signal });
   await log.close();
@@ -92,20 +96,21 @@ async function runGreet(settings: ClientSettings): Promise<number> {
 
 interface MessageCommand extends WriteShaping {
   explain: boolean;
+  raw: boolean;
 }
 
-/** What commands need that ask for somebody, and show what came of it. */
+/** What the commands share that print replies. */
 interface CommandContext {
   settings: ClientSettings;
   logger: Logger;
   printer: Printer;
-  shaping: WriteShaping;
+  policy: ConnectionPolicy;
   signal: AbortSignal;
 }
 
 async function runMessages(
-  { explain, ...cut }: MessageCommand,
-  ask: (how: CommandContext) => Promise<OutcomeCounts>,
+  { explain, raw, ...shaping }: MessageCommand,
+  run: (context: CommandContext) => Promise<OutcomeCounts>,
 ): Promise<number> {
   const own = readSettings();
   const onTerminal = process.stderr.isTTY && own.LOG_LEVEL === 'info';
@@ -114,22 +119,22 @@ async function runMessages(
     format: explain ? 'pretty' : own.LOG_FORMAT,
     name: own.NAME ?? 'client',
     to: 2,
-    // What led to a reply has to stand before it.
+    // Lines about a message come before its reply.
     inOrder: explain,
   });
-  const unread = new AbortController();
-  process.stdout.on('error', () => unread.abort());
-  const signal = AbortSignal.any([stopped, unread.signal]);
+  const readerGone = new AbortController();
+  process.stdout.on('error', () => readerGone.abort());
+  const signal = AbortSignal.any([stopped, readerGone.signal]);
   const printer = new Printer({
     terminal: process.stdout.isTTY,
     print: (line) => process.stdout.write(`${line}\n`),
-    // Without a reader there is nobody who would want to know what became of the rest.
-    printError: (sentence) => unread.signal.aborted || process.stderr.write(`${sentence}\n`),
+    // Nobody reads the replies, so nobody needs the errors.
+    printError: (line) => readerGone.signal.aborted || process.stderr.write(`${line}\n`),
   });
-  const counts = await ask({ settings: own, logger: log.logger, printer, shaping: cut, signal });
+  const counts = await run({ settings: own, logger: log.logger, printer, policy: { shaping, raw }, signal });
   await log.close();
-  // Replies to a pipe may still be on their way, and an exit would cut them off.
-  if (!unread.signal.aborted) await new Promise<void>((written) => process.stdout.write('', () => written()));
+  // An exit would drop replies that are still on their way to a pipe.
+  if (!readerGone.signal.aborted) await new Promise<void>((written) => process.stdout.write('', () => written()));
   return signal.aborted ? EXIT_CUT_SHORT : counts.exitCode;
 }
 

@@ -5,13 +5,18 @@ import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 
 import { Client } from '../src/delivery/client.ts';
+import type { ConnectionPolicy } from '../src/net/persistent-connection.ts';
 import { clientSettings, type ClientSettings } from '../src/settings.ts';
 import { frame, GOAWAY, onMessage, errorReply, scripted } from './scripted-server.ts';
 
-function clientOf({ port }: { port: number }, overrides: Partial<ClientSettings> = {}): Client {
+function clientOf(
+  { port }: { port: number },
+  overrides: Partial<ClientSettings> = {},
+  policy: ConnectionPolicy = {},
+): Client {
   const defaults = clientSettings.parse({ SERVER_HOST: '127.0.0.1' });
   const settings = { ...defaults, SERVER_PORT: port, ...overrides };
-  return new Client(settings, pino({ level: 'silent' }));
+  return new Client(settings, pino({ level: 'silent' }), policy);
 }
 
 /** A port on which somebody listened a moment ago. */
@@ -59,13 +64,40 @@ test('has no more than 1024 messages unanswered at once', async () => {
 
 test('gives an error reply as the outcome, and goes on with the next message', async () => {
   await using server = await scripted((socket) =>
-    onMessage(socket, (message) => socket.write(message === 'bad' ? errorReply('failed: no luck') : frame(message))),
+    onMessage(socket, (message) => socket.write(message === 'bad' ? errorReply('bad_utf8: no luck') : frame(message))),
   );
   const client = clientOf(server);
   const [bad, good] = await Promise.all([client.send('bad'), client.send('good')]);
-  expect(bad.outcome).toEqual({ kind: 'rejected', code: 'failed', detail: 'no luck' });
+  expect(bad.outcome).toEqual({ kind: 'rejected', code: 'bad_utf8', detail: 'no luck' });
   expect(good.outcome).toEqual({ kind: 'replied', reply: 'good' });
   expect(server.accepted).toBe(1);
+});
+
+test('a message on which the handler failed is unknown, and never sent again', async () => {
+  let handled = 0;
+  await using server = await scripted((socket) =>
+    onMessage(socket, () => socket.write(errorReply(`failed: no luck ${(handled += 1)}`))),
+  );
+  const client = clientOf(server);
+  expect(await client.send('one', { idempotent: true })).toMatchObject({
+    outcome: { kind: 'unknown', why: 'failed: no luck 1' },
+    attempts: 1,
+  });
+  expect((await client.send('two')).outcome).toEqual({ kind: 'unknown', why: 'failed: no luck 2' });
+  expect(server.accepted).toBe(1);
+});
+
+test('a message that came too slowly for the server is sent again, and so is what stood behind it', async () => {
+  await using server = await scripted((socket, nth) => {
+    if (nth > 1) echo(socket);
+    else socket.once('data', () => socket.end(errorReply('timeout: message incomplete')));
+  });
+  const client = clientOf(server);
+  const results = await Promise.all([client.send('one'), client.send('two')]);
+  expect(results.map(({ outcome, attempts }) => [outcome.kind, attempts])).toEqual([
+    ['replied', 2],
+    ['replied', 2],
+  ]);
 });
 
 test('sends what stood behind a fatal error reply again, on a new connection', async () => {
@@ -317,7 +349,7 @@ test('gives up an attempt after its reply timeout, and never uses that connectio
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 2000 });
   expect((await client.send('first')).outcome).toMatchObject({
     kind: 'unknown',
-    why: expect.stringMatching(/^no answer in time: /),
+    why: expect.stringMatching(/^no reply within 2000 ms \(REPLY_TIMEOUT_MS\): /),
   });
   late!.write(frame('too late'));
   expect((await client.send('second')).outcome).toEqual({ kind: 'replied', reply: 'second' });
@@ -350,14 +382,16 @@ test('says not sent where the name of the server is not known', async () => {
   expect((await client.send('Hello')).outcome).toMatchObject({ kind: 'not_handled' });
 });
 
-test('says not sent for a text that cannot be sent at all, at once', async () => {
+test('rejects a text that cannot be encoded, at once, and keeps the connection', async () => {
   await using server = await scripted(echo);
   const client = clientOf(server);
   expect((await client.send('\ud800')).outcome).toMatchObject({
-    kind: 'not_handled',
-    why: expect.stringContaining('surrogate'),
+    kind: 'rejected',
+    code: 'unsendable',
+    detail: expect.stringContaining('surrogate'),
   });
   expect((await client.send('good')).outcome.kind).toBe('replied');
+  expect(server.accepted).toBe(1);
 });
 
 test('finds the server behind a name of several addresses, of which not all have one', async () => {
@@ -449,12 +483,28 @@ test('loses no time between connections that end in good order', async () => {
   expect(performance.now() - began).toBeLessThan(4500);
 });
 
-test('speaks text to a server that answers in lines, and takes no words of it for a outcome', async () => {
-  await using server = await scripted((socket) => socket.on('data', () => socket.write('error: busy: it says\n')));
-  const client = clientOf(server, { PROTOCOL: 'text' });
-  expect((await client.send('one')).outcome).toEqual({ kind: 'replied', reply: 'error: busy: it says' });
-  expect((await client.send('two')).outcome.kind).toBe('replied');
+test.each([
+  ['error: bad_utf8: no', {}, { kind: 'rejected', code: 'bad_utf8', detail: 'no' }],
+  ['error: failed: no', {}, { kind: 'unknown', why: 'failed: no' }],
+  ['error: no_code: no', {}, { kind: 'replied', reply: 'error: no_code: no' }],
+  ['an error: failed: no', {}, { kind: 'replied', reply: 'an error: failed: no' }],
+  ['error: failed: no', { raw: true }, { kind: 'replied', reply: 'error: failed: no' }],
+])('in text, takes the line %j with %o for %o, and goes on', async (line, policy, outcome) => {
+  await using server = await scripted((socket) => socket.on('data', () => socket.write(`${line}\n`)));
+  const client = clientOf(server, { PROTOCOL: 'text' }, policy);
+  expect((await client.send('one')).outcome).toEqual(outcome);
+  expect((await client.send('two')).outcome).toEqual(outcome);
   expect(server.accepted).toBe(1);
+});
+
+test('in text, sends a message again that came when the server was busy', async () => {
+  await using server = await scripted((socket, nth) => {
+    if (nth === 1) socket.end('error: busy: full\n');
+    else socket.on('data', () => socket.write('hello\n'));
+  });
+  const client = clientOf(server, { PROTOCOL: 'text' });
+  expect((await client.send('one')).outcome).toEqual({ kind: 'replied', reply: 'hello' });
+  expect(server.accepted).toBe(2);
 });
 
 test('keeps its promises by the ids of messages, whatever the server does', async () => {

@@ -6,14 +6,15 @@ import type { AddressInfo, Socket } from 'node:net';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 
-import { Client, type ClientOptions } from '../src/delivery/client.ts';
+import { Client } from '../src/delivery/client.ts';
+import type { ConnectionPolicy } from '../src/net/persistent-connection.ts';
 import { clientSettings, type ClientSettings } from '../src/settings.ts';
 import { scripted } from './scripted-server.ts';
 
 function clientOf(
   { port }: { port: number },
   overrides: Partial<ClientSettings> = {},
-  options?: ClientOptions,
+  options?: ConnectionPolicy,
 ): Client {
   const defaults = clientSettings.parse({ SERVER_HOST: '127.0.0.1', PROTOCOL: 'http' });
   return new Client({ ...defaults, SERVER_PORT: port, ...overrides }, pino({ level: 'silent' }), options);
@@ -225,12 +226,12 @@ test('a response that is too late is unknown, and is not taken for that of the n
   expect(await client.send('next')).toMatchObject({ outcome: { kind: 'replied', reply: 'next' } });
 });
 
-test('a text that UTF-8 cannot carry is not handled, and the connection stays', async () => {
+test('a text that UTF-8 cannot carry is rejected, and the connection stays', async () => {
   await using server = await afterwards(() => undefined, 1);
   const client = clientOf(server);
   expect(await client.send('one')).toMatchObject({ outcome: { kind: 'replied' } });
-  const why = 'the text holds half a surrogate pair, which UTF-8 cannot carry';
-  expect(await client.send('\ud800')).toMatchObject({ outcome: { kind: 'not_handled', why } });
+  const detail = 'the text holds half a surrogate pair, which UTF-8 cannot carry';
+  expect(await client.send('\ud800')).toMatchObject({ outcome: { kind: 'rejected', code: 'unsendable', detail } });
   expect(await client.send('two')).toMatchObject({ outcome: { kind: 'replied' } });
   expect(server.accepted).toBe(1);
 });

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
@@ -75,14 +76,32 @@ test('send hands thousands of replies over before it ends', async () => {
 test('send tells error replies apart from replies, and ends with 2', async () => {
   await using server = await scripted((socket) =>
     onMessage(socket, (message) =>
-      socket.write(message === 'bad' ? errorReply('failed: no\u001bluck') : frame(message)),
+      socket.write(message === 'bad' ? errorReply('bad_utf8: no\u001bluck') : frame(message)),
     ),
   );
   expect(await run(['send', 'good', 'bad'], at(server))).toEqual({
     code: 2,
     stdout: 'good\n',
-    stderr: '"bad": rejected: failed: no\\u{1b}luck\n',
+    stderr: '"bad": rejected: bad_utf8: no\\u{1b}luck\n',
   });
+});
+
+test('send ends with 4 where the handler failed, and shows no control character of the server', async () => {
+  await using server = await scripted((socket) =>
+    onMessage(socket, () => socket.write(errorReply('failed: no\u001bluck'))),
+  );
+  expect(await run(['send', 'bad'], at(server))).toEqual({
+    code: 4,
+    stdout: '',
+    stderr: '"bad": unknown: failed: no\\u{1b}luck\n',
+  });
+});
+
+test('--version prints the version', async () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+    version: string;
+  };
+  expect(await run(['--version'], {})).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
 });
 
 test('send ends with 3 where nobody listens, and says what to do', async () => {
@@ -122,12 +141,12 @@ test('chat prints each reply as it comes, and not only at the end of its input',
 
 test('chat tells error replies apart from replies, goes on, and ends with 2', async () => {
   await using server = await scripted((socket) =>
-    onMessage(socket, (message) => socket.write(message === 'bad' ? errorReply('failed: no') : frame(message))),
+    onMessage(socket, (message) => socket.write(message === 'bad' ? errorReply('bad_utf8: no') : frame(message))),
   );
   expect(await run(['chat'], at(server), { input: 'good\nbad\nbetter\n' })).toEqual({
     code: 2,
     stdout: 'good\nbetter\n',
-    stderr: '"bad": rejected: failed: no\n',
+    stderr: '"bad": rejected: bad_utf8: no\n',
   });
 });
 
@@ -213,10 +232,8 @@ test('load prints one line of JSON, if it is asked to', async () => {
 test('load ends with the code of the worst outcome, and says what became of the last message without a reply', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.write(errorReply('failed: no'))));
   const { code, stdout } = await run(['load', '--seconds', '1'], at(server));
-  expect(code).toBe(2);
-  expect(stdout).toMatch(
-    /^0 replies a second .*, \d+ rejected\)\nThe last one without a reply: rejected: failed: no\n$/,
-  );
+  expect(code).toBe(4);
+  expect(stdout).toMatch(/^0 replies a second .*, \d+ unknown\)\nThe last one without a reply: unknown: failed: no\n$/);
 });
 
 test('load reports what there was when it is told to stop, and ends with 1', async () => {

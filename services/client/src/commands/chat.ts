@@ -6,7 +6,7 @@ import type { Logger } from '@knock/shared/log/log';
 
 import { Client } from '../delivery/client.ts';
 import { OutcomeCounts } from '../delivery/outcome.ts';
-import type { WriteShaping } from '../net/writer.ts';
+import type { ConnectionPolicy } from '../net/persistent-connection.ts';
 import type { ClientSettings } from '../settings.ts';
 import type { Printer } from './printer.ts';
 
@@ -16,7 +16,7 @@ export interface ChatOptions {
   input: Readable;
   logger: Logger;
   printer: Printer;
-  shaping: WriteShaping;
+  policy: ConnectionPolicy;
   /** Aborts when the program is told to stop. */
   signal: AbortSignal;
 }
@@ -25,9 +25,9 @@ export interface ChatOptions {
 const MAX_AHEAD = 1024;
 
 /** Resolves with the outcomes when the input has ended and everything is told, or when it was told to stop. */
-export async function chat({ settings, input, logger, printer, shaping, signal }: ChatOptions): Promise<OutcomeCounts> {
+export async function chat({ settings, input, logger, printer, policy, signal }: ChatOptions): Promise<OutcomeCounts> {
   const counts = new OutcomeCounts();
-  const client = new Client(settings, logger, { shaping });
+  const client = new Client(settings, logger, policy);
   const lines = createInterface({ input, crlfDelay: Infinity });
   signal.addEventListener('abort', () => {
     client.stop('this client was told to stop');

@@ -3,7 +3,7 @@ import type { Logger } from '@knock/shared/log/log';
 
 import { Client } from '../delivery/client.ts';
 import { OutcomeCounts } from '../delivery/outcome.ts';
-import type { WriteShaping } from '../net/writer.ts';
+import type { ConnectionPolicy } from '../net/persistent-connection.ts';
 import type { ClientSettings } from '../settings.ts';
 import type { Printer } from './printer.ts';
 
@@ -12,16 +12,16 @@ export interface SendOptions {
   texts: readonly string[];
   logger: Logger;
   printer: Printer;
-  shaping: WriteShaping;
+  policy: ConnectionPolicy;
   /** Aborts when the program is told to stop. */
   signal: AbortSignal;
 }
 
 /** Sends all texts over one connection, without waiting between them. Resolves with the outcomes. */
 export async function send(options: SendOptions): Promise<OutcomeCounts> {
-  const { settings, texts, logger, printer, shaping, signal } = options;
+  const { settings, texts, logger, printer, policy, signal } = options;
   const counts = new OutcomeCounts();
-  const client = new Client(settings, logger, { shaping });
+  const client = new Client(settings, logger, policy);
   signal.addEventListener('abort', () => client.stop('this client was told to stop'));
   const deliveries = texts.map((text) => client.send(text));
   client.endBatch();

@@ -1,8 +1,8 @@
 /** One message on its way: what its attempts have come to so far, until it has its one outcome. */
-import type { AttemptResult } from '../net/connection.ts';
+import type { AttemptResult } from '../net/pending-requests.ts';
 import type { Outcome } from './outcome.ts';
 
-/** A outcome, and how it came about. */
+/** An outcome, and how it came about. */
 export interface SendResult {
   outcome: Outcome;
   /** How many times the message was written. */

@@ -1,13 +1,13 @@
 /** What became of a message. Exactly one of these for each, within its deadline. */
-import { excerpt } from '@knock/shared/log/excerpt';
+import { escapeControls, excerpt } from '@knock/shared/log/excerpt';
 
 export type Outcome =
   | { kind: 'replied'; reply: string }
-  /** The server heard it and said no. */
+  /** The server did not handle it, and will not: change the message or the settings first. */
   | { kind: 'rejected'; code: string; detail: string }
-  /** The server did not handle it, for certain: it may always be sent again. */
+  /** The server certainly did not handle it: safe to send again. */
   | { kind: 'not_handled'; why: string }
-  /** It was written, and whether the server handled it cannot be known. */
+  /** The server may have handled it: check before sending it again. */
   | { kind: 'unknown'; why: string };
 
 /** With the exit code of a program whose worst outcome it was. */
@@ -23,9 +23,9 @@ export function formatOutcome(outcome: Outcome): string {
     case 'rejected':
       return `rejected: ${excerpt(outcome.code)}: ${excerpt(outcome.detail)}`;
     case 'not_handled':
-      return `not handled: ${outcome.why}`;
+      return `not handled: ${escapeControls(outcome.why)}`;
     case 'unknown':
-      return `unknown: ${outcome.why}`;
+      return `unknown: ${escapeControls(outcome.why)}`;
   }
 }
 

@@ -31,9 +31,9 @@ export class ConnectError extends Error {
   override readonly name = 'DialError';
   readonly retryable: boolean;
 
-  constructor(sentence: string, { worthAnotherTry }: { worthAnotherTry: boolean }) {
+  constructor(sentence: string, { retryable }: { retryable: boolean }) {
     super(sentence);
-    this.retryable = worthAnotherTry;
+    this.retryable = retryable;
   }
 }
 
@@ -107,7 +107,7 @@ export class Connector {
       sentences['ECONNRESET'] = `${place} ended the TLS handshake: does it speak TLS? Its log may say more`;
     sentences['EAI_AGAIN'] = sentences['ENOTFOUND']!;
     const sentence = sentences[code] ?? explainTls(code) ?? `no connection to ${place}: ${message}`;
-    return new ConnectError(sentence, { worthAnotherTry: RETRYABLE_CODES.has(code) });
+    return new ConnectError(sentence, { retryable: RETRYABLE_CODES.has(code) });
   }
 }
 

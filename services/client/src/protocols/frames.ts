@@ -1,35 +1,54 @@
-/** Frames and lines, in which a server says the same: replies, errors, and in frames goaway. */
+/** Frames and lines of text, in which Knock sends the same: replies, error replies and, in frames, goaway. */
 import { ErrorReply, type Reply } from '@knock/shared/codec/codec';
 import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
 import { LineCodec } from '@knock/shared/codec/lines';
+import { excerpt } from '@knock/shared/log/excerpt';
 
 import type { ClientProtocol, Meaning } from './protocol.ts';
 
-/** After these the server ends the session, and has handled nothing behind the message that it refused. */
-const FATAL_CODES = ['too_large', 'bad_frame', 'timeout', 'tls'];
+/** Errors that end the session. The server has handled nothing after the message that it rejects with one of these. */
+const FATAL_CODES = ['too_large', 'bad_frame', 'tls'];
+/** The server has handled no message that is without a reply, not even the one that it answers. */
+const NOT_HANDLED_CODES = ['busy', 'timeout'];
+
+/** An error reply as a line: one of Knock's own codes, and what it says. */
+const ERROR_LINE = /^error: (?<code>bad_frame|bad_utf8|busy|failed|timeout|tls|too_large): (?<detail>.*)$/;
 
 /** `window`: how many messages may be unanswered at once. */
 export function framesProtocol(window: number): ClientProtocol<Reply> {
   return { codec: new FrameCodec({ maxBytes: MAX_PAYLOAD_BYTES, role: 'client' }), window, meaningOf };
 }
 
-/** One message at a time: a server that is not Knock may take two lines that come together for one. */
-export function textProtocol(): ClientProtocol<Reply> {
-  return { codec: new LineCodec({ maxBytes: MAX_PAYLOAD_BYTES, role: 'client' }), window: 1, meaningOf };
+/** One message at a time: a server that is not Knock may read two lines that arrive together as one. `raw`: no line is an error. */
+export function textProtocol({ raw }: { raw: boolean }): ClientProtocol<string> {
+  return {
+    codec: new LineCodec({ maxBytes: MAX_PAYLOAD_BYTES, role: 'client' }),
+    window: 1,
+    meaningOf: (line, wasAnswered) => meaningOf(raw ? line : parseLine(line), wasAnswered),
+  };
 }
 
-function meaningOf(said: Reply, wasAnswered: boolean): Meaning {
-  if (typeof said === 'string') return { outcome: { kind: 'replied', reply: said } };
-  if (said instanceof ErrorReply) return meaningOfError(said);
-  // Who is let in only to hear that the server leaves, and comes back at once, comes when the server closes its port: that
-  // resets whoever waits in front of it, after having sent, and nobody knows then whether it was handled.
-  const why = 'the server is leaving: send this again, another one may answer';
+function parseLine(line: string): Reply {
+  const { code, detail } = ERROR_LINE.exec(line)?.groups ?? {};
+  return code === undefined ? line : new ErrorReply(code, detail!);
+}
+
+function meaningOf(reply: Reply, wasAnswered: boolean): Meaning {
+  if (typeof reply === 'string') return { outcome: { kind: 'replied', reply } };
+  if (reply instanceof ErrorReply) return meaningOfError(reply);
+  const why = 'the server closed this connection before handling the message (goaway): safe to resend';
+  // A lone goaway comes from a server that drains. A client that came back at once would connect when the listener closes,
+  // and be reset: nobody would know whether its message was handled.
   return { ending: { why, next: wasAnswered ? 'soon' : 'later' } };
 }
 
 function meaningOfError({ code, detail }: ErrorReply): Meaning {
-  if (code === 'busy') return { ending: { why: `busy: ${detail}`, next: 'later' } };
+  const why = `${code}: ${excerpt(detail)}`;
+  if (NOT_HANDLED_CODES.includes(code)) return { ending: { why, next: code === 'busy' ? 'later' : 'soon' } };
+  // The handler began, and may have done something before it failed.
+  if (code === 'failed') return { outcome: { kind: 'unknown', why }, final: true };
   const meaning: Meaning = { outcome: { kind: 'rejected', code, detail } };
-  if (!FATAL_CODES.includes(code)) return meaning;
-  return { ...meaning, ending: { why: `the server ended the conversation: ${code}`, next: 'soon' } };
+  return FATAL_CODES.includes(code)
+    ? { ...meaning, ending: { why: `the server ended the session: ${why}`, next: 'soon' } }
+    : meaning;
 }

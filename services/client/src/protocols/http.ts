@@ -6,6 +6,7 @@ import { CodecError } from '@knock/shared/codec/codec';
 import { MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
 import { HttpClientCodec, type ReceivedResponse } from '@knock/shared/codec/http/client-codec';
 import { decodeUtf8 } from '@knock/shared/codec/utf8';
+import { excerpt } from '@knock/shared/log/excerpt';
 
 import type { Outcome } from '../delivery/outcome.ts';
 import type { ClientSettings } from '../settings.ts';
@@ -36,7 +37,7 @@ export function hostOf({ SERVER_HOST, SERVER_PORT, TLS_CA_FILE }: ServerSettings
 function meaningOf(response: ReceivedResponse): Meaning {
   const { status, keepAlive } = response;
   if (NOT_HANDLED.includes(status) || (status === 503 && !keepAlive)) {
-    return { ending: { why: `HTTP ${status}: ${sentenceOf(response)}`, next: 'later' } };
+    return { ending: { why: `HTTP ${status}: ${excerpt(detailOf(response))}`, next: 'later' } };
   }
   const final = !BROKEN_BEHIND_PROXY.includes(status);
   return { outcome: outcomeOf(response), final, ...(keepAlive ? {} : { ending: CLOSED }) };
@@ -45,10 +46,9 @@ function meaningOf(response: ReceivedResponse): Meaning {
 function outcomeOf(response: ReceivedResponse): Outcome {
   const { status } = response;
   if (status < 300) return replyOf(response);
-  const sentence = sentenceOf(response);
-  if (status < 500 || NOT_IMPLEMENTED.includes(status))
-    return { kind: 'rejected', code: String(status), detail: sentence };
-  return { kind: 'unknown', why: `HTTP ${status}: ${sentence}` };
+  const detail = detailOf(response);
+  if (status < 500 || NOT_IMPLEMENTED.includes(status)) return { kind: 'rejected', code: String(status), detail };
+  return { kind: 'unknown', why: `HTTP ${status}: ${excerpt(detail)}` };
 }
 
 function replyOf({ fields, body }: ReceivedResponse): Outcome {
@@ -65,7 +65,7 @@ function replyOf({ fields, body }: ReceivedResponse): Outcome {
 const unreadable = (how: string): Outcome => ({ kind: 'unknown', why: `the server replied, but ${how}` });
 
 /** What the server says of an error: the first line of a text, or what the status means where the body is a page. */
-function sentenceOf({ status, fields, body }: ReceivedResponse): string {
+function detailOf({ status, fields, body }: ReceivedResponse): string {
   const isText = fields.get('content-type')?.toLowerCase().startsWith('text/plain') === true;
   const [line = ''] = isText ? body.toString('utf8').split(/\r?\n/, 1) : [];
   return line === '' ? (STATUS_CODES[status] ?? 'no reason given') : line;
