@@ -14,7 +14,7 @@ const told = new Set<ChildProcess>();
 /** Detached: Ctrl-C in a terminal signals the whole group, and a program that hears it twice ends without draining. */
 function start(name: string, main: string): ChildProcess {
   const child = spawn(process.execPath, [join(import.meta.dirname, main)], {
-    env: { LOG_FORMAT: 'pretty', ...process.env, NAME: name, PORT: port, SERVER_PORT: port },
+    env: { LOG_FORMAT: 'pretty', LIVE_PAGE: 'on', ...process.env, NAME: name, PORT: port, SERVER_PORT: port },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

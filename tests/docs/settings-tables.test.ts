@@ -38,7 +38,7 @@ ${settingsTable(serverSettings)}
 
 ${settingsTable(clientSettings)}
 `;
-  await expect(page).toMatchFileSnapshot('../docs/settings.md');
+  await expect(page).toMatchFileSnapshot('../../docs/settings.md');
 });
 
 test.each(['examples/client.ts', 'examples/server.ts'])('the README shows %s as it is', (path) => {

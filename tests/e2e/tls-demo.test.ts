@@ -67,7 +67,7 @@ test.each([
     })
     .start();
   const messages = (await server.logLines()).map(({ msg }) => msg);
-  expect(messages).toContainEqual(expect.stringContaining('clients speak TLS: open https://localhost:'));
+  expect(messages).toContainEqual(expect.stringContaining('clients need TLS: open https://localhost:'));
 });
 
 test('shows its numbers to nobody without a certificate, however full it is', async () => {

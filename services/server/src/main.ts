@@ -5,6 +5,7 @@ import { ownName } from '@knock/shared/replica-names';
 
 import { createHandler } from './handler.ts';
 import { capacity, type HostLimits, mebibytes } from './net/capacity.ts';
+import { delayed } from './reply-delay.ts';
 import { type Server, startServer } from './server.ts';
 import { serverSettings, type ServerSettings } from './settings.ts';
 
@@ -30,7 +31,7 @@ async function main(): Promise<number> {
 async function run(settings: ServerSettings, name: string, logger: Logger): Promise<number> {
   const { maxConnections, memoryBytes, warnings } = capacity(settings, hostLimits());
   for (const warning of warnings) logger.warn(warning);
-  const handler = createHandler({ reply: settings.REPLY, server: name });
+  const handler = delayed(createHandler({ reply: settings.REPLY, server: name }), settings.REPLY_DELAY_MS);
   let server;
   try {
     server = await startServer({ name, settings: { ...settings, MAX_CONNECTIONS: maxConnections }, handler, logger });
@@ -83,11 +84,13 @@ function hostLimits(): HostLimits {
   };
 }
 
-function connectHint(port: number, name: string, { PUBLISHED_PORT, TLS_CERT_FILE }: ServerSettings): string {
+function connectHint(port: number, name: string, settings: ServerSettings): string {
+  const { PUBLISHED_PORT, TLS_CERT_FILE, LIVE_PAGE } = settings;
   const reachable = PUBLISHED_PORT ?? String(port);
   const isOnePort = /^[1-9]\d*$/.test(reachable);
-  if (isOnePort && TLS_CERT_FILE) return `clients speak TLS: open https://localhost:${reachable}/`;
-  if (isOnePort) return `open http://localhost:${reachable}/ or type: nc localhost ${reachable}`;
+  const url = `${TLS_CERT_FILE ? 'https' : 'http'}://localhost:${reachable}/`;
+  const hint = LIVE_PAGE === 'on' ? `open ${url}` : `try: curl ${TLS_CERT_FILE ? '--cacert CA_FILE ' : ''}${url}`;
+  if (isOnePort) return TLS_CERT_FILE ? `clients need TLS: ${hint}` : `${hint} or type: nc localhost ${reachable}`;
   const index = /-(\d+)$/.exec(name)?.[1] ?? '1';
   return `from outside: docker compose port --index ${index} server ${port}`;
 }

@@ -111,7 +111,7 @@ export class Server {
 
   #createRoutes(): Routes {
     const { settings, logger } = this.#options;
-    const page = settings.PAGE === 'on' ? new LivePage(this.#liveFeed) : undefined;
+    const page = settings.LIVE_PAGE === 'on' ? new LivePage(this.#liveFeed) : undefined;
     const ready = (asker: Connection) => this.#admission.isReady(asker);
     const probes = probeRoutes({ logger, metrics: this.#metrics, ready });
     return new Routes([messageRoute(page?.index), ...probes, ...(page?.routes ?? [])]);

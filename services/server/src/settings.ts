@@ -17,7 +17,10 @@ export const serverSettings = z
       .string()
       .default('hello from the server!')
       .describe("what the default handler answers; `{server}` becomes the server's name, `{message}` the message"),
-    MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('for all protocols'),
+    REPLY_DELAY_MS: milliseconds({ min: 0 })
+      .default(0)
+      .describe('the handler waits so long before it replies, to show timeouts, pipelining and drain at work'),
+    MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('in every protocol'),
     MAX_CONNECTIONS: wholeNumber({ min: 1, max: 1_000_000 })
       .default(1000)
       .describe('clients above it hear `busy`, 32 at once; never above the descriptor limit less 128, nor below 1'),
@@ -30,7 +33,9 @@ export const serverSettings = z
       .default(8000)
       .describe('for the clients that are being served when the server is told to stop'),
     TEXT_IDLE_MS: milliseconds().default(250).describe('the pause that ends a text message without a line end'),
-    PAGE: oneOf('on', 'off').default('on').describe('the live page, and the events that it shows'),
+    LIVE_PAGE: oneOf('on', 'off')
+      .default('off')
+      .describe('the live page: it shows what clients send to everybody who can connect'),
     ALLOWED_HOSTS: z
       .string()
       .default('')

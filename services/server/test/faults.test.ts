@@ -105,7 +105,7 @@ test('a fault in a route that takes its time is answered with 500', async () => 
 });
 
 test('a fault behind the head of a streamed response adds no second response to it', async () => {
-  await using server = await start({ PAGE: 'on' });
+  await using server = await start({ LIVE_PAGE: 'on' });
   vi.spyOn(LiveFeed.prototype, 'subscribe').mockImplementation(fault);
   const client = await server.dial();
   client.send(GET_EVENTS);
@@ -158,7 +158,7 @@ test('a fault in what a session does at its end costs no other connection', asyn
 });
 
 test('a fault in what the live page is told ends the connections of its viewers', async () => {
-  await using server = await start({ PAGE: 'on' });
+  await using server = await start({ LIVE_PAGE: 'on' });
   const client = await server.dial();
   client.send(GET_EVENTS);
   await client.until('data: ');

@@ -44,7 +44,7 @@ test('answers OPTIONS * for the server as a whole', async () => {
 });
 
 test('has neither page nor events where they are off', async () => {
-  await using server = await start({ PAGE: 'off' });
+  await using server = await start({ LIVE_PAGE: 'off' });
   expect(await request(server, 'GET /events')).toMatchObject({ status: 404 });
   expect(await request(server, 'GET /page/main.js')).toMatchObject({ status: 404 });
   expect((await request(server, 'GET /', 'Accept: text/html')).body).toBe('hello from the server!');

@@ -269,7 +269,7 @@ test('a fault in our own code costs that connection, gets a 500 and is logged wi
   const answer = (await client.closed()).toString();
   expect(parse(answer)).toEqual({
     status: 500,
-    body: expect.stringMatching(/^failed: the server could not answer .*: its log says why\n$/),
+    body: expect.stringMatching(/^failed: the server failed to answer this message: see its log\n$/),
   });
   expect(answer).not.toContain('boom');
   await server.expectReasons('error');

@@ -249,8 +249,8 @@ test('gives the page to a browser, and the reply to everybody else', async () =>
   expect(await (await fetch(url)).text()).toBe('hello from the server!');
 });
 
-test.each(['/events', '/page/main.js'])('has nothing at %s where PAGE is off', async (path) => {
-  await using server = await start({ PAGE: 'off' });
+test.each(['/events', '/page/main.js'])('has nothing at %s where LIVE_PAGE is off', async (path) => {
+  await using server = await start({ LIVE_PAGE: 'off' });
   const url = `http://127.0.0.1:${server.port}`;
   expect((await fetch(url + path)).status).toBe(404);
   expect(await (await fetch(url, { headers: { accept: 'text/html' } })).text()).toBe('hello from the server!');

@@ -48,9 +48,26 @@ test('has its page beside it as soon as it was built', async () => {
   const server = join(import.meta.dirname, '..');
   const rolldown = join(server, 'node_modules/.bin/rolldown');
   await promisify(execFile)(rolldown, ['--config', 'rolldown.config.ts', '--dir', folder.path], { cwd: server });
-  await using program = new Program({}, join(folder.path, 'main.mjs'));
+  await using program = new Program({ LIVE_PAGE: 'on' }, join(folder.path, 'main.mjs'));
   const page = await fetch(`http://127.0.0.1:${await program.port()}/`, { headers: { accept: 'text/html' } });
   expect(await page.text()).toContain('<!doctype html>');
+});
+
+test.each([
+  [{}, 'try: curl http://localhost:PORT/ or type: nc localhost PORT'],
+  [{ LIVE_PAGE: 'on' }, 'open http://localhost:PORT/ or type: nc localhost PORT'],
+  [{ PUBLISHED_PORT: '80' }, 'try: curl http://localhost:80/ or type: nc localhost 80'],
+])('with %o its first lines say how to connect', async (env, hint) => {
+  await using program = new Program({ NAME: 'me', ...env });
+  const port = await program.port();
+  expect(program.stdout).toContain(`me listens on port ${port}: ${hint.replaceAll('PORT', String(port))}`);
+});
+
+test('REPLY_DELAY_MS makes the handler slow, and its timeout ends it', async () => {
+  await using program = new Program({ REPLY_DELAY_MS: '60000', HANDLER_TIMEOUT_MS: '50' });
+  const client = await RawClient.to(await program.port());
+  client.end(frame('Hello'));
+  expect((await client.closed()).toString()).toContain('failed: no reply within 50 ms (HANDLER_TIMEOUT_MS)');
 });
 
 test('ends with 78 for wrong settings, with one line for each', async () => {

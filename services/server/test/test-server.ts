@@ -18,7 +18,7 @@ interface TestOptions extends Partial<ServerSettings> {
 /** What has ended by then was not ended by a timeout that no test has set: the first of them runs for 10 s. */
 const BEFORE_TIMEOUTS_MS = 8000;
 
-const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'debug' });
+const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'debug', LIVE_PAGE: 'on' });
 
 export async function start({ handler, ...overrides }: TestOptions = {}): Promise<TestServer> {
   const settings = { ...DEFAULTS, ...overrides };

@@ -41,7 +41,7 @@ interface Options extends Partial<ServerSettings> {
   logger?: Logger;
 }
 
-const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0' });
+const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0', LIVE_PAGE: 'on' });
 
 /** How long anybody is borne who does nothing: the longest timeout there is between messages, and the end itself. */
 const PATIENCE_MS = DEFAULTS.IDLE_TIMEOUT_MS + 2000;

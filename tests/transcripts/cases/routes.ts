@@ -16,11 +16,11 @@ const { 'GET /events': events, ...others } = all;
 const page = { 'the page': request('GET /', 'Host: a\r\nAccept: text/html\r\n') };
 
 export const routeCases: readonly Case[] = [
-  ...cases('http/routes', { ...others, ...page }, { settings: { PAGE: 'on' } }),
-  ...cases('http/routes', { 'GET /events': [events!, 1000] }, { settings: { PAGE: 'on' }, ending: 'resets' }),
+  ...cases('http/routes', { ...others, ...page }, { settings: { LIVE_PAGE: 'on' } }),
+  ...cases('http/routes', { 'GET /events': [events!, 1000] }, { settings: { LIVE_PAGE: 'on' }, ending: 'resets' }),
   ...cases(
     'http/routes without the page',
     { ...page, 'GET /events': events!, 'GET /page/main.js': others['GET /page/main.js']!, 'GET /': others['GET /']! },
-    { settings: { PAGE: 'off' } },
+    { settings: { LIVE_PAGE: 'off' } },
   ),
 ];
