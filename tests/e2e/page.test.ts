@@ -189,7 +189,7 @@ test('survives a restart of the server, and says that it is gone and back', asyn
   );
   await demo.compose('restart', 'server');
   const seen = await said;
-  expect(seen[0]).toMatch(/is leaving|is gone/);
+  expect(seen[0]).toMatch(/is shutting down|connection to the server lost/);
   expect(seen.at(-1)).toBe('live from server-1');
   await expect.poll(() => names(page)).toEqual(clients(3));
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Anatomy, asText } from '../../src/live/page/bytes.js';
 import { relation } from '../../src/live/page/sequence.js';
 
-/** The roles of each piece of a stream, with what it says. */
+/** The roles of each read of a stream, with its text. */
 function told(protocol: string, pieces: (string | Buffer)[]): string[][] {
   const anatomy = new Anatomy();
   return pieces.map((piece) => {
@@ -14,11 +14,11 @@ function told(protocol: string, pieces: (string | Buffer)[]): string[][] {
 
 const HELLO = Buffer.from('0000000548656c6c6f', 'hex');
 
-test('tells the header, the length and the payload of a frame apart', () => {
+test('labels kind, length and payload of a frame', () => {
   expect(told('frames', [HELLO])).toEqual([['kind: ·', 'length: ···', 'payload: Hello']]);
 });
 
-test('keeps its place in a frame that comes in pieces', () => {
+test('keeps its state in a frame that comes in pieces', () => {
   expect(told('frames', [HELLO.subarray(0, 2), HELLO.subarray(2, 6), HELLO.subarray(6)])).toEqual([
     ['kind: ·', 'length: ·'],
     ['length: ··', 'payload: He'],
@@ -26,14 +26,14 @@ test('keeps its place in a frame that comes in pieces', () => {
   ]);
 });
 
-test('finds the second frame behind the first, an empty one among them', () => {
+test('finds several frames in one read, empty ones too', () => {
   const empty = Buffer.alloc(4);
   expect(told('frames', [Buffer.concat([HELLO, empty, HELLO])])).toEqual([
     ['kind: ·', 'length: ···', 'payload: Hello', 'kind: ·', 'length: ···', 'kind: ·', 'length: ···', 'payload: Hello'],
   ]);
 });
 
-test('keeps its place where the end of a payload was left out, and claims nothing where more was', () => {
+test('keeps its state if the end of a payload was left out, and labels nothing if more was', () => {
   const long = [0, 0, 0, 10, 65, 66];
   const anatomy = new Anatomy();
   anatomy.parts('frames', long, 14);
@@ -43,25 +43,25 @@ test('keeps its place where the end of a payload was left out, and claims nothin
   expect(other.parts('frames', [...HELLO], 9)).toEqual([{ role: 'bytes', bytes: [...HELLO] }]);
 });
 
-test('tells lines and their ends apart', () => {
+test('labels lines and line ends', () => {
   expect(told('text', ['one\r\ntwo\n', 'three'])).toEqual([
     ['text: one', 'line end: ··', 'text: two', 'line end: ·'],
     ['text: three'],
   ]);
 });
 
-test('tells the head and the body of a request apart, for each request of a connection', () => {
+test('labels head and body of each request of a connection', () => {
   const head = 'POST / HTTP/1.1\r\nHost: a\r\n\r\n';
   expect(
     told('http', [`${head}hi`, ' there', `${head}again`]).map((parts) => parts.map((part) => part.split(':')[0])),
   ).toEqual([['head', 'body'], ['body'], ['head', 'body']]);
 });
 
-test('calls a TLS handshake what it is', () => {
+test('labels TLS', () => {
   expect(told('http', [Buffer.from('160301', 'hex')])).toEqual([['tls: ···']]);
 });
 
-test('says how many reads made how many messages', () => {
+test('notes how many reads made how many messages', () => {
   const steps = (kinds: string) =>
     Array.from(kinds, (kind) =>
       kind === 'R'

@@ -22,7 +22,7 @@ function news(id: number, state: ConnectionUpdate['state'], more: Partial<Connec
 
 const keys = (houses: Houses) => houses.all.map(({ key }) => key);
 
-test('gives a client that comes again its own house', () => {
+test('a client that comes back gets its own house', () => {
   const houses = new Houses();
   for (const id of [1, 2, 3]) {
     houses.hear(news(id, 'opened'), id * 1000);
@@ -32,13 +32,13 @@ test('gives a client that comes again its own house', () => {
   expect(houses.all[0]!.calls).toBe(3);
 });
 
-test('gives each of several clients from one address a house', () => {
+test('each of several clients from one address gets a house', () => {
   const houses = new Houses();
   for (const id of [1, 2, 3]) houses.hear(news(id, 'quiet', { port: 40_000 + id }), 0);
   expect(houses.all.map(({ name }) => name)).toEqual(['192.0.2.1', 'port 40002', 'port 40003']);
 });
 
-test('takes a house away when a client that comes each second is late, and keeps that of one who came once for ten seconds', () => {
+test('removes the house of a regular client that is late, and after 10 s that of a client that came once', () => {
   const houses = new Houses();
   for (const id of [1, 2]) houses.hear(news(id, 'closed', { name: 'client-1' }), id * 1000);
   houses.hear(news(3, 'closed', { address: '192.0.2.2', name: 'curl' }), 2000);
@@ -57,14 +57,14 @@ test('keeps the house of an open connection for as long as it is open', () => {
   expect(houses.all).toHaveLength(1);
 });
 
-test('takes down the house of whoever turns out to be only looking', () => {
+test('removes the house of a client that turns out to be a probe', () => {
   const houses = new Houses();
   houses.hear(news(1, 'opened'), 0);
   houses.hear(news(1, 'hidden'), 100);
   expect(houses.all).toEqual([]);
 });
 
-test('takes those for closed that are not open any more after a gap in the stream', () => {
+test('after a gap in the stream, marks connections that are no longer open as closed', () => {
   const houses = new Houses();
   houses.hear(news(1, 'quiet'), 0);
   houses.hear(news(2, 'quiet'), 0);
@@ -72,13 +72,13 @@ test('takes those for closed that are not open any more after a gap in the strea
   expect(houses.all.map(({ client }) => client.state)).toEqual(['closed', 'quiet']);
 });
 
-test('counts names as people do', () => {
+test('sorts names in natural order', () => {
   const houses = new Houses();
   for (const n of [10, 9, 1]) houses.hear(news(n, 'quiet', { address: `192.0.2.${n}`, name: `client-${n}` }), 0);
   expect(houses.all.map(({ name }) => name)).toEqual(['client-1', 'client-9', 'client-10']);
 });
 
-test('draws one house for each of 100 clients, and one for each replica above', () => {
+test('draws a house for each of up to 100 clients, and one for each replica above', () => {
   const houses = new Houses();
   for (let id = 1; id <= 100; id += 1)
     houses.hear(news(id, 'quiet', { address: `192.0.2.${id % 4}`, name: `client-${id % 4}` }), 0);
@@ -93,7 +93,7 @@ test('draws one house for each of 100 clients, and one for each replica above', 
   ]);
 });
 
-test('draws one house for a service that has more than 100 replicas', () => {
+test('draws one house for a service with more than 100 replicas', () => {
   const houses = new Houses();
   for (let id = 1; id <= 150; id += 1)
     houses.hear(news(id, 'quiet', { address: `10.0.0.${id}`, name: `client-${id}` }), 0);

@@ -1,6 +1,6 @@
 /**
- * Which byte is what: a header, a length, a payload. A stream has no messages of its own, so the reader keeps its place from
- * one read to the next.
+ * Labels each byte: kind, length, payload … A stream has no messages of its own, so the parser keeps its state from one read
+ * to the next.
  */
 
 /** @typedef {'kind' | 'length' | 'payload' | 'text' | 'line end' | 'head' | 'body' | 'tls' | 'bytes'} Role */
@@ -10,18 +10,18 @@ const HEADER_BYTES = 4;
 const [LF, CR, TLS_HANDSHAKE] = [0x0a, 0x0d, 0x16];
 const REQUEST_LINE = /^[A-Z-]+ \S+ HTTP\/1\.\d\r\n/;
 
-/** One direction of one conversation. */
+/** One direction of one connection. */
 export class Anatomy {
-  /** How many bytes of the current frame have come, and how long it is with its header. */
+  /** How many bytes of the current frame have come, and its length with the header. */
   #seen = 0;
   #length = 0;
   /** What comes next in HTTP. @type {'head' | 'body'} */
   #section = 'head';
-  /** Bytes were left out, so it is not known any more where a frame begins. */
+  /** Bytes were left out, so the start of the next frame is unknown. */
   #lost = false;
 
   /**
-   * The parts of what came. `size`: how many bytes came; where it is more than there are here, the rest was left out.
+   * Splits a read into parts. `size`: how many bytes it had; `bytes` may hold only the first of them.
    * @param {string | undefined} protocol @param {number[]} bytes @param {number} size
    * @returns {Part[]}
    */
@@ -60,7 +60,7 @@ export class Anatomy {
   /** @param {number[]} bytes @returns {Part[]} */
   #http(bytes) {
     const text = String.fromCharCode(...bytes);
-    // A connection that is kept brings one request after another.
+    // Keep-alive: one request after another.
     if (REQUEST_LINE.test(text)) this.#section = 'head';
     if (this.#section === 'body') return [{ role: 'body', bytes }];
     const end = text.indexOf('\r\n\r\n');
@@ -77,7 +77,7 @@ export class Anatomy {
   }
 }
 
-/** Neighbours of one role make one part. @param {[Role, number][]} roles @returns {Part[]} */
+/** Joins neighbours of the same role. @param {[Role, number][]} roles @returns {Part[]} */
 function joined(roles) {
   /** @type {Part[]} */
   const parts = [];
@@ -99,7 +99,7 @@ export function asHex(bytes) {
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
-/** What a person can read of them: a dot for every byte that is no printable ASCII. @param {number[]} bytes */
+/** Printable ASCII, and a dot for every other byte. @param {number[]} bytes */
 export function asText(bytes) {
   return bytes.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·')).join('');
 }

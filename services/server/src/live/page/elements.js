@@ -1,4 +1,4 @@
-/** Making elements. Text is only ever text: nothing here reads HTML. */
+/** Creates elements. Text stays text: nothing here parses HTML. */
 
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
@@ -21,14 +21,14 @@ export function svg(tag, attributes) {
   return made;
 }
 
-/** The page's own element. @param {string} id @returns {HTMLElement} */
+/** An element of `index.html`. @param {string} id @returns {HTMLElement} */
 export function byId(id) {
   const found = document.getElementById(id);
   if (!found) throw new Error(`the page has no element ${id}`);
   return found;
 }
 
-/** Sets what is shown, where it is not shown already. @param {Element} shown @param {string} text */
+/** Sets an element's text, if it differs. @param {Element} shown @param {string} text */
 export function show(shown, text) {
   if (shown.textContent !== text) shown.textContent = text;
 }

@@ -1,4 +1,4 @@
-/** Who lives where: connections come and go, and a client's house stays for as long as it may be expected back. */
+/** A house for each client. Connections come and go; the house stays for as long as its client may come back. */
 
 /** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ClientNews */
 
@@ -8,16 +8,16 @@
  * @property {number} number among those of its address, from 1
  * @property {string} address
  * @property {string} name
- * @property {ClientNews} client its connection, or the last one that it had
- * @property {number} calls how many connections it has had
- * @property {number} openedAt when the last one was first heard of, in milliseconds
- * @property {number | undefined} closedAt when it was closed
- * @property {number | undefined} gap from the one before it to the last one, in milliseconds
+ * @property {ClientNews} client its current or last connection
+ * @property {number} calls how many connections it has had so far
+ * @property {number} openedAt when the last one opened, in milliseconds
+ * @property {number | undefined} closedAt when that one closed
+ * @property {number | undefined} gap between the opening of the last two, in milliseconds
  */
 
-/** How long a house is shown whose client may never come back, and may not have been looked at yet. */
+/** How long a house stays after its client has gone, if no return is expected. */
 const STAYS_MS = 10_000;
-/** How late a client may be that comes again and again. */
+/** How late a regular client may be: this long, and this share of its gap. */
 const LATE_MS = 500;
 const LATE_SHARE = 1.2;
 
@@ -25,7 +25,7 @@ export class Houses {
   /** @type {Map<string, House>} */
   #houses = new Map();
 
-  /** In the order in which people count: client-2 before client-10. */
+  /** In natural order: client-2 before client-10. */
   get all() {
     return [...this.#houses.values()].toSorted(
       (one, other) => one.name.localeCompare(other.name, 'en', { numeric: true }) || one.key.localeCompare(other.key),
@@ -37,7 +37,7 @@ export class Houses {
   }
 
   /**
-   * Takes in what is new of a connection. Returns its house; undefined: it has none.
+   * Handles an update. Returns the client's house; undefined: it has none.
    * @param {ClientNews} client @param {number} now in milliseconds
    */
   hear(client, now) {
@@ -48,13 +48,13 @@ export class Houses {
     }
     const house = own ?? this.#moveIn(client, now);
     house.client = client;
-    // Clients from one address are told apart as the network does it.
+    // Clients from one address differ by port.
     house.name = house.number === 1 ? (client.name ?? client.address) : `port ${client.port}`;
     house.closedAt = client.state === 'closed' ? now : undefined;
     return house;
   }
 
-  /** Whoever is not among those that are open has closed meanwhile. @param {ClientNews[]} open @param {number} now */
+  /** Marks all other houses as closed. @param {ClientNews[]} open @param {number} now */
   keepOpen(open, now) {
     const ids = new Set(open.map(({ id }) => id));
     for (const house of this.#houses.values()) {
@@ -64,7 +64,7 @@ export class Houses {
     }
   }
 
-  /** Takes away the houses whose clients do not come back. @param {number} now */
+  /** Removes the houses whose clients did not come back. @param {number} now */
   leave(now) {
     for (const { key, closedAt, gap } of this.#houses.values()) {
       const stays = gap === undefined ? STAYS_MS : Math.min(STAYS_MS, gap * LATE_SHARE + LATE_MS);
@@ -77,7 +77,7 @@ export class Houses {
     return [...this.#houses.values()].find((house) => house.client.id === id && house.address === address);
   }
 
-  /** Into the first house of its address that is empty, since a client that comes again comes from the same one. @param {ClientNews} client @param {number} now @returns {House} */
+  /** Reuses the first empty house of its address: most likely the same client is back. @param {ClientNews} client @param {number} now @returns {House} */
   #moveIn(client, now) {
     for (let number = 1; ; number += 1) {
       const key = `${client.address} ${number}`;
@@ -93,11 +93,11 @@ export class Houses {
   }
 }
 
-/** One house each up to this many; above, one for each replica, and above that, one for each service. */
+/** Above this many houses there is one for each replica, and above this many replicas, one for each service. */
 export const MAX_HOUSES = 100;
 
 /**
- * What is drawn as one: a house, or many of them.
+ * Drawn as one: a house, or many of them.
  * @typedef {{ key: string, name: string, houses: [House, ...House[]] }} Group
  */
 
@@ -119,7 +119,7 @@ function groupBy(houses, by) {
     else groups.set(by(house), [house]);
   }
   return Array.from(groups, ([key, members]) => {
-    // Of one replica its first house has the plain name; a service is called by what its replicas have in common.
+    // A replica is named by its first house, a service by the common part of its replicas' names.
     return { key, name: members.every(({ address }) => address === key) ? members[0].name : key, houses: members };
   });
 }

@@ -1,4 +1,4 @@
-/** The page: what the stream says goes to the street, to the chosen conversation and to the numbers. */
+/** The page: passes updates of the stream to the street, the chosen conversation and the numbers. */
 import { byId, show } from './elements.js';
 import { Houses } from './houses.js';
 import { listenToBox } from './say.js';
@@ -29,19 +29,19 @@ const stream = new Stream({
     accepted = update.totals.accepted;
     totals.hear(update.totals);
     if (update.leaving)
-      status('leaving', `${update.server} is leaving: it answers what it has heard, and takes no new clients`);
+      status('leaving', `${update.server} is shutting down: it answers what it has read, and accepts no new clients`);
     draw();
   },
   lost() {
     houses.keepOpen([], performance.now());
     draw();
-    if (document.body.dataset['status'] !== 'leaving') status('lost', 'the server is gone: trying to reach it again…');
+    if (document.body.dataset['status'] !== 'leaving') status('lost', 'connection to the server lost: reconnecting…');
   },
 });
 
 /** @param {Update} update */
 function beginWith({ server, totals: { accepted: now }, connections }) {
-  // Another server's numbers begin anew, and its clients are others.
+  // Lower numbers: another server, with other clients.
   if (now < accepted) {
     houses.clear();
     totals.forget();
@@ -60,7 +60,7 @@ function hearClient(client) {
   sequence.hear(client);
   const { exchange } = client;
   if (!house || !exchange) return;
-  // When the house stands, since its place is not known before.
+  // After the house is drawn: until then its position is unknown.
   requestAnimationFrame(() => {
     const way = street.way(house.key);
     if (way) void travel(way, exchange);

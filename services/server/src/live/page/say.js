@@ -1,4 +1,4 @@
-/** The box: says something to the server, as any other client does. */
+/** The box: sends a message to the server, as any other client does. */
 import { byId, show } from './elements.js';
 
 export function listenToBox() {
@@ -17,7 +17,7 @@ export function listenToBox() {
       show(reply, response.ok ? answer : `${response.status}: ${answer}`);
     } catch {
       reply.className = 'error';
-      show(reply, 'There is no answer: nobody knows whether it was heard.');
+      show(reply, 'Connection lost: the message may have been handled.');
     }
   });
 }

@@ -1,4 +1,4 @@
-/** One conversation as a sequence in time: who says what to whom, and which bytes that took. */
+/** One conversation as a sequence diagram: who sends what, and the bytes of it. */
 import { Anatomy, asHex, asText, fromHex } from './bytes.js';
 import { byId, element, show } from './elements.js';
 import { inBytes, plural, REASONS, ROLES } from './words.js';
@@ -7,7 +7,7 @@ import { inBytes, plural, REASONS, ROLES } from './words.js';
 /** @typedef {import('../connection-sampler.ts').Step} Step */
 /** @typedef {{ client: ClientNews, steps: Step[], missed: number }} Conversation */
 
-/** More would be no picture any more; the newest are kept. */
+/** The newest steps are kept; more would be unreadable. */
 const MAX_STEPS = 60;
 
 export class Sequence {
@@ -32,7 +32,7 @@ export class Sequence {
     this.#port = port;
   }
 
-  /** From now on the calls from this address are shown. @param {{ address: string, name: string }} house */
+  /** Shows the calls from this address from now on. @param {{ address: string, name: string }} house */
   follow({ address, name }) {
     this.#address = address;
     this.#name = name;
@@ -41,14 +41,14 @@ export class Sequence {
     byId('hold').setAttribute('aria-pressed', 'false');
     for (const id of ['lifelines', 'steps', 'conversation-summary', 'hold']) byId(id).hidden = true;
     byId('conversation-hint').hidden = false;
-    show(byId('conversation-hint'), `Waiting for what ${name} says next…`);
+    show(byId('conversation-hint'), `Waiting for the next call of ${name}…`);
   }
 
   /** @param {ClientNews} client */
   hear(client) {
     if (client.address !== this.#address) return;
     const isOther = client.id !== this.#conversation?.client.id;
-    // A conversation is shown from its first byte, so one whose beginning was not seen waits for more to say.
+    // Conversations are shown from their first byte, so one without steps is skipped.
     if (isOther && (this.#held || !client.steps)) return;
     const before = isOther || !this.#conversation ? { steps: [], missed: 0 } : this.#conversation;
     const steps = [...before.steps, ...(client.steps ?? [])];
@@ -86,14 +86,14 @@ export class Sequence {
   }
 }
 
-/** Whose end came first, and what that means. @param {ClientNews} client */
+/** Which side closed first, and why. @param {ClientNews} client */
 function closing({ reason, protocol, ms }) {
-  const why = reason ? `${reason}: ${REASONS[reason] ?? ''}` : 'nobody saw why';
+  const why = reason ? `${reason}: ${REASONS[reason] ?? ''}` : 'reason not seen';
   /** @param {string} arrow @param {string} sentence */
   const close = (arrow, sentence) => item('close', ms, arrow, [element('b', { text: 'close' }), ` ${sentence}`]);
   if (reason === 'completed' && protocol === 'frames') {
     return [
-      close('right', 'the client has said everything, and closes its side'),
+      close('right', 'the client has sent everything, and closes its side (half-close)'),
       close('left', `the server has answered everything, and closes its side: the socket is gone (${reason})`),
     ];
   }
@@ -101,10 +101,10 @@ function closing({ reason, protocol, ms }) {
   return [close(CLIENT_ENDS.includes(reason) ? 'right' : 'left', why)];
 }
 
-/** All other reasons, but for `completed` and `error`, are the server's. */
+/** Ended by the client; all others, except `completed` and `error`, by the server. */
 const CLIENT_ENDS = ['client_closed', 'truncated'];
 
-/** Bytes that cross, each part told apart. @param {import('../connection-sampler.ts').WireStep} step @param {Anatomy} anatomy @param {string | undefined} protocol */
+/** A read or write, with its parts labelled. @param {import('../connection-sampler.ts').WireStep} step @param {Anatomy} anatomy @param {string | undefined} protocol */
 function crossing({ kind, ms, size, hex }, anatomy, protocol) {
   const bytes = fromHex(hex);
   const parts = anatomy.parts(protocol, bytes, size);
@@ -124,11 +124,11 @@ function crossing({ kind, ms, size, hex }, anatomy, protocol) {
   return item(kind, ms, kind === 'read' ? 'right' : 'left', [label, element('div', { class: 'bytes' }, shown)]);
 }
 
-/** Bytes that stand for numbers, and not for letters. */
+/** Parts that hold numbers, not letters. */
 const NUMBERS = ['kind', 'length'];
 const KINDS = ['message', 'error', 'goaway'];
 
-/** What a part says, where it has come whole. @param {import('./bytes.js').Role} role @param {number[]} bytes */
+/** What a complete part means. @param {import('./bytes.js').Role} role @param {number[]} bytes */
 function meaning(role, bytes) {
   if (role === 'kind') return `kind: ${KINDS[bytes[0] ?? -1] ?? 'none'}`;
   if (role === 'length' && bytes.length === 3) return `length: ${bytes.reduce((sum, byte) => sum * 256 + byte, 0)}`;
@@ -137,7 +137,7 @@ function meaning(role, bytes) {
 
 /** @param {import('../connection-sampler.ts').MessageStep} step @param {string} note */
 function said({ kind, ms, text }, note) {
-  const label = kind === 'message' ? 'message' : kind === 'reply' ? 'the handler replies' : 'refused';
+  const label = kind === 'message' ? 'message' : kind === 'reply' ? 'the handler replies' : 'error reply';
   const quoted = kind === 'error' ? text : `“${text}”`;
   return item(kind, ms, 'inside', [
     element('p', {}, [element('b', { text: label }), ` ${quoted}`]),
@@ -146,7 +146,7 @@ function said({ kind, ms, text }, note) {
 }
 
 /**
- * How reads and messages go together, said at the first message behind a read: “3 reads → 1 message”.
+ * How many reads made how many messages, noted at the first message behind a read: “3 reads → 1 message”.
  * @param {Step[]} steps @param {number} place
  */
 export function relation(steps, place) {
@@ -174,6 +174,6 @@ function item(kind, ms, arrow, children) {
 
 /** @param {ClientNews} client */
 function summary({ reads, messages, bytesIn, bytesOut, state, ms }) {
-  const so = state === 'closed' ? `It lasted ${plural(ms, 'millisecond')}` : 'So far';
-  return `${so}: ${inBytes(bytesIn)} in ${plural(reads, 'read')} made ${plural(messages, 'message')}, and ${inBytes(bytesOut)} went back.`;
+  const span = state === 'closed' ? `It lasted ${plural(ms, 'millisecond')}` : 'So far';
+  return `${span}: ${inBytes(bytesIn)} in ${plural(reads, 'read')} made ${plural(messages, 'message')}, and ${inBytes(bytesOut)} went back.`;
 }

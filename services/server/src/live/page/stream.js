@@ -1,9 +1,9 @@
-/** The stream of what happens on the server. It comes back by itself, and says when it is gone. */
+/** The event stream from the server. It reconnects by itself, and reports when the connection is lost. */
 
 /** @typedef {import('../feed.ts').FeedUpdate} Update */
 
 const RETRY_MS = 500;
-/** The server gives a sign of life at least every five seconds. */
+/** Longer than two heartbeats of the server, which come every five seconds. */
 const SILENT_MS = 12_000;
 
 export class Stream {
@@ -15,14 +15,14 @@ export class Stream {
   #hear;
   #lost;
 
-  /** @param {{ hear: (update: Update) => void, lost: () => void }} told */
+  /** @param {{ hear: (update: Update) => void, lost: () => void }} listeners */
   constructor({ hear, lost }) {
     this.#hear = hear;
     this.#lost = lost;
     this.#open();
   }
 
-  /** From now on this address's bytes come as well. @param {string} address */
+  /** Adds the bytes of this address to the stream. @param {string} address */
   follow(address) {
     if (address === this.#follows) return;
     this.#follows = address;
@@ -39,7 +39,7 @@ export class Stream {
       this.#hear(JSON.parse(data));
     });
     source.addEventListener('error', () => {
-      // A browser gives up after some kinds of failure, so it is not left to it.
+      // After some failures browsers do not reconnect, so we do it ourselves.
       source.close();
       this.#lost();
       this.#openAgainIn(RETRY_MS);

@@ -1,4 +1,4 @@
-/** The street: a house for each client, and the lines to the server's door while sockets are open. */
+/** The street: a house for each client, and a line to the server's door for each open socket. */
 import { byId, element, show, svg } from './elements.js';
 import { grouped, MAX_HOUSES } from './houses.js';
 import { ONE_WAY_MS } from './travel.js';
@@ -7,10 +7,10 @@ import { plural } from './words.js';
 /** @typedef {import('./houses.js').Group} Group */
 /** @typedef {import('./houses.js').House} House */
 
-/** A call may last a hundredth of a second: it is shown for as long as its message and its reply are drawn on their way. */
+/** A call may take a hundredth of a second: it is shown for as long as its message and reply travel. */
 const SHOWN_MS = 2 * ONE_WAY_MS;
 
-/** With more houses than these only the chosen one's texts are shown on their way, since they would cover one another. */
+/** With more houses only the chosen one's texts travel: more would cover each other. */
 const MOST_TEXTS = 4;
 
 /**
@@ -26,12 +26,12 @@ const MOST_TEXTS = 4;
 export class Street {
   /** @type {Map<string, Shown>} */
   #shown = new Map();
-  /** The group in which each house is drawn. @type {Map<string, string>} */
+  /** Maps each house to its group. @type {Map<string, string>} */
   #groupOf = new Map();
   #chosen = '';
   #choose;
 
-  /** @param {(house: House) => void} choose told which house was chosen */
+  /** @param {(house: House) => void} choose called with the chosen house */
   constructor(choose) {
     this.#choose = choose;
     new ResizeObserver(() => this.#placeLines()).observe(byId('scene'));
@@ -64,8 +64,7 @@ export class Street {
     byId('nobody').hidden = groups.length > 0;
     const isGrouped = houses.length > MAX_HOUSES;
     byId('grouped').hidden = !isGrouped;
-    if (isGrouped)
-      show(byId('grouped'), `${houses.length} clients are more than fit: a house may stand for many of them.`);
+    if (isGrouped) show(byId('grouped'), `${houses.length} clients do not fit: a house may stand for many of them.`);
     if (moved) this.#placeLines();
   }
 
@@ -113,7 +112,7 @@ export class Street {
     return shown;
   }
 
-  /** Each line goes from a house to the door. */
+  /** Draws each line from its house to the door. */
   #placeLines() {
     const to = centre(byId('door'));
     for (const { button, line } of this.#shown.values()) {
@@ -142,7 +141,7 @@ function centre(shown) {
   return point(shown, 0.5);
 }
 
-/** The side of a house, so that what leaves it does not hide its name. @param {Element} shown */
+/** The right side of a house, where travelling texts do not hide its name. @param {Element} shown */
 function side(shown) {
   return point(shown, 0.94);
 }

@@ -1,4 +1,4 @@
-/** The numbers: what all clients come to, and how it moves. */
+/** The numbers: totals over all clients, and a graph. */
 import { byId, element, show, svg } from './elements.js';
 import { inBytes, REASONS } from './words.js';
 
@@ -9,12 +9,12 @@ const GRAPH = { seconds: 60, width: 600, height: 100 };
 export class Totals {
   /** @type {Overview | undefined} */
   #totals;
-  /** What the count of messages was when the second began. */
+  /** The count of messages at the start of this second. */
   #counted = 0;
   /** @type {number[]} */
   #rates = [];
 
-  /** Of another server, or of the same one started again: the count begins anew. */
+  /** Resets for another server, or the same one restarted. */
   forget() {
     this.#totals = undefined;
   }
@@ -33,10 +33,10 @@ export class Totals {
       'bytes out': inBytes(bytes.out),
     });
     reasons(byId('closes'), totals.closes, 'none yet');
-    reasons(byId('errors'), totals.errorReplies, 'nothing yet');
+    reasons(byId('errors'), totals.errorReplies, 'none yet');
   }
 
-  /** A second is over. */
+  /** Called every second. */
   tick() {
     const messages = this.#totals?.messages ?? this.#counted;
     this.#rates = [...this.#rates, Math.max(0, messages - this.#counted)].slice(-GRAPH.seconds);
@@ -70,7 +70,7 @@ function list(place, entries) {
   }
 }
 
-/** @param {HTMLElement} place @param {Record<string, number>} counts @param {string} none what is said where there are none */
+/** @param {HTMLElement} place @param {Record<string, number>} counts @param {string} none shown if there are none */
 function reasons(place, counts, none) {
   const counted = Object.entries(counts).map(([name, count]) => [name, String(count)]);
   /** @type {Record<string, string>} */

@@ -1,10 +1,10 @@
-/** Messages and replies on their way between a house and the door. */
+/** Messages and replies that travel between a house and the door. */
 import { byId, element } from './elements.js';
 
 /** @typedef {NonNullable<ReturnType<import('./street.js').Street['way']>>} Way */
 /** @typedef {NonNullable<import('../connection-sampler.ts').ConnectionUpdate['exchange']>} Exchange */
 
-/** From a house to the door, or back: slower than it is, so that people can see it. */
+/** The time from a house to the door, slow enough for people to see. */
 export const ONE_WAY_MS = 350;
 const MAX_TRAVELLERS = 60;
 const MAX_LETTERS = 28;
@@ -26,7 +26,7 @@ async function goes(from, to, kind, text) {
   const traveller = element('span', { class: `traveller ${kind}`, text: letters });
   byId('travellers').append(traveller);
   const [start, end] = [from, to].map((point) => within(traveller, point));
-  // Who wants no motion sees each where it arrives.
+  // With reduced motion each appears where it arrives.
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
   const frames = still ? [{ transform: end }, { transform: end }] : [{ transform: start }, { transform: end }];
   try {
@@ -37,7 +37,7 @@ async function goes(from, to, kind, text) {
   }
 }
 
-/** Puts its middle at the point, or as near as it fits: a long text at the edge must not make the page wider. @param {HTMLElement} traveller @param {DOMPoint} point */
+/** Centres it on the point, or as near as fits: a long text at the edge must not widen the page. @param {HTMLElement} traveller @param {DOMPoint} point */
 function within(traveller, { x, y }) {
   const half = traveller.offsetWidth / 2;
   const middle = Math.max(half, Math.min(x, byId('travellers').offsetWidth - half));

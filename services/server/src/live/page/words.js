@@ -1,35 +1,35 @@
-/** What things mean, for somebody who sees them for the first time. */
+/** What things mean, for people who see them for the first time. */
 
 /** Why a connection ended, by close reason. @type {Record<string, string>} */
 export const REASONS = {
-  completed: 'all was said: both sides have closed, and the socket is gone',
-  client_closed: 'the client went away',
+  completed: 'everything was answered, and both sides have closed',
+  client_closed: 'the client disconnected',
   truncated: 'the client closed in the middle of a message',
-  first_byte_timeout: 'the client never said anything',
-  message_timeout: 'the client began a message and did not finish it in time',
+  first_byte_timeout: 'the client never sent a byte',
+  message_timeout: 'the client did not finish its message in time',
   idle_timeout: 'the client was silent for too long',
   write_timeout: 'the client did not read its replies',
-  handler_timeout: 'the server had no reply in time',
+  handler_timeout: 'the handler did not reply in time',
   too_large: 'a message was above the limit',
-  malformed: 'what came is no message of its protocol',
+  malformed: 'the bytes were no valid message',
   unknown_protocol: 'the first byte belongs to no protocol of this server',
-  tls_error: 'TLS was not possible, or was asked for',
-  busy: 'the server had no room for another client',
-  drained: 'the server is leaving, and had answered everything',
-  drain_timeout: 'the server left before this client was done',
-  error: 'the network failed',
+  tls_error: 'the TLS handshake failed, or TLS is required',
+  busy: 'the server was at its connection limit',
+  drained: 'the server is shutting down, and had answered everything',
+  drain_timeout: 'the server shut down before this client was done',
+  error: 'the network or the server failed',
 };
 
-/** What a part of the bytes is. @type {Record<string, string>} */
+/** What each part of the bytes is. @type {Record<string, string>} */
 export const ROLES = {
   kind: 'kind of frame (00: a message)',
   length: 'length of the payload, in three bytes',
   payload: 'payload: the message itself',
   text: 'the message itself',
-  'line end': 'line end: here a message is over',
+  'line end': 'line end: the message ends here',
   head: 'head of the request, up to an empty line',
   body: 'body: the message itself',
-  tls: 'TLS: sealed for anybody between',
+  tls: 'TLS: encrypted',
   bytes: 'bytes',
 };
 
