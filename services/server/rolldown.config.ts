@@ -5,7 +5,7 @@ import { defineConfig, type Plugin } from 'rolldown';
 
 const PAGE = join(import.meta.dirname, 'src/live/page');
 
-/** The live page goes beside the program that serves it, as it was written: nothing builds it. */
+/** Copies the live page next to the program that serves it: the page has no build step. */
 const page: Plugin = {
   name: 'live page',
   writeBundle: ({ dir }) => cpSync(PAGE, join(dir!, 'page'), { recursive: true }),

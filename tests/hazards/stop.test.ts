@@ -138,7 +138,7 @@ test('a server that is stopped answers 20 clients whose messages are being handl
       if (heard.filter(({ kind }) => kind === 'reply').length === said.length) answered += 1;
       if (protocol === 'HTTP') expect.soft(client.received.toString()).toMatch(/\r\nConnection: close\r\n/);
     }
-    expect(lines.map(({ msg }) => msg)).toContain('draining: 20 connections are still being served');
+    expect(lines.map(({ msg }) => msg)).toContain('draining: waiting for 20 connections');
     expect(await reasons(server)).toEqual(expect.arrayContaining(clients.map(() => 'drained')));
   }
   counted(context, {
@@ -195,7 +195,7 @@ test('a second signal ends a server at once, with code 1, whoever is being serve
     const { exitCode, ms, lines } = await ended(server);
     times.push(ms);
     expect(exitCode).toBe(1);
-    expect(lines.map(({ msg }) => msg)).toContainEqual(expect.stringMatching(/came again: ending at once$/));
+    expect(lines.map(({ msg }) => msg)).toContainEqual(expect.stringMatching(/ again: exiting at once$/));
     for (const { client } of clients) expect((await client.closed()).toString()).toBe('');
   }
   measured(context, { line: LINE, what: 'a second signal: signal to end, code 1', values: times, unit: 'ms' });

@@ -1,4 +1,4 @@
-/** Graceful shutdown: how a server stops without losing a message, and how it serves one client alone (`ACCEPT=once`). */
+/** Graceful shutdown: the server answers every complete message, then closes. `ACCEPT=once` uses it to serve one client. */
 import type { Server as Listener } from 'node:net';
 
 import type { Logger } from '@knock/shared/log/log';
@@ -7,10 +7,10 @@ import type { Admission } from './net/admission.ts';
 import type { Connection } from './net/connection.ts';
 import type { ServerSettings } from './settings.ts';
 
-/** How long newcomers are still accepted at least, and how long each may take to speak. */
+/** New clients are accepted, and denied, for at least this long; each has as long to send its first byte. */
 export const MIN_DRAIN_MS = 200;
 
-/** How long a listener that serves nobody any more waits for a turn of the loop in which nobody connects. */
+/** Once nobody is served: how long the listener waits for a turn of the event loop that brings no connection. */
 const MAX_QUEUE_MS = 1000;
 
 export interface DrainOptions {
@@ -18,7 +18,7 @@ export interface DrainOptions {
   admission: Admission;
   settings: Pick<ServerSettings, 'DRAIN_TIMEOUT_MS'>;
   logger: Logger;
-  /** How many connections were accepted so far. */
+  /** How many connections have been accepted so far. */
   accepted: () => number;
 }
 
@@ -28,9 +28,8 @@ export class Drain {
   readonly #options: DrainOptions;
   #onEnded!: () => void;
   #draining = false;
-  /** Newcomers had their 200 ms. */
+  /** `MIN_DRAIN_MS` have passed. */
   #minimumOver = false;
-  /** A turn of the loop is being waited for in which nobody connects. */
   #waitingForTurn = false;
   #queueTimeout: NodeJS.Timeout | undefined;
 
@@ -43,19 +42,18 @@ export class Drain {
     return this.#draining;
   }
 
-  /** Readiness turns false, every session answers what has come and ends, and newcomers are denied. */
+  /** Readiness turns false, sessions answer their complete messages and end, and new clients are denied. */
   begin(): void {
     if (this.#draining) return;
     this.#draining = true;
     const { admission, settings } = this.#options;
     admission.close();
-    this.#log(admission.open, 'open');
     for (const connection of admission.connections) connection.shutdown();
     setTimeout(() => this.#endMinimum(), MIN_DRAIN_MS);
     setTimeout(() => this.#cutOff(), settings.DRAIN_TIMEOUT_MS).unref();
   }
 
-  /** `ACCEPT=once`: this client is served to its end, and from now on nobody else is. */
+  /** `ACCEPT=once`: serves this client to its end, and denies all others from now on. */
   serveOnly(chosen: Connection): void {
     this.#stopListening();
     for (const other of this.#options.admission.closeExcept(chosen)) other.shutdown();
@@ -68,23 +66,25 @@ export class Drain {
 
   #endMinimum(): void {
     this.#minimumOver = true;
-    const { served } = this.#options.admission;
-    if (served > 0) this.#log(served, 'still being served');
+    const { admission, logger } = this.#options;
+    const { served: connections } = admission;
+    const waiting = `draining: waiting for ${connections} ${connections === 1 ? 'connection' : 'connections'}`;
+    if (connections > 0) logger.info({ connections }, waiting);
     this.#stopListeningIfIdle();
   }
 
-  /** The time is over for those that are served, and for those that still come. */
+  /** `DRAIN_TIMEOUT_MS` has passed: closes every connection and the listener. */
   #cutOff(): void {
     this.#stopListening();
     for (const connection of this.#options.admission.connections) connection.destroy('drain_timeout');
   }
 
   /**
-   * Closing the listener resets the connections in the accept queue, which Node has not yet seen: their clients have sent, and
-   * cannot know whether it was handled. So it is closed when nobody is served any more and the queue is empty: Node accepts
-   * one connection in each turn of its loop, so a turn without one shows it. A client that connects between that turn and
-   * the close, some tenths of a millisecond, is reset all the same: no system call stops accepting and keeps the queue. So it
-   * helps that a client pauses after a goaway. In a flood the listener is closed after a second, whoever waits.
+   * Closing the listener resets the connections in the accept queue, and their clients cannot know whether a message was
+   * handled. So the listener closes only when nobody is served and the queue is empty. Node accepts one connection in each
+   * turn of its event loop: a turn without one means an empty queue. A client that connects between that turn and the close,
+   * some tenths of a millisecond, is still reset: no system call stops accepting and keeps the queue. Clients that back off
+   * after a goaway make that rare. Under a flood of connections the listener closes after one second.
    */
   #stopListeningIfIdle(): void {
     const { listener, admission, accepted } = this.#options;
@@ -92,13 +92,13 @@ export class Drain {
     this.#waitingForTurn = true;
     this.#queueTimeout ??= setTimeout(() => this.#stopListening(), MAX_QUEUE_MS).unref();
     const before = accepted();
-    const look = () => {
+    const check = () => {
       this.#waitingForTurn = false;
       if (accepted() === before) this.#stopListening();
       else this.#stopListeningIfIdle();
     };
-    // The second one comes behind a whole turn.
-    setImmediate(() => setImmediate(look));
+    // The second `setImmediate` runs after a whole turn.
+    setImmediate(() => setImmediate(check));
   }
 
   #stopListening(): void {
@@ -110,10 +110,5 @@ export class Drain {
   #endIfOver(): void {
     const { listener, admission } = this.#options;
     if (!listener.listening && admission.open === 0) this.#onEnded();
-  }
-
-  #log(connections: number, state: string): void {
-    const verb = connections === 1 ? 'connection is' : 'connections are';
-    this.#options.logger.info({ connections }, `draining: ${connections} ${verb} ${state}`);
   }
 }

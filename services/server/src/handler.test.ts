@@ -12,16 +12,16 @@ test.each([
   ['hello from the server!', 'hello from the server!'],
   ['{message}', 'Hello'],
   ['{server} heard {message}, "{message}"', 'server-1 heard Hello, "Hello"'],
-])('answers the setting REPLY, filled in: %j', (reply, answer) => {
+])('replies with REPLY, its placeholders filled in: %j', (reply, answer) => {
   expect(createHandler({ reply, server: 'server-1' })('Hello', CLIENT)).toBe(answer);
 });
 
-test('takes nothing in a message for something to be filled in', () => {
+test('replaces no placeholders that come in a message', () => {
   const handler = createHandler({ reply: '{message}', server: 'server-1' });
   expect(handler('{server} {message} $&', CLIENT)).toBe('{server} {message} $&');
 });
 
-test('can be changed as its file says', async () => {
+test('can be replaced by the example in its comment', async () => {
   const source = readFileSync(join(import.meta.dirname, 'handler.ts'), 'utf8');
   const [example = ''] = /(?<=^ \*\n)(?: \* {5}.*\n)+/m.exec(source) ?? [];
   const script = stripTypeScriptTypes(example.replaceAll(/^ \* {5}/gm, ''));

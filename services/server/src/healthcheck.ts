@@ -1,16 +1,16 @@
 /**
- * Asks the server in this container, through its own port, whether it is alive: exit code 0; or 1, and why, which
- * `docker inspect` shows. Kept tiny: it runs every few seconds.
+ * The image's health check: requests `/healthz` from the server in this container. Exit code 0, or 1 with the reason, which
+ * `docker inspect` shows. It is tiny because it runs every few seconds.
  */
 import { get } from 'node:http';
 
 const { HOST: host, PORT: port = 12000 } = process.env;
 const request = get({ host, port, path: '/healthz', timeout: 2000 }, (response) => {
-  if (response.statusCode !== 200) fail(`the server answered ${response.statusCode}`);
+  if (response.statusCode !== 200) fail(`unhealthy: HTTP ${response.statusCode}`);
   response.resume();
 });
-request.on('timeout', () => request.destroy(new Error('the server did not answer within two seconds')));
-// Where a name has several addresses the error of them all has a code and no words.
+request.on('timeout', () => request.destroy(new Error('no response within 2000 ms')));
+// If a name has several addresses, Node's AggregateError has a code and an empty message.
 request.on('error', ({ message, code }: NodeJS.ErrnoException) => fail(message || String(code)));
 
 function fail(why: string): void {

@@ -1,4 +1,4 @@
-/** The server's program: settings, start, signals, exit code. The only file of the server that knows the process. */
+/** The program: settings, start, signals, exit code. No other file of the server knows the process. */
 import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config/config';
 import { createLog, type Logger } from '@knock/shared/log/log';
 import { ownName } from '@knock/shared/replica-names';
@@ -39,21 +39,22 @@ async function run(settings: ServerSettings, name: string, logger: Logger): Prom
     logger.error(describeListenError(error as NodeJS.ErrnoException, settings));
     return 1;
   }
-  const estimate = `${maxConnections} clients at once can take ${mebibytes(memoryBytes)}, by reckoning`;
+  const estimate = `up to ${maxConnections} connections: at most ${mebibytes(memoryBytes)} (estimate)`;
   logger.info({ maxConnections, memoryBytes }, estimate);
   const { port } = server;
   logger.info({ port }, `${name} listens on port ${port}: ${connectHint(port, name, settings)}`);
   return stopOnSignal(server, logger);
 }
 
-/** The first signal drains, the second ends at once. Resolves with the exit code. */
+/** The first signal starts a graceful shutdown, the second exits at once. Resolves with the exit code. */
 async function stopOnSignal(server: Server, logger: Logger): Promise<number> {
   void signals.first.then((signal) => {
-    logger.info({ signal }, `${signal}: no new clients; answering what has come`);
+    const { open } = server;
+    logger.info({ signal, connections: open }, `${signal}: draining: no new connections, ${open} open`);
     return server.close();
   });
   const insisted = signals.second.then((signal) => {
-    logger.warn({ signal }, `${signal} came again: ending at once`);
+    logger.warn({ signal }, `${signal} again: exiting at once`);
     return 1;
   });
   const exitCode = await Promise.race([server.ended.then(() => 0), insisted]);
@@ -61,7 +62,7 @@ async function stopOnSignal(server: Server, logger: Logger): Promise<number> {
   return exitCode;
 }
 
-/** Listens from the start, since a signal that nobody listens for ends the program without a word. */
+/** Installed first: a signal without a listener kills the process, and nothing is logged. */
 function stopSignals(): { first: Promise<NodeJS.Signals>; second: Promise<NodeJS.Signals> } {
   const [first, second] = [Promise.withResolvers<NodeJS.Signals>(), Promise.withResolvers<NodeJS.Signals>()];
   let heard = 0;
@@ -72,14 +73,14 @@ function stopSignals(): { first: Promise<NodeJS.Signals>; second: Promise<NodeJS
 }
 
 function hostLimits(): HostLimits {
-  // The report would otherwise look up the name of every peer. (Not in Node's types.)
+  // Otherwise the report does a reverse DNS lookup for every peer. Node's types lack this option.
   Object.assign(process.report, { excludeNetwork: true });
   const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft: number | string } } };
   const descriptors = Number(userLimits?.open_files?.soft ?? NaN);
   const memoryBytes = process.constrainedMemory();
   return {
     descriptors: Number.isFinite(descriptors) ? descriptors : undefined,
-    // Without a limit the kernel gives zero, or a number beyond any memory.
+    // Without a limit the kernel reports zero, or more than any machine has.
     memoryBytes: memoryBytes > 0 && memoryBytes < Number.MAX_SAFE_INTEGER ? memoryBytes : undefined,
   };
 }
@@ -97,10 +98,9 @@ function connectHint(port: number, name: string, settings: ServerSettings): stri
 
 function describeListenError(error: NodeJS.ErrnoException, { HOST, PORT }: ServerSettings): string {
   if (error.code === 'EADDRINUSE')
-    return `port ${PORT} is in use: end the program that listens there, or set PORT to a free one`;
-  if (error.code === 'EACCES')
-    return `port ${PORT} needs rights that this program does not have: set PORT to one above 1023`;
+    return `port ${PORT} is in use (EADDRINUSE): stop the program that listens there, or set PORT to a free one`;
+  if (error.code === 'EACCES') return `no permission to listen on port ${PORT} (EACCES): set PORT to 1024 or above`;
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
-    return `HOST=${HOST} is no address of this machine: leave it out to listen on all`;
+    return `HOST=${HOST} is not an address of this machine (${error.code}): unset it to listen on all addresses`;
   return `cannot listen on port ${PORT}: ${error.message}`;
 }

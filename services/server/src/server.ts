@@ -1,4 +1,4 @@
-/** The server: accepts connections, detects what each speaks, and starts a session. */
+/** The accept loop, grown up: accepts connections, detects the protocol of each, and starts a session. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server as Listener, type Socket } from 'node:net';
 
@@ -26,14 +26,14 @@ import { acceptErrorLog, logSession, logFault, logUnknownProtocol } from './tele
 import { Metrics } from './telemetry/metrics.ts';
 
 export interface ServerOptions {
-  /** What it is called. */
+  /** The server's name, in its log and on its page. */
   name: string;
   settings: ServerSettings;
   handler: Handler;
   logger: Logger;
 }
 
-/** Listens when it resolves. Rejects with the system's error where the address cannot be had. */
+/** Resolves once the server listens. Rejects with the system's error (`EADDRINUSE`, `EACCES` …) if it cannot. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const server = new Server(options);
   await server.listen();
@@ -48,7 +48,7 @@ export class Server {
   readonly #peerNames = new PeerNames();
   readonly #metrics: Metrics;
   readonly #liveFeed: LiveFeed;
-  /** Undefined: nobody here speaks TLS. */
+  /** Undefined: TLS is not configured. */
   readonly #tls: Tls | undefined;
   readonly #pendingWrites = new PendingWrites();
   readonly #protocols;
@@ -87,6 +87,11 @@ export class Server {
     return this.#drain.ended;
   }
 
+  /** How many connections are open. */
+  get open(): number {
+    return this.#admission.open;
+  }
+
   get port(): number {
     return (this.#listener.address() as AddressInfo).port;
   }
@@ -99,9 +104,8 @@ export class Server {
   }
 
   /**
-   * Drains: newcomers are denied for 200 ms, and for as long as others are served; every message that has wholly come is
-   * answered, idle connections end at once, and what is still being served after `DRAIN_TIMEOUT_MS` is cut off. Resolves when
-   * the last connection has ended.
+   * Graceful shutdown. New clients are denied for 200 ms, and for as long as others are served. Every complete message is
+   * answered; idle connections close at once, all others after `DRAIN_TIMEOUT_MS`. Resolves when the last one has ended.
    */
   async close(): Promise<void> {
     if (!this.#drain.draining) this.#liveFeed.announceShutdown();
@@ -162,11 +166,11 @@ export class Server {
   }
 
   #denialFor(connection: Connection): Denial | undefined {
-    // TLS first: what is open to clients for whom there is no room is not open to clients who may not come in at all.
+    // TLS first: clients above the limit still get their probes answered, unauthorized ones do not.
     return this.#tls?.denialFor(connection) ?? this.#admission.denialFor(connection);
   }
 
-  /** With `ACCEPT=once` the first client that sends a message is served, and at that moment nobody else is. */
+  /** With `ACCEPT=once` the first client that sends a message is served; from then on all others are denied. */
   readonly #serve = (connection: Connection) => {
     if (this.#options.settings.ACCEPT === 'forever') return undefined;
     if (!this.#chosen) {
@@ -189,12 +193,12 @@ export class Server {
 }
 
 const LISTENER_OPTIONS = {
-  /** A client that has closed its side still gets its replies. */
+  /** Half-close: a client that has ended its side still gets its replies. */
   allowHalfOpen: true,
-  /** A paused stream takes one read more, and stops: with a larger buffer it would go on reading until that is full. */
+  /** A paused stream stops after one more read; with a larger mark it would read on until its buffer is full. */
   highWaterMark: 1,
   noDelay: true,
-  /** A client whose machine is gone is found by probes, from 15 s of silence on. */
+  /** TCP keep-alive finds clients whose machine is gone, after 15 s of silence. */
   keepAlive: true,
   keepAliveInitialDelay: 15_000,
 };

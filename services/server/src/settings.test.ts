@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import { serverSettings } from './settings.ts';
 
-test('has a default for everything', () => {
+test('every setting has a default', () => {
   expect(readConfig(serverSettings, {})).toEqual({
     PORT: 12000,
     ACCEPT: 'forever',
@@ -46,16 +46,16 @@ test.each([
   ['DRAIN_TIMEOUT_MS', 'NaN'],
   ['LOG_LEVEL', 'loud'],
   ['LOG_FORMAT', 'xml'],
-])('does not take %s=%j, and names it, the value and the rule', (name, value) => {
+])('rejects %s=%j, and the error names the setting, its value and the rule', (name, value) => {
   expect(() => readConfig(serverSettings, { [name]: value })).toThrow(`${name}=${JSON.stringify(value)}: must be `);
 });
 
-test('names every problem at once', () => {
+test('reports all problems at once', () => {
   const read = () => readConfig(serverSettings, { PORT: 'x', ACCEPT: 'x', TEXT_IDLE_MS: 'x' });
   expect(read).toThrow(/PORT="x".*\nACCEPT="x".*forever or once\nTEXT_IDLE_MS="x"/);
 });
 
-test('takes a list of host names in any spelling', () => {
+test('accepts a list of host names in any case, with spaces and empty items', () => {
   expect(readConfig(serverSettings, { ALLOWED_HOSTS: 'Knock.example, other.example ,' }).ALLOWED_HOSTS).toEqual([
     'knock.example',
     'other.example',

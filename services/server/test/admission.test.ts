@@ -6,13 +6,13 @@ import { start, type TestServer } from './test-server.ts';
 
 const GET = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-/** No timer ends while the test looks, however slow the machine is: connections that say nothing stay. */
+/** Stops all timers, so that silent connections stay open however slow the machine is. */
 function stopTimers(): Disposable {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   return { [Symbol.dispose]: () => vi.useRealTimers() };
 }
 
-/** A client that was answered and stays. */
+/** A client that got a reply and stays connected. */
 async function guest(server: TestServer): Promise<RawClient> {
   const client = await server.dial();
   client.send(frame('here I am'));
@@ -20,11 +20,11 @@ async function guest(server: TestServer): Promise<RawClient> {
   return client;
 }
 
-test('tells clients above the limit, each in its own protocol, and serves those below on', async () => {
+test('denies clients above the limit, each in its own protocol, and keeps serving the others', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await guest(server);
 
-  expect(await server.exchange(frame('me too'))).toContain('busy: the server serves 1 clients');
+  expect(await server.exchange(frame('me too'))).toContain('busy: connection limit of 1 reached');
   expect(await server.exchange('me too\n')).toMatch(/^error: busy: .*\n$/);
   const response = await server.exchange(GET('/'));
   expect(response).toContain('HTTP/1.1 503 ');
@@ -37,7 +37,7 @@ test('tells clients above the limit, each in its own protocol, and serves those 
   await server.expectHealthy();
 });
 
-test('answers the probes above the limit: alive, but not ready, and neither is an error reply', async () => {
+test('answers probes above the limit, alive but not ready, and counts no error replies', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await guest(server);
   expect(await server.exchange(GET('/healthz'))).toContain('HTTP/1.1 200 ');
@@ -50,37 +50,37 @@ test('answers the probes above the limit: alive, but not ready, and neither is a
   await inside.closed();
 });
 
-test('tells 32 clients at once, and 16 more that come from its own machine; closes the others, and is well afterwards', async () => {
+test('sends busy to 32 clients at once, and to 16 more local ones; closes the others, and stays healthy', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   using _time = stopTimers();
   const inside = await guest(server);
   const crowd = await Promise.all(Array.from({ length: 100 }, () => server.dial()));
   const waiting = () => crowd.filter(({ socket }) => !socket.closed);
-  // The server has seen all of them when it has closed those for whom there is no place.
+  // The server has seen all of them once it has closed those without a place.
   while (waiting().length > 32 + 16) await new Promise(setImmediate);
-  const told = waiting();
-  for (const client of told) client.end(frame('me too'));
-  const answers = await Promise.all(told.map((client) => client.closed()));
+  const denied = waiting();
+  for (const client of denied) client.end(frame('me too'));
+  const answers = await Promise.all(denied.map((client) => client.closed()));
   expect(answers.filter((answer) => answer.includes('busy: '))).toHaveLength(32 + 16);
   inside.end();
   await inside.closed();
   await server.expectHealthy();
 });
 
-test('lets a client that is turned away and says nothing go after one and a half seconds', async () => {
+test('closes a silent client above the limit after 1.5 s', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await guest(server);
   const silent = await server.dial();
   const began = performance.now();
   await silent.closed();
-  // And not after the thirty that a client inside has to say something.
+  // And not after the 30 s that a served client has.
   expect(performance.now() - began).toBeLessThan(6000);
   await server.expectReasons('busy');
   inside.end();
   await inside.closed();
 });
 
-test('with ACCEPT=once serves the first client to its end, refuses the second, and ends', async () => {
+test('with ACCEPT=once serves the first client to its end, rejects the second, and ends', async () => {
   await using server = await start({ ACCEPT: 'once' });
   const first = await guest(server);
   await expect(server.dial()).rejects.toThrow('ECONNREFUSED');
@@ -90,7 +90,7 @@ test('with ACCEPT=once serves the first client to its end, refuses the second, a
   await server.server.ended;
 });
 
-test('with ACCEPT=once does not count clients that are silent, unknown or probes', async () => {
+test('with ACCEPT=once ignores silent clients, unknown protocols and probes', async () => {
   await using server = await start({ ACCEPT: 'once' });
   const silent = await server.dial();
   const unknown = await server.dial();
@@ -102,7 +102,7 @@ test('with ACCEPT=once does not count clients that are silent, unknown or probes
   await server.server.ended;
 });
 
-test('with ACCEPT=once lets clients that came at the same time go', async () => {
+test('with ACCEPT=once denies clients that connected at the same time', async () => {
   await using server = await start({ ACCEPT: 'once' });
   const [one, two] = await Promise.all([server.dial(), server.dial()]);
   one.send(frame('me'));
@@ -134,7 +134,7 @@ test('with ACCEPT=once does not handle a message that waited behind a probe whil
 
 test('with ACCEPT=once does not handle a long line that ends by a pause after another client was chosen', async () => {
   const heard: string[] = [];
-  // The other's second turn of waiting is over long before the limit of those who are not served.
+  // The other's second pause ends long before the time limit of denied clients.
   await using server = await start({
     ACCEPT: 'once',
     TEXT_IDLE_MS: 500,
@@ -142,7 +142,7 @@ test('with ACCEPT=once does not handle a long line that ends by a pause after an
     handler: (message) => (heard.push(message), 'done'),
   });
   const other = await server.dial();
-  // Longer than a first line may be, so that it is text before its end.
+  // Above the limit of a first line, so that it is text before its end.
   other.send('x'.repeat(9000));
   await server.expectReadFrom(1);
   const chosen = await server.dial();

@@ -6,10 +6,10 @@ import { expect, test, vi } from 'vitest';
 import { frame, GOAWAY } from './raw-client.ts';
 import { start, type TestServer } from './test-server.ts';
 
-/** What is over by then was not ended by the timeout of the drain, which runs for 8 s unless a test sets it. */
+/** Sooner than DRAIN_TIMEOUT_MS, which is 8 s unless a test sets it. */
 const AT_ONCE_MS = 4000;
 
-/** A handler that answers when it is told to. */
+/** A handler that replies to 'wait' once the gate is open. */
 function gate() {
   const opened = Promise.withResolvers<void>();
   const entered = Promise.withResolvers<void>();
@@ -25,7 +25,7 @@ function gate() {
   };
 }
 
-test('ends idle clients at once, frames with goaway and text by closing, and HTTP after 200 ms', async () => {
+test('closes idle connections at once, frames with goaway, text without a word, and HTTP after 200 ms', async () => {
   await using server = await start();
   const [frames, text, http] = await Promise.all([server.dial(), server.dial(), server.dial()]);
   frames.send(frame('Hello'));
@@ -43,7 +43,7 @@ test('ends idle clients at once, frames with goaway and text by closing, and HTT
   await server.expectReasons('drained', 'drained', 'drained');
 });
 
-test('answers every message that was wholly read, then says goaway', async () => {
+test('answers every complete message, then sends goaway', async () => {
   const { open, entered, handler } = gate();
   await using server = await start({ handler });
   const client = await server.dial();
@@ -55,7 +55,7 @@ test('answers every message that was wholly read, then says goaway', async () =>
   await closing;
 });
 
-test('answers the HTTP request that is being handled, and closes', async () => {
+test('answers the HTTP request in its handler, and closes', async () => {
   const { open, entered, handler } = gate();
   await using server = await start({ handler });
   const client = await server.dial();
@@ -69,7 +69,7 @@ test('answers the HTTP request that is being handled, and closes', async () => {
   await server.expectReasons('drained');
 });
 
-test('answers 503 to a request that is on its way when it begins to drain, since HTTP has no goaway', async () => {
+test('answers 503 to an HTTP request in flight when the drain starts: HTTP has no goaway', async () => {
   await using server = await start();
   const client = await server.dial();
   const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -78,11 +78,11 @@ test('answers 503 to a request that is on its way when it begins to drain, since
   const closing = server.server.close();
   client.send(get);
   const [, second] = (await client.closed()).toString().split('hello from the server!');
-  expect(second).toMatch(/^HTTP\/1\.1 503 [^]*Connection: close\r\n[^]*busy: the server is leaving/);
+  expect(second).toMatch(/^HTTP\/1\.1 503 [^]*Connection: close\r\n[^]*busy: the server is shutting down/);
   await closing;
 });
 
-test('tells a client whose HTTP request is not complete that it leaves', async () => {
+test('answers 503 to an incomplete HTTP request', async () => {
   await using server = await start({ LOG_LEVEL: 'trace' });
   const client = await server.dial();
   client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab');
@@ -92,7 +92,7 @@ test('tells a client whose HTTP request is not complete that it leaves', async (
   await closing;
 });
 
-test('answers a text client that is inside its pause', async () => {
+test('answers a text client whose message waits for its pause', async () => {
   await using server = await start({ TEXT_IDLE_MS: 3000, LOG_LEVEL: 'trace' });
   const [hello, get] = await Promise.all([server.dial(), server.dial()]);
   hello.send('Hello, server');
@@ -104,31 +104,31 @@ test('answers a text client that is inside its pause', async () => {
   await closing;
 });
 
-test('tells newcomers that it leaves, each in its protocol, while others are served, and then listens no more', async () => {
+test('denies new clients, each in its protocol, while others are served, then stops listening', async () => {
   const { open, entered, handler } = gate();
   await using server = await start({ handler });
-  // The moment is as long as somebody is served.
+  // New clients are denied for as long as another is served.
   const inside = await server.dial();
   inside.send(frame('wait'));
   await entered;
   const closing = server.server.close();
   expect(Buffer.from(await server.exchange(frame('Hello')))).toEqual(GOAWAY);
-  expect(await server.exchange('Hello\n')).toMatch(/^error: busy: the server is leaving.*\n$/);
+  expect(await server.exchange('Hello\n')).toMatch(/^error: busy: the server is shutting down.*\n$/);
   expect(await server.exchange('GET / HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 503 ');
   expect(await server.exchange('GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 503 ');
   open();
   await closing;
   await expect(server.dial()).rejects.toThrow('ECONNREFUSED');
-  // A goaway is no error reply, and where one was said the log has the words that the client has heard.
+  // A goaway is no error reply; of error replies the log has the text that the client got.
   expect(
     server.lines.flatMap(({ errorReplies, errorReply }) => (errorReplies ? [[errorReplies, errorReply]] : [])),
   ).toEqual([
-    [{ busy: 1 }, 'busy: the server is leaving: try again, another one may answer'],
-    [{ 503: 1 }, '503: busy: the server is leaving: try again, another one may answer'],
+    [{ busy: 1 }, 'busy: the server is shutting down: try again, another one may answer'],
+    [{ 503: 1 }, '503: busy: the server is shutting down: try again, another one may answer'],
   ]);
 });
 
-test('cuts off a client that is still being served when the time is up, without goaway', async () => {
+test('closes connections that are still served after DRAIN_TIMEOUT_MS, without goaway', async () => {
   const handler = vi.fn(() => new Promise<string>(() => undefined));
   await using server = await start({ DRAIN_TIMEOUT_MS: 300, handler });
   const client = await server.dial();
@@ -141,27 +141,26 @@ test('cuts off a client that is still being served when the time is up, without 
   await server.expectReasons('drain_timeout');
 });
 
-test('says on the log how many it waits for', async () => {
+test('logs how many connections it waits for', async () => {
   const { open, entered, handler } = gate();
   await using server = await start({ handler });
   const client = await server.dial();
   client.send(frame('wait'));
   await entered;
   const closing = server.server.close();
-  await expect.poll(() => server.lines.map(({ msg }) => msg)).toContain('draining: 1 connection is still being served');
+  await expect.poll(() => server.lines.map(({ msg }) => msg)).toContain('draining: waiting for 1 connection');
   open();
   await closing;
-  expect(server.lines.map(({ msg }) => msg)).toContain('draining: 1 connection is open');
 });
 
-test('ends within a moment where nobody is connected', async () => {
+test('ends at once if nobody is connected', async () => {
   await using server = await start();
   const began = performance.now();
   await server.server.close();
   expect(performance.now() - began).toBeLessThan(AT_ONCE_MS);
 });
 
-test('answers all HTTP requests that were wholly read, and lets a slow reader have its whole reply', async () => {
+test('answers all complete HTTP requests, and sends a slow reader its whole reply', async () => {
   const reply = 'x'.repeat(16 * 2 ** 20);
   await using server = await start({
     LOG_LEVEL: 'trace',
@@ -184,7 +183,7 @@ test('answers all HTTP requests that were wholly read, and lets a slow reader ha
   await closing;
 });
 
-test('has every connection on the log before it is done, those that are cut off among them', async () => {
+test('logs every connection before it resolves, those that time out included', async () => {
   const handler = vi.fn(() => new Promise<string>(() => undefined));
   const server = await start({ DRAIN_TIMEOUT_MS: 300, handler });
   const clients = await Promise.all(Array.from({ length: 30 }, () => server.dial()));
@@ -194,7 +193,7 @@ test('has every connection on the log before it is done, those that are cut off 
   expect(server.lines.filter(({ reason }) => reason === 'drain_timeout')).toHaveLength(30);
 });
 
-test('does not wait for a newcomer that stays after it was told', async () => {
+test('does not wait for denied clients that stay', async () => {
   const { open, entered, handler } = gate();
   await using server = await start({ handler });
   const inside = await server.dial();
@@ -208,14 +207,14 @@ test('does not wait for a newcomer that stays after it was told', async () => {
   frames.send(frame('Hello'));
   open();
   await closing;
-  // A fifth of a second, and not the second and a half that a client above the limit has to say something.
+  // After 200 ms, and not the 1.5 s that a client above the limit has.
   expect(performance.now() - began).toBeLessThan(1400);
   for (const { socket } of [frames, silent]) socket.destroy();
 });
 
-test('resets none of the clients that come while it is busy leaving', async () => {
+test('resets no client that connects while a busy server drains', async () => {
   await using server = await start({
-    // On a busy machine the work takes longer than the 8 s after which a drain is over for everybody.
+    // On a busy machine the work takes longer than the default of 8 s.
     DRAIN_TIMEOUT_MS: 50_000,
     handler: async (message) => {
       await new Promise(setImmediate);
@@ -239,7 +238,7 @@ test('resets none of the clients that come while it is busy leaving', async () =
   };
   let coming = setInterval(() => [1, 2, 3].forEach(come), 5);
   await Promise.all(busy.map((client) => client.closed()));
-  // Now with pauses, one of which the server needs to close its port without a reset.
+  // With pauses now: the server needs one to close its port without a reset.
   clearInterval(coming);
   coming = setInterval(come, 50);
   await closing;
@@ -249,7 +248,7 @@ test('resets none of the clients that come while it is busy leaving', async () =
   expect(errors.filter((error) => error !== undefined && error.code !== 'ECONNREFUSED')).toEqual([]);
 });
 
-/** New connections without a pause, one in each turn of the loop at least, for 4 s at most. */
+/** A flood of connections, at least one in each turn of the event loop, for 4 s at most. */
 function flood({ port }: TestServer): AsyncDisposable {
   const until = performance.now() + 4000;
   const open = new Set<Socket>();
@@ -274,7 +273,7 @@ function flood({ port }: TestServer): AsyncDisposable {
 
 test.each([
   ['within 1.2 s after nobody is served', { DRAIN_TIMEOUT_MS: 8000 }],
-  ['when its drain timeout is over', { DRAIN_TIMEOUT_MS: 500, handler: () => new Promise<string>(() => undefined) }],
+  ['after DRAIN_TIMEOUT_MS', { DRAIN_TIMEOUT_MS: 500, handler: () => new Promise<string>(() => undefined) }],
 ])('ends %s, though new connections keep coming', async (_when, options) => {
   await using server = await start({ ...options, LOG_LEVEL: 'silent' });
   const client = await server.dial();
@@ -282,7 +281,7 @@ test.each([
   await using _flood = flood(server);
   const began = performance.now();
   await server.server.close();
-  // Without a bound it would end with the flood, after 4 s.
+  // Without a bound it would last as long as the flood, 4 s.
   expect(performance.now() - began).toBeLessThan(3000);
   await client.closed();
 });

@@ -1,5 +1,5 @@
 import { FrameCodec } from '@knock/shared/codec/frames';
-/** Faults in the server's own code: each costs one connection, is logged with its stack, and never ends the process. */
+/** Bugs in the server's own code: each costs one connection, is logged with its stack, and never ends the process. */
 import { HttpCodec } from '@knock/shared/codec/http/request-codec';
 import { LineCodec } from '@knock/shared/codec/lines';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -20,7 +20,7 @@ const fault = () => {
   throw new Error('a fault');
 };
 
-/** What would have ended the process. */
+/** Errors that would have ended the process. */
 const fatal: unknown[] = [];
 const keep = (error: unknown) => fatal.push(error);
 
@@ -39,7 +39,7 @@ afterEach(() => {
 async function expectOneFault(server: TestServer): Promise<void> {
   await server.expectReasons('error');
   expect(fatal).toEqual([]);
-  const faults = server.lines.filter(({ msg }) => msg.includes('a fault in the server ended the connection'));
+  const faults = server.lines.filter(({ msg }) => msg.includes('internal error closed the connection'));
   expect(faults).toHaveLength(1);
   expect(faults[0]!['stack']).toMatch(/^ {4}at /);
   vi.restoreAllMocks();
@@ -86,7 +86,7 @@ test('a fault in the encoder at a timeout costs one connection', async () => {
 });
 
 test.each(['push', 'next'] as const)(
-  'a fault in `%s` of a decoder costs one connection, which hears of it',
+  'a fault in `%s` of a decoder costs one connection, which gets an error',
   async (method) => {
     await using server = await start();
     vi.spyOn(FrameCodec.prototype, method).mockImplementation(fault);
@@ -97,7 +97,7 @@ test.each(['push', 'next'] as const)(
   },
 );
 
-test('a fault in a route that takes its time is answered with 500', async () => {
+test('a fault in an asynchronous route is answered with 500', async () => {
   await using server = await start();
   vi.spyOn(Metrics.prototype, 'text').mockRejectedValue(new Error('a fault'));
   expect(await server.exchange(GET_METRICS)).toMatch(/^HTTP\/1\.1 500 /);
@@ -113,7 +113,7 @@ test('a fault behind the head of a streamed response adds no second response to 
   await expectOneFault(server);
 });
 
-test('an error that cannot be encoded is counted as the fault alone', async () => {
+test('an error that cannot be encoded is counted as the fault only', async () => {
   await using server = await start();
   vi.spyOn(HttpCodec.prototype, 'encode').mockImplementationOnce(fault);
   expect(await server.exchange(GET_NOTHING)).toMatch(/^HTTP\/1\.1 500 /);
@@ -144,7 +144,7 @@ test('a fault at the end of a pause costs one connection', async () => {
   await expectOneFault(server);
 });
 
-test('a fault in what a session does at its end costs no other connection', async () => {
+test('a fault in the clean-up of a session costs no other connection', async () => {
   await using server = await start();
   vi.spyOn(Session.prototype, 'detach').mockImplementation(fault);
   const client = await server.dial();
@@ -152,12 +152,12 @@ test('a fault in what a session does at its end costs no other connection', asyn
   expect((await client.closed()).toString()).toContain('hello');
   await server.expectReasons('completed');
   expect(fatal).toEqual([]);
-  expect(server.lines.filter(({ msg }) => msg.includes('a fault in the server'))).toHaveLength(1);
+  expect(server.lines.filter(({ msg }) => msg.includes('internal error'))).toHaveLength(1);
   vi.restoreAllMocks();
   await server.expectHealthy();
 });
 
-test('a fault in what the live page is told ends the connections of its viewers', async () => {
+test('a fault in the live feed closes the connections of its viewers', async () => {
   await using server = await start({ LIVE_PAGE: 'on' });
   const client = await server.dial();
   client.send(GET_EVENTS);

@@ -13,7 +13,7 @@ test('answers a frame with a frame', async () => {
   await server.expectReasons('completed');
 });
 
-test('answers frames that come byte by byte', async () => {
+test('answers frames that arrive byte by byte', async () => {
   await using server = await start({ REPLY: 'you said {message}' });
   const client = await server.dial();
   await client.drip(Buffer.concat([frame('one'), frame('two')]));
@@ -33,7 +33,7 @@ test('answers in the order of the messages, though the first takes the handler l
   expect(await client.closed()).toEqual(Buffer.concat(['slow', 'quick', 'last'].map((text) => frame(text))));
 });
 
-test('gives the handler one message of a connection at a time', async () => {
+test('calls the handler with one message of a connection at a time', async () => {
   let running = 0;
   let most = 0;
   await using server = await start({
@@ -58,7 +58,7 @@ test('answers an empty message', async () => {
   expect(await client.closed()).toEqual(frame('[]'));
 });
 
-test('refuses a frame above the limit from its header, and the error reply arrives though the client goes on sending', async () => {
+test('rejects a frame above the limit by its header, and the error reply arrives though the client keeps sending', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 100 });
   const client = await server.dial();
   client.send(frame('good'));
@@ -72,7 +72,7 @@ test('refuses a frame above the limit from its header, and the error reply arriv
   await server.expectHealthy();
 });
 
-test('refuses what is not UTF-8, and the conversation goes on', async () => {
+test('rejects invalid UTF-8, and the session goes on', async () => {
   await using server = await start();
   const client = await server.dial();
   client.end(Buffer.concat([Buffer.from([0, 0, 0, 2, 0xc3, 0x28]), frame('good')]));
@@ -83,7 +83,7 @@ test('refuses what is not UTF-8, and the conversation goes on', async () => {
   await server.expectHealthy();
 });
 
-test('refuses a frame of a kind that only the server may send, and ends the conversation', async () => {
+test('rejects a kind of frame that only servers may send, and ends the session', async () => {
   await using server = await start();
   const client = await server.dial();
   client.send(frame('good'));
@@ -95,7 +95,7 @@ test('refuses a frame of a kind that only the server may send, and ends the conv
   await server.expectHealthy();
 });
 
-test('takes a stream that ends inside a frame for an error', async () => {
+test('rejects a stream that ends inside a frame', async () => {
   await using server = await start();
   const client = await server.dial();
   client.end(HELLO.subarray(0, 10));
@@ -104,7 +104,7 @@ test('takes a stream that ends inside a frame for an error', async () => {
   await server.expectHealthy();
 });
 
-test('refuses a message that is not complete in time, however steadily its bytes come', async () => {
+test('times out a slowloris client, however steadily its bytes come', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 150 });
   const client = await server.dial();
   client.send(frame('good'));
@@ -118,7 +118,7 @@ test('refuses a message that is not complete in time, however steadily its bytes
   await server.expectHealthy();
 });
 
-test('does not count the time in which it is the server that does not read against a message', async () => {
+test('the message timeout does not count time in which the server does not read', async () => {
   await using server = await start({
     MESSAGE_TIMEOUT_MS: 2000,
     handler: async (message) => {
@@ -134,7 +134,7 @@ test('does not count the time in which it is the server that does not read again
   expect(await client.closed()).toEqual(Buffer.concat([frame('first'), frame('second')]));
 });
 
-test('says goaway to a client that is idle for too long', async () => {
+test('sends goaway to an idle client', async () => {
   await using server = await start({ IDLE_TIMEOUT_MS: 50 });
   const client = await server.dial();
   client.send(HELLO);
@@ -142,7 +142,7 @@ test('says goaway to a client that is idle for too long', async () => {
   await server.expectReasons('idle_timeout');
 });
 
-test('lets go of a client that says nothing at all', async () => {
+test('closes the connection of a client that sends nothing', async () => {
   await using server = await start({ FIRST_BYTE_TIMEOUT_MS: 50 });
   const client = await server.dial();
   expect((await client.closed()).length).toBe(0);
@@ -150,7 +150,7 @@ test('lets go of a client that says nothing at all', async () => {
   await server.expectHealthy();
 });
 
-test('says failed when the handler throws, and the conversation goes on', async () => {
+test('replies failed when the handler throws, and the session goes on', async () => {
   await using server = await start({
     handler: (message) => {
       if (message === 'bad') throw new Error('boom');
@@ -166,7 +166,7 @@ test('says failed when the handler throws, and the conversation goes on', async 
   expect(server.lines.some(({ msg }) => msg.includes('boom'))).toBe(true);
 });
 
-test('says failed and goaway when the handler does not answer in time, and ends the conversation', async () => {
+test('replies failed and goaway when the handler times out, and ends the session', async () => {
   await using server = await start({
     HANDLER_TIMEOUT_MS: 50,
     handler: (message) => (message === 'stuck' ? new Promise<string>(() => undefined) : message),
@@ -180,14 +180,14 @@ test('says failed and goaway when the handler does not answer in time, and ends 
   await server.expectHealthy();
 });
 
-test('says failed when the reply holds half a surrogate pair', async () => {
+test('replies failed when the reply holds half a surrogate pair', async () => {
   await using server = await start({ handler: () => '\ud800' });
   const client = await server.dial();
   client.end(HELLO);
   expect((await client.closed()).toString()).toContain('failed: ');
 });
 
-test('tells the handler when its client is gone', async () => {
+test('aborts the signal of the handler when its client is gone', async () => {
   const entered = Promise.withResolvers<void>();
   const aborted = Promise.withResolvers<void>();
   await using server = await start({
@@ -205,7 +205,7 @@ test('tells the handler when its client is gone', async () => {
   await server.expectReasons('client_closed');
 });
 
-test('stops reading from a client that does not read, and ends it when its time is up', async () => {
+test('back-pressure: stops reading from a client that does not read, and closes it after WRITE_TIMEOUT_MS', async () => {
   const reply = 'x'.repeat(16 * 1024);
   let handled = 0;
   await using server = await start({
@@ -225,7 +225,7 @@ test('stops reading from a client that does not read, and ends it when its time 
   await server.expectHealthy();
 });
 
-test('serves a slow reader all its replies as long as it reads at all', async () => {
+test('sends a slow reader all its replies, as long as it reads at all', async () => {
   const reply = 'x'.repeat(64 * 1024);
   // All together take longer, of which each takes a moment.
   await using server = await start({ WRITE_TIMEOUT_MS: 2000, handler: () => reply });
@@ -243,7 +243,7 @@ test('serves a slow reader all its replies as long as it reads at all', async ()
   await server.expectReasons('completed');
 });
 
-test('gives each of many clients its own large messages back, though they share the memory in which those are gathered', async () => {
+test('returns each client its own large messages, though read buffers are pooled', async () => {
   await using server = await start({ REPLY: '{message}', MAX_MESSAGE_BYTES: 2 ** 20 });
   const talk = async (n: number) => {
     const client = await server.dial();

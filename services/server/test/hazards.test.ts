@@ -1,4 +1,4 @@
-/** What clients and handlers can do to a server, each found by somebody who tried. */
+/** What hostile or broken clients and handlers do to a server; each of these was once a bug. */
 import { expect, test } from 'vitest';
 
 import { withListener } from './listener.ts';
@@ -13,13 +13,13 @@ const slowly = (ms: number) => async (message: string) => {
   return message;
 };
 
-/** Sends a byte now and then, until the connection ends or the test stops it. */
+/** A slowloris client: sends one byte at a time, until the connection or the test ends. */
 function drip(client: RawClient, byte: string, everyMs: number): Disposable {
   const timer = setInterval(() => client.socket.writable && client.send(byte), everyMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-test('holds one request of a client at a time, however many it sends at once', async () => {
+test('holds one request of a client at a time, however many it pipelines', async () => {
   await using server = await start({ handler: slowly(20) });
   const flood = await server.dial();
   const before = process.memoryUsage().heapUsed;
@@ -40,14 +40,14 @@ test.each([
   ['a number', () => 42],
   ['a promise of nothing', () => Promise.resolve()],
   [
-    'an object that is no error, thrown',
+    'a thrown object that is no Error',
     () => {
       throw Object.create(null);
     },
   ],
   // oxlint-disable-next-line unicorn/no-thenable
-  ['something that calls back at once', () => ({ then: (resolve: (value: number) => void) => resolve(1) })],
-])('says failed, and harms nobody, where the handler answers with %s', async (_what, handler) => {
+  ['a thenable that resolves at once', () => ({ then: (resolve: (value: number) => void) => resolve(1) })],
+])('replies failed, and harms nobody, if the handler returns %s', async (_what, handler) => {
   await using server = await start({
     handler: (message) => (message === 'well?' ? message : (handler() as unknown as string)),
   });
@@ -58,7 +58,7 @@ test.each([
   await server.expectHealthy();
 });
 
-test('logs a handler that fails once for each connection, on one line, without the control characters of its error', async () => {
+test('logs a failing handler once for each connection, on one line, with control characters escaped', async () => {
   await using server = await start({
     LOG_LEVEL: 'info',
     handler: () => {
@@ -67,14 +67,14 @@ test('logs a handler that fails once for each connection, on one line, without t
   });
   await server.exchange(Buffer.concat(Array.from({ length: 100 }, () => frame('x'))));
   await server.expectReasons('completed');
-  const failures = server.lines.filter(({ msg }) => msg.includes('the handler failed'));
+  const failures = server.lines.filter(({ msg }) => msg.includes('handler failed'));
   expect(failures.map(({ msg }) => msg)).toEqual([
-    'the handler failed for localhost: Error: bad \\u{1b}[2J\\nINFO: forged',
+    'handler failed for localhost: Error: bad \\u{1b}[2J\\nINFO: forged',
   ]);
   expect(failures[0]!['stack']).toMatch(/^ {4}at /);
 });
 
-test('logs no line of the stack that a client has forged, and no more of an error than of any text', async () => {
+test('logs no stack lines forged by a client, and only an excerpt of an error', async () => {
   await using server = await start({
     LOG_LEVEL: 'info',
     handler: (message) => {
@@ -83,13 +83,13 @@ test('logs no line of the stack that a client has forged, and no more of an erro
   });
   await server.exchange(frame(`x\n    at forged (\u001b[2J\u009b31m\u202e)${'y'.repeat(10_000)}`));
   await server.expectReasons('completed');
-  const { stack, msg } = server.lines.find((line) => line.msg.includes('the handler failed'))!;
+  const { stack, msg } = server.lines.find((line) => line.msg.includes('handler failed'))!;
   expect(stack).toMatch(/^ {4}at /);
   expect(stack).not.toContain('forged');
   expect(msg.length).toBeLessThan(400);
 });
 
-test('cannot be held by a client that sends bytes instead of reading its replies', async () => {
+test('closes a client that sends bytes but does not read its replies', async () => {
   const reply = 'x'.repeat(2 ** 20);
   await using server = await start({ WRITE_TIMEOUT_MS: 200, handler: () => reply });
   const frames = await server.dial();
@@ -103,13 +103,13 @@ test('cannot be held by a client that sends bytes instead of reading its replies
   await server.expectReasons('write_timeout', 'write_timeout');
 });
 
-test('gives a handler its whole time, though the client had to read a reply before', async () => {
+test('gives a handler its full time after a slow write', async () => {
   await using server = await start({ WRITE_TIMEOUT_MS: 100, handler: slowly(400) });
   const answers = await server.exchange(post('one') + post('two', 'Connection: close\r\n'));
   expect(answers.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
 });
 
-test('gives a second request its own time, and no more, though the first is still being handled', async () => {
+test('gives a pipelined request its own message timeout, while the first is handled', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 200, handler: slowly(400) });
   const client = await server.dial();
   client.send(post('one') + 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
@@ -118,11 +118,11 @@ test('gives a second request its own time, and no more, though the first is stil
   const answers = (await client.closed()).toString();
   expect(answers).toContain('HTTP/1.1 200 ');
   expect(answers).toContain('HTTP/1.1 408 ');
-  // The bytes that drip would go on for fifty seconds.
+  // The slow bytes would go on for 50 s.
   expect(performance.now() - began).toBeLessThan(10_000);
 });
 
-test('is not held by line ends between requests', async () => {
+test('empty lines between requests do not restart the idle timeout', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 200, IDLE_TIMEOUT_MS: 300 });
   const client = await server.dial();
   client.send(post('one'));
@@ -131,7 +131,7 @@ test('is not held by line ends between requests', async () => {
   await server.expectReasons('idle_timeout');
 });
 
-test('with ACCEPT=once does not take a client for served that was only told it was too slow', async () => {
+test('with ACCEPT=once a client that timed out does not count as served', async () => {
   await using server = await start({ ACCEPT: 'once', MESSAGE_TIMEOUT_MS: 100 });
   const slow = await server.dial();
   slow.send('GET / HT');
@@ -141,7 +141,7 @@ test('with ACCEPT=once does not take a client for served that was only told it w
   expect(await server.exchange('Hello, server')).toBe('hello from the server!');
 });
 
-test('the last reply arrives, though the client goes on sending behind its last request', async () => {
+test('the last reply arrives, though the client keeps sending behind its last request', async () => {
   await using server = await start();
   for (let run = 0; run < 20; run += 1) {
     const client = await server.dial();
@@ -152,7 +152,7 @@ test('the last reply arrives, though the client goes on sending behind its last 
   }
 });
 
-test('answers a whole request before it refuses what follows, wherever the bytes are cut', async () => {
+test('answers a complete request before it rejects what follows, wherever the bytes are cut', async () => {
   await using server = await start();
   const bytes = Buffer.concat([Buffer.from(post('one')), frame('no HTTP')]);
   for (let cut = 1; cut < bytes.length; cut += 1) {
@@ -170,7 +170,7 @@ test.each([
   ['POST / RTSP/1.0', 400],
   ['POST  / HTTP/1.1', 400],
   ['Hello', 400],
-])('takes %j for no request behind one either, and nothing behind it', async (line, status) => {
+])('rejects %j behind a request, and handles nothing behind it', async (line, status) => {
   const heard: string[] = [];
   await using server = await start({ handler: (message) => `${heard.push(message)}` });
   const second = post('smuggled').replace('POST / HTTP/1.1', line);
@@ -183,7 +183,7 @@ test.each([
   ['POST / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked', 400],
   ['POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked', 501],
   ['POST / HTTP/1.1\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked', 501],
-])('refuses a coding that it does not undo, and handles nothing behind it: %j', async (head, status) => {
+])('rejects an unsupported transfer coding, and handles nothing behind it: %j', async (head, status) => {
   const heard: string[] = [];
   await using server = await start({ handler: (message) => `${heard.push(message)}` });
   const answers = await server.exchange(`${head}\r\nHost: a\r\n\r\n0\r\n\r\n${post('smuggled')}`);
@@ -191,7 +191,7 @@ test.each([
   expect(heard).toEqual([]);
 });
 
-test('refuses a tunnel in its turn, and an expectation that it cannot meet; it asks for a body only if none of it has come', async () => {
+test('rejects CONNECT in its turn and unknown expectations; sends 100 only if no byte of the body has come', async () => {
   await using server = await start();
   const tunnel = await server.exchange(`${post('one')}CONNECT /x HTTP/1.1\r\nHost: a\r\n\r\n`);
   expect(tunnel).toMatch(/HTTP\/1\.1 200 [^]*HTTP\/1\.1 405 /);
@@ -206,13 +206,13 @@ test('refuses a tunnel in its turn, and an expectation that it cannot meet; it a
   expect((await client.closed()).toString()).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
 });
 
-test('takes a path for a path, though it begins with two slashes', async () => {
+test('a path that begins with two slashes is no authority', async () => {
   await using server = await start();
   const answer = await server.exchange('GET //localhost/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
   expect(answer).toContain('HTTP/1.1 404 ');
 });
 
-test('answers the probes of its own machine, however many silent clients are turned away', async () => {
+test('answers local probes, however many silent clients are denied', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await server.dial();
   inside.send(frame('here'));
@@ -222,7 +222,7 @@ test('answers the probes of its own machine, however many silent clients are tur
   for (const client of [...silent, inside]) client.socket.destroy();
 });
 
-test('takes no body for a request, though the request before it asks for another protocol', async () => {
+test('never parses a body as a request, even behind an Upgrade', async () => {
   const heard: string[] = [];
   await using server = await start({
     handler: (message) => {
@@ -242,7 +242,7 @@ test.each([
   ['a half line end', 'POST / HTTP/1.1\r\nHost: a\r\n\r'],
   ['a half body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab'],
   ['a half chunk', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab'],
-])('gives %s the time of a message, though it came in one piece with a whole request', async (_what, half) => {
+])('gives %s the message timeout, though it arrived together with a complete request', async (_what, half) => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 2000 });
   const slow = await server.dial();
   slow.send(post('one') + half);
@@ -274,12 +274,12 @@ test('answers chunked bodies, with extensions and trailers, wherever they are cu
   }
 });
 
-test('is ready as long as another client in the place of the probe would be served', async () => {
+test('is ready if a client in the place of the probe would be served', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   expect(await server.exchange('GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n')).toContain('HTTP/1.1 200 ');
 });
 
-test('tells a slow HTTP client above the limit that the server is busy', async () => {
+test('answers busy to a slow HTTP client above the limit', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await server.dial();
   inside.send(frame('here'));
@@ -309,40 +309,44 @@ test.each(
     { protocol: 'frames', bytes: frame('x'), how, verb, end },
     { protocol: 'HTTP', bytes: post('x'), how, verb, end },
   ]),
-)('logs a handler that $how after its timeout, over $protocol, and changes no count and no line', async (late) => {
-  const { promise: told, resolve: goOn } = Promise.withResolvers<void>();
-  await using server = await start({
-    HANDLER_TIMEOUT_MS: 30,
-    LOG_LEVEL: 'info',
-    handler: async (message) => {
-      if (message === 'well?') return message;
-      await told;
-      return late.end();
-    },
-  });
-  const client = await server.dial();
-  client.send(late.bytes);
-  expect((await client.closed()).toString()).toContain('failed: ');
-  await server.expectReasons('handler_timeout');
-  const before = await server.scrape('knock_');
-  goOn();
-  const warnings = () => server.lines.filter(({ level }) => Number(level) >= 40);
-  await expect.poll(warnings).toHaveLength(1);
-  expect(warnings()[0]!.msg).toMatch(new RegExp(`^the handler ${late.verb} \\d+ ms after its timeout for localhost`));
-  const isFailure = late.verb === 'failed';
-  expect(warnings()[0]!.msg.endsWith(': Error: boom')).toBe(isFailure);
-  expect('stack' in warnings()[0]!).toBe(isFailure);
-  // One connection more: the one that asked for the numbers before.
-  expect(await server.scrape('knock_handler_duration|knock_error_replies|knock_messages')).toEqual(
-    Object.fromEntries(
-      Object.entries(before).filter(([name]) => /^knock_(handler_duration|error_replies|messages)/.test(name)),
-    ),
-  );
-  const line = server.lines.find(({ reason }) => reason === 'handler_timeout');
-  expect(line).not.toHaveProperty('reply');
-});
+)(
+  'logs a handler that $how after its timeout, over $protocol, and changes no counter and no earlier line',
+  async (late) => {
+    const { promise: resumed, resolve: resume } = Promise.withResolvers<void>();
+    await using server = await start({
+      HANDLER_TIMEOUT_MS: 30,
+      LOG_LEVEL: 'info',
+      handler: async (message) => {
+        if (message === 'well?') return message;
+        await resumed;
+        return late.end();
+      },
+    });
+    const client = await server.dial();
+    client.send(late.bytes);
+    expect((await client.closed()).toString()).toContain('failed: ');
+    await server.expectReasons('handler_timeout');
+    const before = await server.scrape('knock_');
+    resume();
+    const warnings = () => server.lines.filter(({ level }) => Number(level) >= 40);
+    await expect.poll(warnings).toHaveLength(1);
+    expect(warnings()[0]!.msg).toMatch(
+      new RegExp(`^handler ${late.verb} \\d+ ms after HANDLER_TIMEOUT_MS for localhost`),
+    );
+    const isFailure = late.verb === 'failed';
+    expect(warnings()[0]!.msg.endsWith(': Error: boom')).toBe(isFailure);
+    expect('stack' in warnings()[0]!).toBe(isFailure);
+    expect(await server.scrape('knock_handler_duration|knock_error_replies|knock_messages')).toEqual(
+      Object.fromEntries(
+        Object.entries(before).filter(([name]) => /^knock_(handler_duration|error_replies|messages)/.test(name)),
+      ),
+    );
+    const line = server.lines.find(({ reason }) => reason === 'handler_timeout');
+    expect(line).not.toHaveProperty('reply');
+  },
+);
 
-test('logs once a second that connections cannot be accepted, with the code, and serves on', async () => {
+test('logs accept errors once a second, with the code, and keeps serving', async () => {
   const [server, listener] = await withListener(() => start());
   await using _server = server;
   const full = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' });

@@ -1,4 +1,4 @@
-/** What follows from the table of routes: HEAD, OPTIONS, 404 and 405 for every path alike; and what responses carry. */
+/** What follows from the routing table (HEAD, OPTIONS, 404 and 405 for every path), and the fields of responses. */
 import { expect, test } from 'vitest';
 
 import { start, type TestServer } from './test-server.ts';
@@ -43,14 +43,14 @@ test('answers OPTIONS * for the server as a whole', async () => {
   expect(await request(server, 'OPTIONS *')).toMatchObject({ status: 204, headers });
 });
 
-test('has neither page nor events where they are off', async () => {
+test('has neither page nor events if LIVE_PAGE is off', async () => {
   await using server = await start({ LIVE_PAGE: 'off' });
   expect(await request(server, 'GET /events')).toMatchObject({ status: 404 });
   expect(await request(server, 'GET /page/main.js')).toMatchObject({ status: 404 });
   expect((await request(server, 'GET /', 'Accept: text/html')).body).toBe('hello from the server!');
 });
 
-test('shows of a path that it does not have no more than an excerpt', async () => {
+test('a 404 shows only an excerpt of the path', async () => {
   await using server = await start();
   const { status, body } = await request(server, `GET /${'x'.repeat(7000)}`);
   expect(status).toBe(404);
@@ -72,24 +72,21 @@ test.each([
   expect(headers['Content-Type']).toBe(isPage ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8');
 });
 
-test.each(['/', '/page/main.js'])(
-  'has a tag for the file at %s, and answers 304 to a client that has it',
-  async (path) => {
-    await using server = await start();
-    const first = await request(server, `GET ${path}`, 'Accept: text/html');
-    expect(first.headers).toMatchObject({ 'Cache-Control': 'no-cache' });
-    const tag = first.headers['ETag']!;
-    for (const condition of [tag, `W/${tag}`, `"other", ${tag}`, '*']) {
-      const again = await request(server, `GET ${path}`, 'Accept: text/html', `If-None-Match: ${condition}`);
-      expect(again).toMatchObject({ status: 304, headers: { ETag: tag }, body: '' });
-    }
-    const changed = await request(server, `GET ${path}`, 'Accept: text/html', 'If-None-Match: "other"');
-    expect(changed).toMatchObject({
-      status: 200,
-      headers: { 'Content-Length': String(Buffer.byteLength(first.body)) },
-    });
-  },
-);
+test.each(['/', '/page/main.js'])('%s has an ETag, and is answered with 304 to a client that has it', async (path) => {
+  await using server = await start();
+  const first = await request(server, `GET ${path}`, 'Accept: text/html');
+  expect(first.headers).toMatchObject({ 'Cache-Control': 'no-cache' });
+  const tag = first.headers['ETag']!;
+  for (const condition of [tag, `W/${tag}`, `"other", ${tag}`, '*']) {
+    const again = await request(server, `GET ${path}`, 'Accept: text/html', `If-None-Match: ${condition}`);
+    expect(again).toMatchObject({ status: 304, headers: { ETag: tag }, body: '' });
+  }
+  const changed = await request(server, `GET ${path}`, 'Accept: text/html', 'If-None-Match: "other"');
+  expect(changed).toMatchObject({
+    status: 200,
+    headers: { 'Content-Length': String(Buffer.byteLength(first.body)) },
+  });
+});
 
 test.each([
   ['a reply', 'GET /', 200],
@@ -139,7 +136,7 @@ test('streams events in chunks, and to HTTP/1.0 without', async () => {
   await closing;
 });
 
-test('HEAD of the events promises no length, which GET has none of', async () => {
+test('HEAD of the events has no Content-Length, like GET', async () => {
   await using server = await start();
   const { status, headers } = await request(server, 'HEAD /events');
   expect(status).toBe(200);
@@ -148,7 +145,7 @@ test('HEAD of the events promises no length, which GET has none of', async () =>
 });
 
 test.each(['GET /healthz', 'OPTIONS /healthz', 'POST /readyz', 'POST /metrics'])(
-  'logs %s, as all probes, at debug',
+  'logs %s at debug, as all probes',
   async (line) => {
     await using server = await start();
     await request(server, line);

@@ -4,7 +4,7 @@ import { Metrics } from '../src/telemetry/metrics.ts';
 import { frame } from './raw-client.ts';
 import { start } from './test-server.ts';
 
-/** The status of the response, its body, and the whole of it. */
+/** The status and body of the response, and the whole answer. */
 function parse(response: string): { status: number; body: string } {
   const [head = '', ...body] = response.split('\r\n\r\n');
   return { status: Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]), body: body.join('\r\n\r\n') };
@@ -36,14 +36,14 @@ test('answers HEAD / without a body', async () => {
   expect(response).toEqual({ status: 200, body: '' });
 });
 
-test('answers a request that comes byte by byte', async () => {
+test('answers a request that arrives byte by byte', async () => {
   await using server = await start();
   const client = await server.dial();
   await client.drip(GET);
   expect(parse((await client.closed()).toString())).toEqual({ status: 200, body: 'hello from the server!' });
 });
 
-test('answers a client that has closed its side, though the handler takes its time', async () => {
+test('answers after half-close, though the handler is slow', async () => {
   await using server = await start({
     handler: async (message) => {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -53,7 +53,7 @@ test('answers a client that has closed its side, though the handler takes its ti
   expect(parse(await server.exchange(post('late')))).toEqual({ status: 200, body: 'late' });
 });
 
-test('answers pipelined requests one after another, in their order', async () => {
+test('answers pipelined requests one after another, in order', async () => {
   let running = 0;
   let most = 0;
   await using server = await start({
@@ -70,7 +70,7 @@ test('answers pipelined requests one after another, in their order', async () =>
   expect(most).toBe(1);
 });
 
-test('keeps the connection for further requests, and ends it when it is idle for too long', async () => {
+test('keeps the connection alive, and closes it after IDLE_TIMEOUT_MS', async () => {
   await using server = await start({ IDLE_TIMEOUT_MS: 2000 });
   const client = await server.dial();
   client.send(post('one'));
@@ -81,7 +81,7 @@ test('keeps the connection for further requests, and ends it when it is idle for
   await server.expectReasons('idle_timeout');
 });
 
-test('answers the probes, and logs them at debug only', async () => {
+test('answers probes, and logs them at debug only', async () => {
   await using server = await start();
   for (const path of ['/healthz', '/readyz']) {
     const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { headers: { connection: 'close' } });
@@ -123,7 +123,7 @@ test.each([
   ['GET / HTTP/1.1\r\nHost: knock.example\r\n', 200],
   ['POST / HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:1\r\n', 200],
   ['POST / HTTP/1.1\r\nHost: knock.example\r\nOrigin: https://knock.example\r\n', 200],
-  // Behind a proxy that calls this server by another name than people do.
+  // Behind a proxy that uses another name for this server.
   ['POST / HTTP/1.1\r\nHost: server\r\nOrigin: https://knock.example\r\nSec-Fetch-Site: same-origin\r\n', 200],
   ['POST / HTTP/1.1\r\nHost: server\r\nOrigin: https://knock.example\r\nSec-Fetch-Site: cross-site\r\n', 403],
   ['POST / HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:2\r\n', 403],
@@ -152,13 +152,13 @@ test.each([
   await server.expectHealthy();
 });
 
-test('answers a bare line feed with 400, since it is a request line that HTTP does not allow', async () => {
+test('answers 400 to a request line that ends in a bare LF', async () => {
   await using server = await start();
   expect(parse(await server.exchange('GET / HTTP/1.1\nHost: localhost\n\n')).status).toBe(400);
   await server.expectReasons('malformed');
 });
 
-test('refuses a body that is announced above the limit before it comes, and the response arrives', async () => {
+test('rejects a Content-Length above the limit before the body, and the response arrives', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 10 });
   const client = await server.dial();
   client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n');
@@ -169,7 +169,7 @@ test('refuses a body that is announced above the limit before it comes, and the 
   await server.expectReasons('too_large');
 });
 
-test('refuses a body that turns out to be above the limit, though the client goes on sending', async () => {
+test('rejects a chunked body above the limit, though the client keeps sending', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 10 });
   const client = await server.dial();
   client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n6\r\n123456\r\n');
@@ -189,12 +189,12 @@ test('answers a body that is not UTF-8 with 400', async () => {
   expect(answer.body).toContain('bad_utf8');
 });
 
-test('takes a line of 8000 bytes and a head of 16 KiB, and answers longer ones with 414 and 431', async () => {
+test('accepts a line of 8000 bytes and a head of 16 KiB, and answers longer ones with 414 and 431', async () => {
   await using server = await start();
   const line = (bytes: number) => `GET /${'x'.repeat(bytes - 'GET / HTTP/1.1'.length)} HTTP/1.1\r\nHost: a\r\n\r\n`;
   expect(parse(await server.exchange(line(8000))).status).toBe(404);
   expect(parse(await server.exchange(line(8001))).status).toBe(414);
-  // A browser's cookies for localhost are shared by all ports.
+  // All ports of localhost share a browser's cookies.
   const head = (bytes: number) => GET.replace('\r\n\r\n', `\r\nCookie: ${'x'.repeat(bytes - GET.length - 10)}\r\n\r\n`);
   expect(parse(await server.exchange(head(16_384))).status).toBe(200);
   expect(parse(await server.exchange(head(16_385))).status).toBe(431);
@@ -211,13 +211,13 @@ test.each([
   const began = performance.now();
   client.send(bytes);
   expect(parse((await client.closed()).toString()).status).toBe(408);
-  // As it is shipped it would have ten seconds.
+  // The default is 10 s.
   expect(performance.now() - began).toBeLessThan(5000);
   await server.expectReasons('message_timeout');
   await server.expectHealthy();
 });
 
-test('counts the time of the first request from its first byte, and not again from its first whole line', async () => {
+test('the message timeout of the first request runs from its first byte, not again from its first line', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 4000 });
   const client = await server.dial();
   const began = performance.now();
@@ -225,11 +225,11 @@ test('counts the time of the first request from its first byte, and not again fr
   await new Promise((resolve) => setTimeout(resolve, 3000));
   client.send('TP/1.1\r\nHost: a\r\n');
   expect(parse((await client.closed()).toString()).status).toBe(408);
-  // Counted again it would be seven seconds.
+  // From the first line it would be 7 s.
   expect(performance.now() - began).toBeLessThan(6900);
 });
 
-test('answers 408 to a second request that is not complete in time', async () => {
+test('answers 408 to an incomplete second request', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 200 });
   const client = await server.dial();
   client.send(post('one'));
@@ -251,7 +251,7 @@ test('answers 500 when the handler throws, and keeps the connection', async () =
   expect(answer).not.toContain('boom');
 });
 
-test('answers 500 when the handler does not answer in time, and ends the connection', async () => {
+test('answers 500 when the handler times out, and closes the connection', async () => {
   await using server = await start({ HANDLER_TIMEOUT_MS: 50, handler: () => new Promise(() => undefined) });
   const client = await server.dial();
   client.send(post('stuck'));
@@ -261,7 +261,7 @@ test('answers 500 when the handler does not answer in time, and ends the connect
   await server.expectReasons('handler_timeout');
 });
 
-test('a fault in our own code costs that connection, gets a 500 and is logged with its stack, and nobody else notices', async () => {
+test('a fault in our own code costs one connection, gets a 500 and is logged with its stack', async () => {
   await using server = await start();
   using _fault = vi.spyOn(Metrics.prototype, 'text').mockRejectedValue(new Error('boom'));
   const client = await server.dial();
@@ -278,7 +278,7 @@ test('a fault in our own code costs that connection, gets a 500 and is logged wi
   await server.expectHealthy();
 });
 
-test('handles no body of which only a part came', async () => {
+test('never handles a partial body', async () => {
   let handled = 0;
   await using server = await start({
     LOG_LEVEL: 'trace',
@@ -296,7 +296,7 @@ test('handles no body of which only a part came', async () => {
   expect(handled).toBe(0);
 });
 
-test('speaks one protocol for the whole of a connection', async () => {
+test('a connection never changes its protocol', async () => {
   await using server = await start();
   const answer = await server.exchange(Buffer.concat([Buffer.from(post('one')), frame('two')]));
   expect(answer).toContain('HTTP/1.1 200 ');

@@ -1,8 +1,8 @@
-/** Reaches the listener that stands behind our server, for what no client can do to it from outside. */
+/** Gives tests the server's listener, for errors that no client can cause. */
 import { tracingChannel } from 'node:diagnostics_channel';
 import type { Server } from 'node:net';
 
-/** Node tells about each server that listens, and so about the one that stands behind ours. */
+/** Node publishes each server that listens on a diagnostics channel. */
 export async function withListener<Started>(start: () => Promise<Started>): Promise<[Started, Server]> {
   const channel = tracingChannel('net.server.listen');
   const { promise, resolve } = Promise.withResolvers<Server>();

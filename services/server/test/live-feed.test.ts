@@ -7,7 +7,7 @@ import { type FeedUpdate, LiveFeed } from '../src/live/feed.ts';
 import { RawClient, frame } from './raw-client.ts';
 import { start, type TestServer } from './test-server.ts';
 
-/** Somebody who looks on, with all that they were told. */
+/** A viewer, with all updates that it got. */
 class TestViewer implements AsyncDisposable {
   readonly #client: RawClient;
 
@@ -27,14 +27,14 @@ class TestViewer implements AsyncDisposable {
     return Array.from(events, ([, json]) => JSON.parse(json!) as FeedUpdate);
   }
 
-  /** What was told of the newest connection that is shown, one update after another. */
+  /** All updates of the newest connection, in order. */
   get news(): ConnectionUpdate[] {
     const all = this.updates.flatMap(({ connections }) => connections);
     const newest = Math.max(0, ...all.map(({ id }) => id));
     return all.filter(({ id }) => id === newest);
   }
 
-  /** Resolves with all that came, when the server has ended the stream. */
+  /** Resolves with everything received, once the server has ended the stream. */
   async closed(): Promise<string> {
     return (await this.#client.closed()).toString();
   }
@@ -47,7 +47,7 @@ class TestViewer implements AsyncDisposable {
 
 const states = (viewer: TestViewer) => viewer.news.map(({ state }) => state);
 
-test('tells a viewer how a connection is opened, talks, is quiet and is closed', async () => {
+test('shows a connection opened, talking, quiet and closed', async () => {
   await using server = await start();
   await using viewer = await TestViewer.of(server);
   const client = await server.dial();
@@ -68,7 +68,7 @@ test('tells a viewer how a connection is opened, talks, is quiet and is closed',
   expect(viewer.news.at(-1)).toMatchObject({ reason: 'completed', bytesIn: 17, bytesOut: 26 });
 });
 
-test('tells a new viewer of the connections that are open already', async () => {
+test('shows a new viewer the connections that are already open', async () => {
   await using server = await start();
   const client = await server.dial();
   client.send('Hello\n');
@@ -82,7 +82,7 @@ test('tells a new viewer of the connections that are open already', async () => 
   });
 });
 
-test('shows the bytes of those who are followed', async () => {
+test('shows the bytes of followed clients', async () => {
   await using server = await start();
   await using follower = await TestViewer.of(server, '?follow=127.0.0.1');
   const client = await server.dial();
@@ -106,7 +106,7 @@ test('shows the bytes of those who are followed', async () => {
   ]);
 });
 
-test('shows no bytes of those whom nobody follows', async () => {
+test('shows no bytes of clients that nobody follows', async () => {
   await using server = await start();
   await using other = await TestViewer.of(server, '?follow=192.0.2.1');
   await server.exchange(frame('Hello, server'));
@@ -114,7 +114,7 @@ test('shows no bytes of those whom nobody follows', async () => {
   expect(other.news.flatMap((news) => news.steps ?? [])).toEqual([]);
 });
 
-test('shows no more than 64 steps of one connection at once, and says how many it left out', async () => {
+test('shows at most 64 steps of a connection in one update, and counts the others', async () => {
   await using server = await start();
   await using viewer = await TestViewer.of(server, '?follow=127.0.0.1');
   await server.exchange(Buffer.concat(Array.from({ length: 100 }, () => frame('x'))));
@@ -125,7 +125,7 @@ test('shows no more than 64 steps of one connection at once, and says how many i
   expect(news!.missed).toBe(1 + 2 * 100 + 1 - 64);
 });
 
-test('hides whoever only looks: health checks, the page, and those who watch', async () => {
+test('hides health checks, page loads and viewers', async () => {
   await using server = await start();
   await using viewer = await TestViewer.of(server);
   await server.exchange('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -136,7 +136,7 @@ test('hides whoever only looks: health checks, the page, and those who watch', a
   expect(new Set(shown.map(({ protocol }) => protocol).filter(Boolean))).toEqual(new Set(['text']));
 });
 
-test('says nothing while nothing happens', async () => {
+test('sends nothing while nothing happens', async () => {
   await using server = await start();
   await using viewer = await TestViewer.of(server);
   const saidInFourUpdates = async () => {
@@ -144,22 +144,22 @@ test('says nothing while nothing happens', async () => {
     await sleep(400);
     return viewer.updates.length - before;
   };
-  // Not at once: first it tells of the viewer itself.
+  // The first update is about the viewer itself.
   await expect.poll(saidInFourUpdates).toBe(0);
 });
 
-test('ends the stream at once when the server leaves, and says so: an open page never delays a drain', async () => {
+test('ends the stream at once in a drain, with a last update: an open page never delays it', async () => {
   const server = await start();
   const viewer = await TestViewer.of(server);
   const began = performance.now();
   await server.server.close();
-  // And not when the time of the drain is over, which is 8 s.
+  // DRAIN_TIMEOUT_MS is 8 s.
   expect(performance.now() - began).toBeLessThan(4000);
   expect(await viewer.closed()).toMatch(/"leaving":true}\n\n\r\n0\r\n\r\n$/);
   await server.expectReasons('drained');
 });
 
-test('keeps on telling a viewer that has closed its side', async () => {
+test('keeps sending to a viewer that has half-closed', async () => {
   await using server = await start();
   const client = await server.dial();
   client.end('GET /events HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -169,7 +169,7 @@ test('keeps on telling a viewer that has closed its side', async () => {
   client.socket.destroy();
 });
 
-test('bears 32 viewers, and tells the next one that there are too many', async () => {
+test('accepts 32 viewers, and answers 503 to the next', async () => {
   await using server = await start();
   await using viewers = new AsyncDisposableStack();
   for (let n = 0; n < 32; n += 1) viewers.use(await TestViewer.of(server));
@@ -179,7 +179,7 @@ test('bears 32 viewers, and tells the next one that there are too many', async (
   await server.expectHealthy();
 });
 
-test('takes its observers away with the last viewer', async () => {
+test('removes its observers with the last viewer', async () => {
   const connection = {
     address: '192.0.2.1',
     openedAt: 0,
@@ -193,7 +193,7 @@ test('takes its observers away with the last viewer', async () => {
   expect(connection.stats.observer).toBeUndefined();
 });
 
-test('cuts a viewer off that does not read, and goes on telling the others', async () => {
+test('disconnects a viewer that does not read, and keeps sending to the others', async () => {
   let accepted = 0;
   const summary = () => ({ accepted: (accepted += 1) }) as never;
   const feed = new LiveFeed({ server: 's', connections: () => [], summary });
@@ -210,7 +210,7 @@ test('cuts a viewer off that does not read, and goes on telling the others', asy
   for (const part of parts) part();
 });
 
-test('goes on after five seconds at the latest, however long its machine stood still during an update', () => {
+test('pauses for at most 5 s, however long the machine stood still during an update', () => {
   vi.useFakeTimers();
   let standstillMs = 0;
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now() + standstillMs);
@@ -218,7 +218,7 @@ test('goes on after five seconds at the latest, however long its machine stood s
     let summaries = 0;
     const summary = () => {
       summaries += 1;
-      // The first one greets the viewer; the second one is of the update during which the machine stands still.
+      // The first is the snapshot, the second the update during which the machine stands still.
       if (summaries === 2) standstillMs = 1000;
       return { accepted: summaries } as never;
     };
@@ -236,7 +236,7 @@ test('goes on after five seconds at the latest, however long its machine stood s
   }
 });
 
-test('gives the page to a browser, and the reply to everybody else', async () => {
+test('serves the page to browsers, and the reply to other clients', async () => {
   await using server = await start();
   const url = `http://127.0.0.1:${server.port}`;
   const page = await fetch(url, { headers: { accept: 'text/html,application/xhtml+xml' } });
@@ -249,14 +249,14 @@ test('gives the page to a browser, and the reply to everybody else', async () =>
   expect(await (await fetch(url)).text()).toBe('hello from the server!');
 });
 
-test.each(['/events', '/page/main.js'])('has nothing at %s where LIVE_PAGE is off', async (path) => {
+test.each(['/events', '/page/main.js'])('answers 404 at %s if LIVE_PAGE is off', async (path) => {
   await using server = await start({ LIVE_PAGE: 'off' });
   const url = `http://127.0.0.1:${server.port}`;
   expect((await fetch(url + path)).status).toBe(404);
   expect(await (await fetch(url, { headers: { accept: 'text/html' } })).text()).toBe('hello from the server!');
 });
 
-test('shows nothing to a page of another site', async () => {
+test('answers 403 to a page of another site', async () => {
   await using server = await start();
   const headers = { origin: 'http://evil.example', 'sec-fetch-site': 'cross-site' };
   expect((await fetch(`http://127.0.0.1:${server.port}/events`, { headers })).status).toBe(403);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { frame } from './raw-client.ts';
 import { start } from './test-server.ts';
 
-test('counts what open connections have said and heard, and counts it once when they have ended', async () => {
+test('counts messages and bytes of open connections, and counts them once when those end', async () => {
   await using server = await start();
   const client = await server.dial();
   client.send(Buffer.concat([frame('one'), frame('two'), Buffer.from('00000001ff', 'hex')]));
@@ -13,7 +13,7 @@ test('counts what open connections have said and heard, and counts it once when 
   expect(whileOpen).toMatchObject({
     'knock_messages_total{protocol="frames"}': 2,
     'knock_error_replies_total{code="bad_utf8"}': 1,
-    // The one who asks is a client as well.
+    // The scraper is a client too.
     'knock_connections{state="served"}': 2,
     'knock_connections_closed_total{protocol="frames",reason="completed"}': 0,
   });
@@ -29,7 +29,7 @@ test('counts what open connections have said and heard, and counts it once when 
   });
 });
 
-test('counts each protocol and each close reason, those that have not come among them', async () => {
+test('has a counter for each protocol and close reason, also at zero', async () => {
   await using server = await start({ MAX_MESSAGE_BYTES: 10 });
   await server.exchange('Hello\n');
   await server.exchange('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi');
@@ -47,7 +47,7 @@ test('counts each protocol and each close reason, those that have not come among
   });
 });
 
-test('counts what is said to a client before it was handed on', async () => {
+test('counts an error reply that is sent during detection', async () => {
   await using server = await start({ MESSAGE_TIMEOUT_MS: 50 });
   const client = await server.dial();
   client.send('GET /half-a-line');
@@ -55,7 +55,7 @@ test('counts what is said to a client before it was handed on', async () => {
   expect(await server.scrape('')).toMatchObject({ 'knock_error_replies_total{code="408"}': 1 });
 });
 
-test('is answered above the limit, counts who was turned away, and tells of the process', async () => {
+test('answers above the limit, counts denied clients, and reports on the process', async () => {
   await using server = await start({ MAX_CONNECTIONS: 1 });
   const inside = await server.dial();
   inside.send(frame('here'));
@@ -72,7 +72,7 @@ test('is answered above the limit, counts who was turned away, and tells of the 
   inside.socket.destroy();
 });
 
-test('shows open connections by protocol, those that have none yet among them', async () => {
+test('counts open connections by protocol, and those without one yet', async () => {
   await using server = await start();
   const silent = await server.dial();
   const talker = await server.dial();
@@ -87,7 +87,7 @@ test('shows open connections by protocol, those that have none yet among them', 
   talker.end();
 });
 
-test('counts a connection once when it is accepted and once when it ends, so that neither number ever falls', async () => {
+test('counts a connection at accept and at its end, so that no counter ever falls', async () => {
   await using server = await start();
   const client = await server.dial();
   const silent = await server.scrape('');
@@ -118,8 +118,8 @@ test('counts a connection once when it is accepted and once when it ends, so tha
   }
 });
 
-test('shows how long handlers take, as a histogram', async () => {
-  // So slow that one that is not is on the other side of 100 ms, on a busy machine as well.
+test('has a histogram of handler latency', async () => {
+  // Slow enough to be above 100 ms while the others stay below, even on a busy machine.
   const SLOW_MS = 200;
   await using server = await start({
     handler: (message) =>

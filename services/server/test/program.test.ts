@@ -12,7 +12,7 @@ import { RawClient, frame } from './raw-client.ts';
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
 
-/** The server as a program of its own. */
+/** The server in its own process. */
 class Program implements AsyncDisposable {
   readonly child: ChildProcess;
   stdout = '';
@@ -26,7 +26,7 @@ class Program implements AsyncDisposable {
     this.#ended = once(this.child, 'close');
   }
 
-  /** Waits until it listens; the port. */
+  /** Resolves with the port once it listens. */
   async port(): Promise<number> {
     await expect.poll(() => this.stdout, { interval: 10 }).toMatch(/listens on port \d+/);
     return Number(/listens on port (\d+)/.exec(this.stdout)![1]);
@@ -43,7 +43,7 @@ class Program implements AsyncDisposable {
   }
 }
 
-test('has its page beside it as soon as it was built', async () => {
+test('the bundled program serves its page', async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'knock-'));
   const server = join(import.meta.dirname, '..');
   const rolldown = join(server, 'node_modules/.bin/rolldown');
@@ -70,7 +70,7 @@ test('REPLY_DELAY_MS makes the handler slow, and its timeout ends it', async () 
   expect((await client.closed()).toString()).toContain('failed: no reply within 50 ms (HANDLER_TIMEOUT_MS)');
 });
 
-test('ends with 78 for wrong settings, with one line for each', async () => {
+test('exits with 78 for wrong settings, with one line for each', async () => {
   await using program = new Program({ PORT: 'twelve', ACCEPT: 'maybe', MAX_CONNECTIONS: '0' });
   expect(await program.exitCode()).toBe(78);
   expect(program.stdout).toBe('');
@@ -81,25 +81,27 @@ test('ends with 78 for wrong settings, with one line for each', async () => {
   ]);
 });
 
-test('says in one sentence that its port is in use, and ends with 1', async () => {
+test('logs one line if its port is in use, and exits with 1', async () => {
   await using taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as { port: number };
   await using program = new Program({ PORT: String(port), LOG_FORMAT: 'pretty' });
   expect(await program.exitCode()).toBe(1);
   expect(program.stderr).toBe('');
-  expect(program.stdout).toMatch(new RegExp(`^\\S+ ERROR: port ${port} is in use: .* set PORT to a free one\\n$`));
+  expect(program.stdout).toMatch(
+    new RegExp(`^\\S+ ERROR: port ${port} is in use \\(EADDRINUSE\\): .* set PORT to a free one\\n$`),
+  );
 });
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  'ends with 0 at once on %s where nobody is served, and its last line says so',
+  'exits with 0 at once on %s if nobody is served, and its last line says so',
   async (signal) => {
     await using program = new Program({});
     await program.port();
     const began = performance.now();
     program.child.kill(signal);
     expect(await program.exitCode()).toBe(0);
-    // And not when the time of its drain is over, which is 8 s. (How soon is measured where the machine is quiet: line 22 of the scorecard.)
+    // DRAIN_TIMEOUT_MS is 8 s. (Line 22 of the scorecard measures the time on a quiet machine.)
     expect(performance.now() - began).toBeLessThan(4000);
     expect(JSON.parse(program.stdout.trimEnd().split('\n').at(-1)!)).toMatchObject({
       msg: 'stopped: every connection has ended',
@@ -107,8 +109,8 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
-/** Whether the server has handled something, and goes on with none of it: what it counts is the same twice in a row. */
-async function isHeldUp(port: number): Promise<boolean> {
+/** Whether the server has handled messages and is blocked now: two scrapes in a row show the same count. */
+async function isBlocked(port: number): Promise<boolean> {
   const handled = async () => {
     const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     return Number(/^knock_messages_total\{protocol="frames"\} (\d+)$/m.exec(metrics)![1]);
@@ -117,25 +119,25 @@ async function isHeldUp(port: number): Promise<boolean> {
   return before > 0 && before === (await handled());
 }
 
-test('ends with 1 at once on a second signal', async () => {
+test('exits with 1 at once on a second signal', async () => {
   await using program = new Program({});
   const port = await program.port();
   const client = await RawClient.to(port);
-  // A client that never reads its replies keeps the server from being done.
+  // A client that never reads its replies keeps the drain from ending.
   client.socket.pause();
   client.send(Buffer.concat(Array.from({ length: 500_000 }, () => frame(''))));
-  await expect.poll(() => isHeldUp(port), { interval: 100 }).toBe(true);
+  await expect.poll(() => isBlocked(port), { interval: 100 }).toBe(true);
   program.child.kill('SIGTERM');
-  await expect.poll(() => program.stdout, { interval: 10 }).toContain('SIGTERM: no new clients');
+  await expect.poll(() => program.stdout, { interval: 10 }).toContain('SIGTERM: draining: no new connections');
   const began = performance.now();
   program.child.kill('SIGTERM');
   expect(await program.exitCode()).toBe(1);
-  // And not when the time of its drain is over, which is 8 s.
+  // DRAIN_TIMEOUT_MS is 8 s.
   expect(performance.now() - began).toBeLessThan(4000);
   client.socket.destroy();
 });
 
-test('with ACCEPT=once ends with 0 after its first client', async () => {
+test('with ACCEPT=once exits with 0 after its first client', async () => {
   await using program = new Program({ ACCEPT: 'once' });
   const client = await RawClient.to(await program.port());
   client.end('Hello, server');
@@ -143,14 +145,14 @@ test('with ACCEPT=once ends with 0 after its first client', async () => {
   expect(await program.exitCode()).toBe(0);
 });
 
-test('fills its name and the message into the reply that it is set to', async () => {
+test('fills its name and the message into REPLY', async () => {
   await using program = new Program({ REPLY: '{server} heard {message}' });
   const client = await RawClient.to(await program.port());
   client.end("it's $& {server}\n");
   expect((await client.closed()).toString()).toMatch(/^\S+ heard it's \$& \{server\}\n$/);
 });
 
-test('closes no healthy client when it goes on after a pause longer than its timeouts', async () => {
+test('closes no healthy client when it resumes after a pause longer than its timeouts', async () => {
   await using program = new Program({ IDLE_TIMEOUT_MS: '4000', MESSAGE_TIMEOUT_MS: '4000', LOG_LEVEL: 'debug' });
   const port = await program.port();
   const [frames, text, http, half] = await Promise.all([1, 2, 3, 4].map(() => RawClient.to(port)));
@@ -162,7 +164,7 @@ test('closes no healthy client when it goes on after a pause longer than its tim
   await Promise.all([frames, text, http].map((client) => client!.until('hello from the server!')));
   program.child.kill('SIGSTOP');
   await new Promise((resolve) => setTimeout(resolve, 200));
-  // In time, while the server sleeps.
+  // In time: the server is paused.
   frames!.send(frame('two'));
   text!.send('two\n');
   http!.send(get);

@@ -1,8 +1,8 @@
-/** A client for tests: sends the very bytes that it is told to, and keeps all that comes back. */
+/** A client for tests: sends exact bytes, and keeps everything that comes back. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** A message as a frame, made by hand, so that the codec is not tested against itself. */
+/** Encodes a frame by hand, so that the codec is not tested against itself. */
 export function frame(text: string, kind = 0): Buffer {
   const payload = Buffer.from(text);
   const header = Buffer.alloc(4);
@@ -15,7 +15,7 @@ export const GOAWAY = frame('', 2);
 
 export class RawClient {
   readonly socket: Socket;
-  /** The error that ended the connection, if one did: a reset, for example. */
+  /** The error that ended the connection, such as a reset. */
   error: NodeJS.ErrnoException | undefined;
   #chunks: Buffer[] = [];
   readonly #closed: Promise<unknown>;
@@ -42,7 +42,7 @@ export class RawClient {
     this.socket.write(bytes);
   }
 
-  /** Sends each byte as a packet of its own. */
+  /** Sends each byte in its own packet. */
   async drip(bytes: Buffer | string): Promise<void> {
     for (const byte of Buffer.from(bytes)) {
       this.socket.write(Buffer.of(byte));
@@ -50,12 +50,12 @@ export class RawClient {
     }
   }
 
-  /** Closes this side, after `bytes`. */
+  /** Sends `bytes`, then half-closes. */
   end(bytes: Buffer | string = ''): void {
     this.socket.end(bytes);
   }
 
-  /** Resolves with all that was received, once it holds `expected`; rejects if the connection ends before. */
+  /** Resolves with everything received, once it holds `expected`; rejects if the connection ends first. */
   async until(expected: Buffer | string): Promise<Buffer> {
     while (!this.received.includes(expected)) {
       if (this.socket.readableEnded || this.socket.destroyed) {
@@ -66,13 +66,13 @@ export class RawClient {
       const waiting = new AbortController();
       const something = (event: string) => once(this.socket, event, { signal: waiting.signal });
       await Promise.race([something('data'), something('end'), this.#closed]);
-      // Those that did not come would listen on.
+      // Removes the listeners of events that did not come.
       waiting.abort();
     }
     return this.received;
   }
 
-  /** Resolves with all that was received, once the connection has ended on both sides. */
+  /** Resolves with everything received, once both sides have closed. */
   async closed(): Promise<Buffer> {
     await this.#closed;
     return this.received;

@@ -1,4 +1,4 @@
-/** The real server in this process, on a free port, with limits that a test may shrink and a log that it can read. */
+/** The real server in this process, on a free port; tests can set its limits and read its log. */
 import { pino } from 'pino';
 import { expect } from 'vitest';
 
@@ -11,11 +11,11 @@ import { RawClient, frame } from './raw-client.ts';
 export type LogLine = Record<string, unknown> & { msg: string };
 
 interface TestOptions extends Partial<ServerSettings> {
-  /** If there is none it answers `REPLY`: not the one that is shipped, so that these tests hold for whoever changes that. */
+  /** By default it replies with `REPLY`: not the shipped handler, so that these tests pass after you change that. */
   handler?: Handler;
 }
 
-/** What has ended by then was not ended by a timeout that no test has set: the first of them runs for 10 s. */
+/** Sooner than any default timeout; the shortest is 10 s. */
 const BEFORE_TIMEOUTS_MS = 8000;
 
 const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'debug', LIVE_PAGE: 'on' });
@@ -44,27 +44,27 @@ export class TestServer implements AsyncDisposable {
     return RawClient.to(this.port);
   }
 
-  /** Says one thing, closes its side, and resolves with all that came back. */
+  /** Sends `bytes`, half-closes, and resolves with everything received. */
   async exchange(bytes: Buffer | string): Promise<string> {
     const client = await this.dial();
     client.end(bytes);
     return (await client.closed()).toString();
   }
 
-  /** Waits until exactly these connections have ended, for these reasons in this order. */
+  /** Waits until exactly these close reasons are logged, in this order. */
   async expectReasons(...reasons: CloseReason[]): Promise<void> {
     const seen = () => this.lines.filter((line) => 'reason' in line).map((line) => line['reason']);
     await expect.poll(seen, { timeout: BEFORE_TIMEOUTS_MS, interval: 5 }).toEqual(reasons);
   }
 
-  /** Waits until it has read something from so many connections, as its log tells: at `LOG_LEVEL: 'trace'`. */
+  /** Waits until it has read from this many connections. Needs `LOG_LEVEL: 'trace'`. */
   async expectReadFrom(connections: number): Promise<void> {
     const read = () =>
       new Set(this.lines.filter(({ msg }) => / sent \d+ bytes?: /.test(msg)).map((line) => line['connection']));
     await expect.poll(() => read().size, { interval: 5 }).toBe(connections);
   }
 
-  /** The numbers whose names begin so (a regular expression), as a scraper gets them. */
+  /** Scrapes the metrics whose names begin with `names`, a regular expression. */
   async scrape(names: string): Promise<Record<string, number>> {
     const response = await fetch(`http://127.0.0.1:${this.port}/metrics`, { headers: { connection: 'close' } });
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
@@ -72,7 +72,7 @@ export class TestServer implements AsyncDisposable {
     return Object.fromEntries(Array.from(lines, ([, name, value]) => [name!, Number(value)]));
   }
 
-  /** Whatever was done to it, the server answers somebody else. */
+  /** Fails unless the server still answers another client. */
   async expectHealthy(): Promise<void> {
     const client = await this.dial();
     client.end(frame('well?'));

@@ -1,6 +1,6 @@
 /**
- * A connection that only streams from now on: Server-Sent Events, until the client goes or the server drains. What the client
- * still sends is not looked at, and it may close its side.
+ * A connection that streams Server-Sent Events until the client leaves or the server drains. Input is discarded, and
+ * half-close by the client does not end the stream.
  */
 import { chunkOf, LAST_CHUNK } from '@knock/shared/codec/http/response';
 
@@ -21,11 +21,11 @@ export interface EventSink {
 
 export class EventStream implements ConnectionHandler, EventSink {
   readonly #connection: Connection;
-  /** HTTP/1.0 has no chunks: there the body ends with the connection (RFC 9112 section 6.3). */
+  /** False for HTTP/1.0, which has no chunks: the body ends with the connection (RFC 9112 section 6.3). */
   readonly #chunked: boolean;
   #onEnd: (() => void) | undefined;
 
-  /** `join` begins to write to this stream, and returns what to call when the stream ends. */
+  /** `join` subscribes this stream, and returns what to call when the stream ends. */
   constructor(connection: Connection, chunked: boolean, join: (sink: EventSink) => () => void) {
     this.#connection = connection;
     this.#chunked = chunked;
@@ -36,7 +36,7 @@ export class EventStream implements ConnectionHandler, EventSink {
     const { socket } = this.#connection;
     const waits = socket.writableLength > 0;
     socket.write(this.#chunked ? chunkOf(text) : text);
-    // Once: a client that does not read must not get new time with each event.
+    // Not restarted by each event: a client that does not read must time out.
     if (socket.writableLength > 0 && !waits) this.#connection.startWriteTimeout();
   }
 
@@ -64,7 +64,7 @@ export class EventStream implements ConnectionHandler, EventSink {
     this.deny('drained');
   }
 
-  /** With the last chunk, so that the client does not take the stream for cut off. */
+  /** Sends the last chunk, so that the client sees a complete response. */
   deny(reason: CloseReason): void {
     this.#connection.closeGracefully(reason, this.#chunked ? LAST_CHUNK : '');
   }

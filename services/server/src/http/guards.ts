@@ -1,22 +1,23 @@
 /**
- * Which requests may come in by their Host and by the page that sent them. A browser sends requests on behalf of any site,
- * and says so in fields that no page can set.
+ * Protects against DNS rebinding and cross-site requests: checks `Host`, `Origin` and the Fetch Metadata fields. A browser
+ * sends requests for any site, and says which one in fields that no page can set.
  */
 import { isIP } from 'node:net';
 
 import type { HttpRequest } from '@knock/shared/codec/http/request';
 
-/** What is wrong with the request, for a response 403; undefined: nothing. `allowed`: names in lower case. */
+/** Why the request gets a 403; undefined: it is allowed. `allowed`: names in lower case. */
 export function guard(request: HttpRequest, allowed: readonly string[]): string | undefined {
   if (request.host !== undefined && !isAllowedHost(request.host, allowed))
-    return 'this server does not answer to the name in the Host field: ALLOWED_HOSTS can list it';
-  if (isFromForeignPage(request, allowed)) return 'this server does not answer to pages of other sites';
+    return 'Host not allowed: use localhost or an IP address, or add the name to ALLOWED_HOSTS';
+  if (isFromForeignPage(request, allowed))
+    return 'cross-site request rejected: only pages of this server may send requests';
   return undefined;
 }
 
 /**
- * A page of another site can make a browser send requests here under that site's own name (DNS rebinding). Such a name has
- * a dot, and is not on the list. `host`: a valid host, with or without a port (RFC 9110 section 7.2).
+ * DNS rebinding: a page of another site makes a browser send requests here under that site's own name. Such a name has a
+ * dot and is not on the list. `host`: a valid host, with or without a port (RFC 9110 section 7.2).
  */
 export function isAllowedHost(host: string, allowed: readonly string[]): boolean {
   if (!host.includes('.')) return true;
@@ -24,15 +25,15 @@ export function isAllowedHost(host: string, allowed: readonly string[]): boolean
   return !name.includes('.') || isIP(name) !== 0 || name.endsWith('.localhost') || allowed.includes(name);
 }
 
-/** Without a port, without the brackets of IPv6, and without the dot that may end a full name (RFC 3986 section 3.2.2). */
+/** The name without port, IPv6 brackets and trailing dot (RFC 3986 section 3.2.2). */
 function hostName(host: string): string {
   const bracketed = /^\[([^\]]*)\]/.exec(host);
   return bracketed ? bracketed[1]! : host.replace(/:\d*$/, '').replace(/\.$/, '');
 }
 
 /**
- * Whether another site's page made this request. Pages of this very server may send what they like, and so may whatever is
- * no browser; from elsewhere only a link may lead here.
+ * Whether a page of another site made this request. Pages of this server may send anything, and so may clients that are no
+ * browsers; other sites may only link here.
  *
  * Sources: RFC 6454 section 7 (`Origin`), W3C Fetch Metadata Request Headers (`Sec-Fetch-*`).
  */
@@ -45,7 +46,7 @@ export function isFromForeignPage({ method, host, fields }: HttpRequest, allowed
   return !(method === 'GET' && isLink);
 }
 
-/** A page of this server, under the name by which the request calls it; or under a listed one, where a proxy calls it by another. */
+/** Same origin as `Host`, or an allowed name: behind a proxy the two may differ. */
 function isOwnOrigin(origin: string, host: string | undefined, allowed: readonly string[]): boolean {
   const page = URL.parse(origin)?.host;
   if (page === undefined || page === '') return false;

@@ -19,7 +19,7 @@ export function messageRoute(page: ((request: HttpRequest) => HttpReply) | undef
   };
 }
 
-/** A browser names HTML. Everybody else takes anything, and means the handler (RFC 9110 section 12.5.1). */
+/** Browsers name HTML in `Accept`; other clients accept anything, and want the handler's reply (RFC 9110 section 12.5.1). */
 function acceptsHtml({ fields }: HttpRequest): boolean {
   const accept = fields.get('accept')?.toLowerCase();
   if (accept === undefined || !accept.includes('text/html')) return false;

@@ -1,4 +1,4 @@
-/** What a machine asks to watch the server: whether it lives, whether it takes clients, and its metrics. */
+/** The probes: liveness (`/healthz`), readiness (`/readyz`) and metrics (`/metrics`). */
 import type { Logger } from '@knock/shared/log/log';
 
 import type { Connection } from '../net/connection.ts';
@@ -8,19 +8,19 @@ import { errorReply, type HttpReply, type Route, uncounted } from './routes.ts';
 export interface ProbeOptions {
   logger: Logger;
   metrics: Pick<Metrics, 'text' | 'contentType'>;
-  /** Whether another client in the place of the one who asks would be served. */
+  /** Whether a new client in the place of `asker` would be served. */
   ready: (asker: Connection) => boolean;
 }
 
 export function probeRoutes({ logger, metrics, ready }: ProbeOptions): Route[] {
-  const probe = (path: string, isWell: (asker: Connection) => boolean): Route => ({
+  const probe = (path: string, check: (asker: Connection) => boolean): Route => ({
     path,
     methods: ['GET'],
     kind: 'probe',
     answer: (_request, connection) => {
-      const well = isWell(connection);
-      logger.debug({ connection: connection.id, path, well }, `probe ${path}: ${well ? 'well' : 'not ready'}`);
-      return well ? { status: 200, body: 'ok\n' } : NOT_READY;
+      const ok = check(connection);
+      logger.debug({ connection: connection.id, path, ok }, `probe ${path}: ${ok ? 'ok' : 'not ready'}`);
+      return ok ? { status: 200, body: 'ok\n' } : NOT_READY;
     },
   });
   const numbers: Route = {
@@ -36,8 +36,8 @@ export function probeRoutes({ logger, metrics, ready }: ProbeOptions): Route[] {
   return [probe('/healthz', () => true), probe('/readyz', ready), numbers];
 }
 
-/** It closes the connection, so that whoever asks does not keep a place that others need. */
+/** Closes the connection, so that the probe frees its place at once. */
 const NOT_READY: HttpReply = {
-  ...uncounted(errorReply(503, 'not ready: the server takes no new clients now', { 'Retry-After': '1' })),
+  ...uncounted(errorReply(503, 'not ready: at the connection limit, or draining', { 'Retry-After': '1' })),
   ends: 'busy',
 };

@@ -1,4 +1,4 @@
-/** The live page: its files, and the stream of what there is to see, as routes. */
+/** The live page: routes for its files and its event stream. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -18,26 +18,26 @@ const TYPES: Record<string, string> = {
 };
 
 /**
- * Nothing but the page's own files: no script or style inside the page, nothing from elsewhere, and nobody puts it into a
- * frame. So text that a client sends can do nothing even where it was taken for more than text (W3C CSP Level 3).
+ * Only the page's own files may load: no inline script or style, nothing from other hosts, no framing (W3C CSP Level 3). So
+ * even if text of a client were taken for HTML, it could run nothing.
  */
 const HEADERS = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'Referrer-Policy': 'no-referrer',
-  // Kept by the browser, and asked for each time: a new server may have a new page.
+  // Cached, but revalidated each time: a new server may have a new page.
   'Cache-Control': 'no-cache',
 };
 
-/** A file of the page, as a request may want it. */
+/** Serves a file of the page. */
 type PageFile = (request: HttpRequest) => HttpReply;
 
 export class LivePage {
-  /** The page itself, for `GET /` by a browser. */
+  /** `index.html`, for `GET /` by a browser. */
   readonly index: PageFile;
   readonly routes: readonly Route[];
 
-  /** Throws the system's error if the page's files are not next to the program. */
+  /** Throws the system's error if the page's files are missing. */
   constructor(watch: LiveFeed) {
     this.index = readPageFile('index.html');
     const names = readdirSync(FOLDER).filter((name) => name !== 'index.html');
@@ -55,7 +55,7 @@ function readPageFile(name: string): PageFile {
     isMatch(fields.get('if-none-match'), tag) ? { status: 304, headers } : { status: 200, headers, body };
 }
 
-/** RFC 9110 section 13.1.2: a list of tags that are compared weakly, or an asterisk. */
+/** RFC 9110 section 13.1.2: an asterisk, or a list of tags, compared weakly. */
 function isMatch(condition: string | undefined, tag: string): boolean {
   if (condition === undefined) return false;
   return condition.trim() === '*' || condition.split(',').some((one) => one.trim().replace(/^W\//, '') === tag);

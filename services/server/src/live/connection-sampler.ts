@@ -1,4 +1,4 @@
-/** Looks on at one connection, and says what is new: always the same few fields, and its bytes only if it is followed. */
+/** Samples one connection for the live page: a few fields, and its bytes only if it is followed. */
 import { excerpt } from '@knock/shared/log/excerpt';
 
 import type { CloseReason } from '../net/close-reason.ts';
@@ -6,7 +6,7 @@ import type { ConnectionObserver } from '../net/connection-stats.ts';
 import type { Connection } from '../net/connection.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
 
-/** What is known of one connection. */
+/** What the page knows about one connection. */
 export interface ConnectionUpdate {
   id: number;
   address: string;
@@ -16,11 +16,11 @@ export interface ConnectionUpdate {
   protocol: ProtocolName | undefined;
   tls: boolean;
   /**
-   * `opened`: its protocol is not known yet. `talking`: something has crossed since the last update. `closing`: its last
-   * words were said, and it is waited for. `hidden`: it only looks, and is not shown.
+   * `opened`: protocol not known yet. `talking`: bytes have crossed since the last update. `closing`: the server has sent its
+   * last bytes. `hidden`: only probes or the page itself, not shown.
    */
   state: 'opened' | 'talking' | 'quiet' | 'closing' | 'closed' | 'hidden';
-  /** Why it is ending or has ended. */
+  /** Set once it is ending or has ended. */
   reason: CloseReason | undefined;
   /** How long it has been open, in milliseconds. */
   ms: number;
@@ -28,11 +28,11 @@ export interface ConnectionUpdate {
   messages: number;
   bytesIn: number;
   bytesOut: number;
-  /** One of the exchanges since the last update: at most 128 bytes of each, escaped. */
+  /** One exchange since the last update: at most 128 bytes of each text, escaped. */
   exchange?: SampledExchange;
-  /** What happened, one thing after another, where it is followed. */
+  /** What happened, in order, if the connection is followed. */
   steps?: Step[];
-  /** How many steps there were besides. */
+  /** How many steps were left out. */
   missed?: number;
 }
 
@@ -42,7 +42,7 @@ interface SampledExchange {
   error?: string;
 }
 
-/** Bytes that crossed. `ms`: since the connection was accepted. `hex`: the first bytes of `size`. */
+/** Bytes of one read or write. `ms`: since the connection was accepted. `hex`: the first bytes of `size`. */
 export interface WireStep {
   kind: 'read' | 'write';
   ms: number;
@@ -65,10 +65,10 @@ const MAX_HEX_BYTES = 192;
 export class ConnectionSampler implements ConnectionObserver {
   readonly #connection: Connection;
   #exchange: SampledExchange | undefined;
-  /** Undefined: it is not followed. */
+  /** Undefined: not followed. */
   #steps: Step[] | undefined;
   #missed = 0;
-  /** Set when the connection has ended: how long it lasted, in milliseconds. */
+  /** How long the connection lasted, in milliseconds; undefined: it is still open. */
   #lifetimeMs: number | undefined;
   #bytesSeen = 0;
   #lastSent: string | undefined;
@@ -78,7 +78,7 @@ export class ConnectionSampler implements ConnectionObserver {
     connection.stats.observer = this;
   }
 
-  /** Whether the connection has ended, and that is the last there is to tell. */
+  /** Whether the connection has ended: its next update is the last. */
   get hasEnded(): boolean {
     return this.#lifetimeMs !== undefined;
   }
@@ -121,19 +121,19 @@ export class ConnectionSampler implements ConnectionObserver {
     this.#pauseSampling();
   }
 
-  /** What has changed since it was asked last; undefined: nothing, or it is not shown. */
+  /** What has changed since the last call; undefined: nothing, or the connection is hidden. */
   takeUpdate(): ConnectionUpdate | undefined {
     const { steps, exchange, missed } = this.#take();
     const fields = this.#fields();
     const { ms: _, ...facts } = fields;
-    const told = fields.state === 'hidden' ? 'hidden' : JSON.stringify(facts);
-    const isNews = told !== this.#lastSent && (told !== 'hidden' || this.#lastSent !== undefined);
-    if (isNews) this.#lastSent = told;
-    if (!isNews && !steps?.length) return undefined;
+    const current = fields.state === 'hidden' ? 'hidden' : JSON.stringify(facts);
+    const changed = current !== this.#lastSent && (current !== 'hidden' || this.#lastSent !== undefined);
+    if (changed) this.#lastSent = current;
+    if (!changed && !steps?.length) return undefined;
     return { ...fields, ...(exchange && { exchange }), ...(steps?.length && { steps }), ...(missed > 0 && { missed }) };
   }
 
-  /** All that is known now; undefined: it is not shown. */
+  /** All fields now; undefined: the connection is hidden. */
   snapshot(): ConnectionUpdate | undefined {
     const fields = this.#fields();
     return fields.state === 'hidden' ? undefined : fields;
@@ -168,7 +168,7 @@ export class ConnectionSampler implements ConnectionObserver {
     return taken;
   }
 
-  /** One exchange is enough between two updates; more would cost, and nobody could see them. */
+  /** One exchange for each update is all that people can see: until the next, observing would only cost time. */
   #pauseSampling(): void {
     if (this.#exchange && this.#steps === undefined) this.detach();
   }
@@ -181,7 +181,7 @@ export class ConnectionSampler implements ConnectionObserver {
     }
     const ms = Math.round(this.#age * 10) / 10;
     if (kind === 'read' || kind === 'write') {
-      // Not a copy of what may be a whole message: its first bytes are enough.
+      // The first bytes only: the buffer may hold a whole message.
       const bytes = typeof what === 'string' ? Buffer.from(what) : what;
       this.#steps.push({ ms, kind, size: bytes.length, hex: bytes.toString('hex', 0, MAX_HEX_BYTES) });
     } else {

@@ -1,58 +1,58 @@
 /**
- * What there is to see, for whoever watches: ten times a second at most, as totals and a bounded sample. While nobody
- * watches nothing is gathered, and a viewer that does not read is cut off instead of being waited for.
+ * The feed of the live page: totals and a bounded sample of connections, at most ten times a second. Without viewers it
+ * collects nothing. Slow viewers are disconnected.
  */
 import type { EventSink } from '../http/event-stream.ts';
 import type { Connection } from '../net/connection.ts';
 import type { MetricsSummary } from '../telemetry/metrics.ts';
 import { type ConnectionUpdate, ConnectionSampler } from './connection-sampler.ts';
 
-/** What a viewer may leave unread, in bytes. */
+/** How much a viewer may leave unread, in bytes. */
 const MAX_BUFFERED_BYTES = 65_536;
 
 export interface LiveFeedOptions {
   /** The name of this server. */
   server: string;
-  /** Every connection that is open. */
+  /** All open connections. */
   connections: () => Iterable<Connection>;
   summary: () => MetricsSummary;
 }
 
-/** What a viewer is sent, as the JSON of a Server-Sent Event. */
+/** The JSON of one Server-Sent Event. */
 export interface FeedUpdate {
-  /** The name of the server that speaks. */
+  /** The name of this server. */
   server: string;
   totals: MetricsSummary;
-  /** The connections of which there is news, each once. */
+  /** The connections that have changed, each once. */
   connections: ConnectionUpdate[];
-  /** A viewer's first: all that is known stands in it. */
+  /** A viewer's first update, with all connections. */
   snapshot?: true;
-  /** The last one: the server leaves. */
+  /** The last update: the server is shutting down. */
   leaving?: true;
 }
 
 interface Viewer {
   sink: EventSink;
-  /** The address whose clients are looked at byte by byte. */
+  /** The address of the clients whose bytes this viewer wants. */
   follows: string | undefined;
 }
 
 const INTERVAL_MS = 100;
-/** An update is followed by a rest this many times as long as it took: watching costs a fiftieth at the most. */
+/** After an update the feed pauses this many times as long as the update took: viewers cost at most 2 % of the CPU. */
 const COOLDOWN_FACTOR = 50;
-/** Longer rests would come of a machine that stood still during an update, not of the update. */
+/** A longer pause would mean that the machine stood still during an update. */
 const MAX_COOLDOWN_MS = 5000;
-/** How many connections are told of one by one. */
+/** How many connections are sampled. */
 const MAX_SHOWN = 128;
 const MAX_VIEWERS = 32;
-/** So that a viewer that has gone is noticed, though nothing happens. */
+/** An idle feed writes this often, to notice viewers that are gone. */
 const HEARTBEAT_MS = 5000;
 
 export class LiveFeed {
   readonly #options: LiveFeedOptions;
   readonly #viewers = new Set<Viewer>();
   readonly #samplers = new Map<Connection, ConnectionSampler>();
-  /** What some viewer follows. */
+  /** All addresses that viewers follow. */
   #followed: ReadonlySet<string | undefined> = new Set();
   #timer: NodeJS.Timeout | undefined;
   #sentAt = 0;
@@ -62,21 +62,19 @@ export class LiveFeed {
     this.#options = options;
   }
 
-  /** Whether there are as many viewers as are borne. */
+  /** Whether all `MAX_VIEWERS` slots are in use. */
   get isFull(): boolean {
     return this.#viewers.size >= MAX_VIEWERS;
   }
 
-  /** `follows`: an address whose clients' bytes are wanted as well. Returns what to call when the viewer has gone. */
+  /** `follows`: an address whose clients' bytes the viewer wants too. Returns the unsubscribe function. */
   subscribe(sink: EventSink, follows: string | undefined): () => void {
     const viewer = { sink, follows };
     this.#viewers.add(viewer);
     this.#follow();
     this.#fill();
-    const clients = Array.from(this.#samplers.values(), (sampler) => sampler.snapshot()).filter(
-      (news) => news !== undefined,
-    );
-    sink.write(sse({ ...this.#update(clients), snapshot: true }));
+    const snapshots = Array.from(this.#samplers.values(), (sampler) => sampler.snapshot());
+    sink.write(sse({ ...this.#update(snapshots.filter((one) => one !== undefined)), snapshot: true }));
     if (this.#timer === undefined) this.#schedule(INTERVAL_MS);
     return () => this.#unsubscribe(viewer);
   }
@@ -91,7 +89,7 @@ export class LiveFeed {
     this.#samplers.get(connection)?.end();
   }
 
-  /** The server leaves, and says so before its viewers are let go. */
+  /** Sends viewers the last update; the drain closes their streams. */
   announceShutdown(): void {
     if (this.#viewers.size > 0) this.#send(sse({ ...this.#update(this.#takeUpdates()), leaving: true }));
   }
@@ -117,7 +115,7 @@ export class LiveFeed {
     sampler.follow(this.#followed.has(connection.address));
   }
 
-  /** Others take the places of those who have gone. */
+  /** Fills free places in the sample with open connections. */
   #fill(): void {
     for (const connection of this.#options.connections()) {
       if (this.#samplers.size >= MAX_SHOWN) return;
@@ -138,26 +136,26 @@ export class LiveFeed {
     }
   }
 
-  /** Tells the viewers what has happened, and looks again after a while. */
+  /** Sends one update and schedules the next. */
   #publish(): void {
     const began = performance.now();
     const clients = this.#takeUpdates();
     this.#fill();
     const update = this.#update(clients);
-    // Bytes alone are no news: each update makes some itself.
+    // Bytes alone are no change: the feed itself causes some.
     const counts = JSON.stringify({ ...update.totals, bytes: undefined });
     if (clients.length > 0 || counts !== this.#lastCounts) this.#send(sse(update));
     else if (began - this.#sentAt > HEARTBEAT_MS) this.#send(': nothing new\n\n');
     this.#lastCounts = counts;
-    const rest = COOLDOWN_FACTOR * (performance.now() - began);
-    this.#schedule(Math.min(Math.max(INTERVAL_MS, rest), MAX_COOLDOWN_MS));
+    const cooldown = COOLDOWN_FACTOR * (performance.now() - began);
+    this.#schedule(Math.min(Math.max(INTERVAL_MS, cooldown), MAX_COOLDOWN_MS));
   }
 
   #takeUpdates(): ConnectionUpdate[] {
     const clients = [];
     for (const [connection, sampler] of this.#samplers) {
-      const news = sampler.takeUpdate();
-      if (news !== undefined) clients.push(news);
+      const update = sampler.takeUpdate();
+      if (update !== undefined) clients.push(update);
       if (sampler.hasEnded) this.#samplers.delete(connection);
     }
     return clients;
@@ -170,14 +168,13 @@ export class LiveFeed {
   #send(text: string): void {
     this.#sentAt = performance.now();
     for (const { sink } of this.#viewers) {
-      // What would be buffered for it grows with every update.
       if (sink.bufferedBytes > MAX_BUFFERED_BYTES) sink.cutOff();
       else sink.write(text);
     }
   }
 }
 
-/** One event of a stream of them (WHATWG HTML, section 9.2.5). JSON has no line ends of its own. */
+/** One event of a stream (WHATWG HTML, section 9.2.5). JSON on one line has no line ends to escape. */
 function sse(update: FeedUpdate): string {
   return `data: ${JSON.stringify(update)}\n\n`;
 }

@@ -1,32 +1,32 @@
-/** Who comes in: clients above the limit, and clients of a server that leaves, are not served, but they are told so. */
+/** Load shedding: clients above the limit, or during a drain, are denied with an error in their own protocol. */
 import type { Connection } from './connection.ts';
 
 /** Why a client is not served. */
 export interface Denial {
   reason: 'busy' | 'drained' | 'tls_error';
-  /** The code of its error reply, where it is not told goaway. */
+  /** The code of its error reply, unless it gets a goaway. */
   code: 'busy' | 'tls';
   detail: string;
 }
 
-/** How many clients above the limit are told so at once. */
+/** How many clients above the limit get an error at the same time. */
 const MAX_ABOVE_LIMIT = 32;
-/** How many more are let in from this very machine, so that its health check is heard; any others are closed without a word. */
+/** How many more are accepted from this machine, for its health checks. The rest are closed without an error. */
 const MAX_LOCAL_ABOVE_LIMIT = 16;
-/** How long a client is looked at, to tell it in its own protocol. */
+/** How long a denied client has to show its protocol, so that its error is in that protocol. */
 const REJECT_TIMEOUT_MS = 1500;
 
 export const LEAVING: Denial = {
   reason: 'drained',
   code: 'busy',
-  detail: 'the server is leaving: try again, another one may answer',
+  detail: 'the server is shutting down: try again, another one may answer',
 };
 
 export class Admission {
   readonly #maxConnections: number;
   readonly #served = new Set<Connection>();
   readonly #denied = new Map<Connection, Denial>();
-  /** Those of {@link #denied} that are here only because they come from this machine. */
+  /** Those of {@link #denied} that were accepted only because they are local. */
   readonly #local = new Set<Connection>();
   #closed = false;
 
@@ -34,7 +34,7 @@ export class Admission {
     this.#maxConnections = maxConnections;
   }
 
-  /** Every connection that is open, those that are turned away among them. */
+  /** All open connections, denied ones included. */
   get connections(): Connection[] {
     return [...this.#served, ...this.#denied.keys()];
   }
@@ -44,33 +44,33 @@ export class Admission {
     return this.#served.size + this.#denied.size;
   }
 
-  /** How many are served. */
+  /** How many connections are served. */
   get served(): number {
     return this.#served.size;
   }
 
-  /** Whether a new client would be served; the one who asks takes no place. */
+  /** Whether a new client would be served; `asker` itself does not count. */
   isReady(asker?: Connection): boolean {
     const others = this.#served.size - (asker && this.#served.has(asker) ? 1 : 0);
     return !this.#closed && others < this.#maxConnections;
   }
 
-  /** Takes a new client in, or turns it away: then it may be ending already. */
+  /** Serves or denies a new client. A denied one may be ending already. */
   admit(connection: Connection): void {
     if (this.isReady()) this.#served.add(connection);
     else if (this.#closed) this.#deny(connection, LEAVING);
     else {
-      const detail = `the server serves ${this.#maxConnections} clients, its limit: try again soon`;
+      const detail = `connection limit of ${this.#maxConnections} reached (MAX_CONNECTIONS): try again soon`;
       this.#deny(connection, { reason: 'busy', code: 'busy', detail });
     }
   }
 
-  /** From now on whoever comes is told that the server leaves. */
+  /** From now on every new client is denied: the server is shutting down. */
   close(): void {
     this.#closed = true;
   }
 
-  /** From now on only this client is served. The others are returned, since they have to be let go. */
+  /** From now on only this client is served. Returns the others, which have to be shut down. */
   closeExcept(chosen: Connection): Connection[] {
     this.close();
     const others = [...this.#served].filter((connection) => connection !== chosen);
@@ -81,7 +81,7 @@ export class Admission {
     return others;
   }
 
-  /** Why this client is not served; undefined: it is. */
+  /** Why this client is not served; undefined: it is served. */
   denialFor(connection: Connection): Denial | undefined {
     return this.#denied.get(connection);
   }
@@ -103,7 +103,7 @@ export class Admission {
     connection.socket.once('close', () => clearTimeout(timer));
   }
 
-  /** Behind a proxy on this machine every client is local, so these are bounded as well. */
+  /** Local clients are bounded too: behind a proxy on this machine every client is local. */
   #hasPlaceAboveLimit(connection: Connection): boolean {
     if (this.open - this.#local.size <= this.#maxConnections + MAX_ABOVE_LIMIT) return true;
     if (!connection.isLocal || this.#local.size >= MAX_LOCAL_ABOVE_LIMIT) return false;

@@ -1,26 +1,26 @@
-/** How many clients there is room for, by arithmetic: each limit is known at the start, so nothing is budgeted later. */
+/** Capacity planning: how many connections, and how much memory they can take. All limits are known at the start. */
 import { WRITE_BUFFER_BYTES } from '@knock/shared/codec/write-buffer';
 
 import type { ServerSettings } from '../settings.ts';
 
-/** Descriptors that are not clients: the listener, the log, look-ups, clients that are being turned away. */
+/** Descriptors that are no served clients: the listener, the log, look-ups, denied clients. */
 const RESERVED_DESCRIPTORS = 128;
 
-/** What a client inside TLS takes besides: OpenSSL's own, as it was seen. */
+/** OpenSSL's own memory for each connection, as measured. */
 const TLS_BYTES = 49_152;
 
 export interface HostLimits {
-  /** How many descriptors this process may open; undefined: not known. */
+  /** The descriptor limit of this process (`ulimit -n`); undefined: not known. */
   descriptors: number | undefined;
-  /** How much memory this process may use, in bytes; undefined: no limit. */
+  /** The memory limit of this process (cgroup), in bytes; undefined: none. */
   memoryBytes: number | undefined;
 }
 
 export interface Capacity {
   maxConnections: number;
   /**
-   * What the clients can make the server hold, in bytes, if no reply is larger than a message may be. What was read and
-   * not yet looked at, and the server itself, come on top.
+   * The most that clients can make the server hold, in bytes, if no reply is larger than MAX_MESSAGE_BYTES. The process
+   * itself and reads that wait come on top.
    */
   memoryBytes: number;
   warnings: string[];
@@ -29,8 +29,8 @@ export interface Capacity {
 type CapacitySettings = Pick<ServerSettings, 'MAX_CONNECTIONS' | 'MAX_MESSAGE_BYTES'> & { TLS_CERT_FILE?: unknown };
 
 /**
- * What these settings come to on this machine. `MAX_CONNECTIONS` is lowered to what the descriptors allow; where the
- * memory may not suffice there is only a warning, since clients seldom do their worst all at once.
+ * Lowers `MAX_CONNECTIONS` to what the descriptor limit allows. Too little memory causes only a warning, because clients
+ * seldom all do their worst at once.
  */
 export function capacity(settings: CapacitySettings, machine: HostLimits): Capacity {
   const { MAX_CONNECTIONS, MAX_MESSAGE_BYTES, TLS_CERT_FILE } = settings;
@@ -40,24 +40,24 @@ export function capacity(settings: CapacitySettings, machine: HostLimits): Capac
   if (room < maxConnections) {
     maxConnections = room;
     warnings.push(
-      `MAX_CONNECTIONS=${MAX_CONNECTIONS} is lowered to ${room}: this process may open ${machine.descriptors} descriptors (ulimit -n)`,
+      `MAX_CONNECTIONS=${MAX_CONNECTIONS} is lowered to ${room}: raise the descriptor limit, ${machine.descriptors} now (ulimit -n)`,
     );
   }
-  // One message that is not complete, the replies that were not read, and the reply that is being written.
+  // One partial message, the unsent replies, and the reply that is being written.
   const plainBytes = MAX_MESSAGE_BYTES + WRITE_BUFFER_BYTES + MAX_MESSAGE_BYTES;
-  // Inside TLS a reply that waits is there once more, encrypted.
+  // Inside TLS a pending reply is held twice: plain and encrypted.
   const tlsBytes = TLS_CERT_FILE === undefined ? 0 : MAX_MESSAGE_BYTES + TLS_BYTES;
   const memoryBytes = maxConnections * (plainBytes + tlsBytes);
   if (machine.memoryBytes !== undefined && memoryBytes > machine.memoryBytes) {
     const needed = `${maxConnections} connections with messages of ${MAX_MESSAGE_BYTES} bytes can take ${mebibytes(memoryBytes)}`;
     warnings.push(
-      `${needed}, but the limit is ${mebibytes(machine.memoryBytes)}: lower MAX_CONNECTIONS or MAX_MESSAGE_BYTES`,
+      `${needed}, but the memory limit is ${mebibytes(machine.memoryBytes)}: lower MAX_CONNECTIONS or MAX_MESSAGE_BYTES`,
     );
   }
   return { maxConnections, memoryBytes, warnings };
 }
 
-/** A size in bytes, in words: in whole mebibytes, rounded up. */
+/** Formats a size in bytes as whole mebibytes, rounded up. */
 export function mebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }

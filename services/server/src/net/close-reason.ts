@@ -19,7 +19,7 @@ export const CLOSE_REASONS = [
   'error',
 ] as const;
 
-/** Why a connection ended. Each ends for exactly one of these. */
+/** Why a connection ended: exactly one of these. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
 /** A deadline's reason is the close reason to which it leads; only an idle connection that a drain ends is `drained`. */

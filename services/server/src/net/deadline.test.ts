@@ -7,12 +7,12 @@ import { Deadline } from './deadline.ts';
 
 const FAKED = ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] as const;
 
-test('acts when its time is up, and says what it was started for', async () => {
+test('fires when its time is up, with the reason for which it was started', async () => {
   const reason = await new Promise<string>((resolve) => new Deadline<'idle'>(resolve).start('idle', 1));
   expect(reason).toBe('idle');
 });
 
-test('does not act when it was stopped, even after its time was up', () => {
+test('does not fire once stopped, even after its time is up', () => {
   vi.useFakeTimers({ toFake: [...FAKED] });
   const act = vi.fn();
   const deadline = new Deadline<'idle'>(act);
@@ -27,7 +27,7 @@ test('does not act when it was stopped, even after its time was up', () => {
 test.each([
   ['later', 10, 8, 15, 23],
   ['sooner', 1000, 8, 15, 23],
-])('acts as it was started last, %s than before', (_, first, after, second, at) => {
+])('a restart replaces the deadline, %s than before', (_, first, after, second, at) => {
   vi.useFakeTimers({ toFake: [...FAKED] });
   const act = vi.fn();
   const deadline = new Deadline<'idle' | 'message'>(act);
@@ -41,7 +41,7 @@ test.each([
   vi.useRealTimers();
 });
 
-test('is running for its reason until it acts or is stopped', () => {
+test('has its reason until it fires or is stopped', () => {
   const deadline = new Deadline<'idle' | 'message'>(() => undefined);
   deadline.start('idle', 1000);
   deadline.start('message', 1000);
@@ -50,7 +50,7 @@ test('is running for its reason until it acts or is stopped', () => {
   expect(deadline.reason).toBeUndefined();
 });
 
-test('lets bytes that came while the program was held up be read before it acts', async () => {
+test('bytes that arrived while the process was blocked are read before it fires', async () => {
   await using server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect((server.address() as { port: number }).port, '127.0.0.1');
@@ -63,7 +63,7 @@ test('lets bytes that came while the program was held up be read before it acts'
   });
   await new Promise((resolve) => client.write('in time', resolve));
   deadline.start('idle', 20);
-  // As a paused container does: the time passes, and nothing runs.
+  // Like a paused container: time passes, and nothing runs.
   const end = performance.now() + 60;
   while (performance.now() < end);
   await expect.poll(() => events).toEqual(['read']);

@@ -1,33 +1,33 @@
 /**
- * A deadline that lets the reads of this turn happen before it acts.
+ * A timeout that lets the reads of this turn happen before it fires.
  *
- * Node runs timers before it reads what waits in the kernel. After a long turn, or when a paused container goes on, a
- * timer would throw out a client whose bytes arrived in time and just were not read yet; so a deadline that has run out
- * waits for one `setImmediate`, which comes after the reads, and acts only if nobody has stopped it by then.
+ * Node runs timers before it reads what waits in the kernel. After a long turn, or when a paused container resumes, a timer
+ * would disconnect a client whose bytes arrived in time but were not read yet. So an expired deadline waits for one
+ * `setImmediate`, which runs after the reads, and fires only if it was not stopped by then.
  *
- * To start it again while it runs is cheap, since that happens at each read: the timer is left to come too early, and is set
- * anew for the rest of the time then. (To set one at each read made the server 6 % slower where each read is one message.)
+ * Every read restarts it, so a restart only moves the end: the old timer fires early, and is then set for the time left.
+ * (A new timer for each read made the server 6 % slower where each read is one message.)
  */
 export class Deadline<Reason extends string> {
   readonly #onExpired: (reason: Reason) => void;
   #reason: Reason | undefined;
-  /** on the clock of `performance.now()`. */
+  /** By `performance.now()`. */
   #endsAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerEndsAt = Infinity;
   #immediate: NodeJS.Immediate | undefined;
 
-  /** `act` is given the reason for which the deadline was started. */
+  /** `onExpired` gets the reason for which the deadline was started. */
   constructor(onExpired: (reason: Reason) => void) {
     this.#onExpired = onExpired;
   }
 
-  /** What the deadline is running for. */
+  /** Why it runs; undefined: it does not run. */
   get reason(): Reason | undefined {
     return this.#reason;
   }
 
-  /** Starts from now, whatever ran before. `ms`: milliseconds. */
+  /** Starts or restarts it, from now. `ms`: milliseconds. */
   start(reason: Reason, ms: number): void {
     if (this.#immediate) this.stop();
     this.#reason = reason;
@@ -50,10 +50,10 @@ export class Deadline<Reason extends string> {
     this.#timerEndsAt = this.#endsAt;
   }
 
-  // Not methods of each deadline's own, which every connection would have to keep.
+  // Static: closures would cost memory for every connection.
   static #check<Reason extends string>(this: void, deadline: Deadline<Reason>): void {
     deadline.#timerEndsAt = Infinity;
-    // Node's timers may come a millisecond early.
+    // Node's timers may fire a millisecond early.
     const left = deadline.#endsAt - performance.now();
     if (left > 1) deadline.#setTimer(left);
     else deadline.#immediate = setImmediate(Deadline.#expire, deadline);

@@ -1,23 +1,23 @@
-/** The names of clients, for people who read the log: looked up in the background, never waited for. */
+/** Host names of clients, for the log and the page: resolved in the background, nothing waits for them. */
 import { nameOf } from '@knock/shared/replica-names';
 
 import type { Connection } from './connection.ts';
 
 const MAX_NAMES = 1024;
 const MAX_LOOK_UPS = 16;
-/** Not longer, since an address may soon belong to another container. */
+/** Short: another container may soon get the address. */
 const NAME_TTL_MS = 2000;
 
 export class PeerNames {
   readonly #names = new Map<string, { name: Promise<string>; until: number }>();
   #lookUps = 0;
 
-  /** Tells a connection its client's name, as soon as that is known. */
+  /** Sets the name of a connection as soon as it is known. */
   assign(connection: Connection): void {
     void this.#nameOf(connection.address)?.then((name) => (connection.name = name));
   }
 
-  /** Undefined where too many names are being looked up already. */
+  /** Undefined: too many look-ups are running already. */
   #nameOf(address: string): Promise<string> | undefined {
     const known = this.#names.get(address);
     if (known && known.until > performance.now()) return known.name;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, type MockInstance, test, vi } from 'vite
 import type { Connection } from './connection.ts';
 import { PendingWrites } from './pending-writes.ts';
 
-/** It stands still unless a test moves it: a busy machine may need a millisecond for anything. */
+/** A clock that only tests move: on a busy machine anything may take a millisecond. */
 let now: MockInstance<() => number>;
 
 beforeEach(() => {
@@ -28,7 +28,7 @@ function harness() {
   return { told, add };
 }
 
-test('tells connections of the end of the turn in which they were added, in order and once', async () => {
+test('calls onTurnEnd in the order in which connections were added, once for each', async () => {
   const { told, add } = harness();
   add(1);
   add(2);
@@ -40,7 +40,7 @@ test('tells connections of the end of the turn in which they were added, in orde
   expect(told).toEqual([1, 2, 3]);
 });
 
-test('does not wait for the end where the turn takes longer than a millisecond', () => {
+test('does not wait for the end of a turn that takes longer than a millisecond', () => {
   const { told, add } = harness();
   add(1);
   now.mockReturnValue(10.9);
@@ -51,7 +51,7 @@ test('does not wait for the end where the turn takes longer than a millisecond',
   expect(told).toEqual([1, 2, 3]);
 });
 
-test('holds no more than 64 connections at once', () => {
+test('holds at most 64 connections', () => {
   const { told, add } = harness();
   for (let id = 1; id < 64; id += 1) add(id);
   expect(told).toEqual([]);
@@ -61,7 +61,7 @@ test('holds no more than 64 connections at once', () => {
   expect(told).toHaveLength(64);
 });
 
-test('takes connections that are added while others are told', async () => {
+test('accepts connections that are added while it calls others', async () => {
   const { told, add } = harness();
   add(1, () => add(3));
   add(2);

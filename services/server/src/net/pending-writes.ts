@@ -1,27 +1,27 @@
 /**
- * Connections with replies to write, until the end of this turn of the event loop: then all are written, one after the other.
+ * Batches writes: replies wait until the end of this turn of the event loop, then all connections write, one after the other.
  *
- * The first write wakes the process of a client, and the others find it awake, as do those of other clients of its machine.
- * A wake-up costs more than all that we do for a message. (Redis does the same, before it waits for events.)
+ * The first write wakes up the client's process; the writes that follow find it awake. A wake-up costs more CPU than
+ * everything that the server does for a message. (Redis does the same in `beforeSleep`.)
  */
 import type { Connection } from './connection.ts';
 
-/** A handler that computes for long must not hold the replies of others: the wait is this long, and one handler's time, in ms. */
+/** Replies wait this long at most, in ms, plus the time of one handler, so that handlers that compute hold up nobody else's. */
 const MAX_WAIT_MS = 1;
-/** Each holds the memory in which its replies are gathered. */
+/** Each one that waits holds a write buffer. */
 const MAX_CONNECTIONS = 64;
 
 export class PendingWrites {
   #connections: Connection[] = [];
-  /** Of the first one, on the clock of `performance.now()`. */
+  /** When the first one was added, by `performance.now()`. */
   #addedAt = 0;
 
-  /** At the end of this turn, or before, `connection` is told that it ends. */
+  /** Calls `connection.onTurnEnd()` at the end of this turn, or earlier. */
   add(connection: Connection): void {
     const now = performance.now();
     if (this.#connections.push(connection) === 1) {
       this.#addedAt = now;
-      // After what waits in the kernel was read.
+      // Runs after the reads of this turn.
       setImmediate(this.#writeAll);
     }
     if (this.#connections.length >= MAX_CONNECTIONS || now - this.#addedAt >= MAX_WAIT_MS) this.#writeAll();

@@ -1,9 +1,9 @@
 /**
- * TLS, terminated at the same port: inside it the same protocols.
+ * TLS termination, on the same port: inside TLS the protocol is detected once more.
  *
- * The Node internals that we rely on are all here, since `node:tls` gives no other way: `_parent` of a TLSSocket, and the
- * high-water marks of its two states. If they change, `tests/e2e/tls.test.ts` fails (all of it without `_parent`; the tests of
- * clients that do not read without the marks).
+ * The Node internals we rely on are all in this file, because `node:tls` has no public way: `_parent` of a TLSSocket, and the
+ * high-water marks of its two stream states. `tests/e2e/tls.test.ts` fails if they change: every test of it without
+ * `_parent`, the tests of clients that do not read without the marks.
  */
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -20,29 +20,28 @@ import type { Connection } from './connection.ts';
 
 type TlsSettings = Pick<ServerSettings, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE' | 'TLS'>;
 
-/** A handshake is under the timeout of its connection; Node's own has to be longer than any. */
+/** Disables Node's own handshake timeout: the connection's deadline covers the handshake. */
 const NEVER_MS = 2 ** 31 - 1;
 
 const NEEDS_TLS: Denial = {
   reason: 'tls_error',
   code: 'tls',
-  detail: 'this server speaks TLS only: connect with TLS, or with https:// in a browser',
+  detail: 'TLS required: connect with TLS, or use https:// in a browser',
 };
 const NEEDS_CERTIFICATE: Denial = {
   reason: 'tls_error',
   code: 'tls',
-  detail:
-    'this server serves only clients that show a certificate for which its CA vouches: show one that is valid now',
+  detail: "client certificate required: present a valid one signed by the server's CA",
 };
 
 export class Tls {
   readonly #required: boolean;
   readonly #logger: Logger;
-  /** Never listens: it is handed the sockets on which a TLS handshake was detected. */
+  /** Never listens: it gets the sockets on which a TLS handshake was detected. */
   readonly #server: Server;
   readonly #handshakes = new WeakMap<Socket, TlsHandshake>();
   readonly #asksForCertificate: boolean;
-  /** Clients inside TLS whose certificate is not good enough. */
+  /** Clients inside TLS without a valid certificate. */
   readonly #unauthorized = new WeakSet<Connection>();
 
   constructor({ TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS }: TlsSettings, logger: Logger) {
@@ -52,9 +51,9 @@ export class Tls {
     this.#server = createServer({
       cert: TLS_CERT_FILE?.pem,
       key: TLS_KEY_FILE?.pem,
-      // Without tickets: a session that is resumed shows no certificate, and Node asks for none again.
+      // No session tickets: a resumed session presents no certificate, and Node does not ask again.
       ...(TLS_CA_FILE ? { ca: TLS_CA_FILE.pem, requestCert: true, secureOptions: constants.SSL_OP_NO_TICKET } : {}),
-      // Node would hang up without a word; a client without a certificate is told inside, in its protocol.
+      // Node would close the connection without an error; instead the client gets one in its own protocol, inside TLS.
       rejectUnauthorized: false,
       handshakeTimeout: NEVER_MS,
     });
@@ -63,8 +62,8 @@ export class Tls {
   }
 
   /**
-   * Starts the handshake with a client whose first bytes, `head`, were read from a socket that is paused now. `onSecure` is told
-   * when its connection goes on inside TLS.
+   * Starts the handshake on a paused socket whose first bytes, `head`, were already read. Calls `onSecure` once the
+   * connection is inside TLS.
    */
   startHandshake(connection: Connection, head: Buffer, onSecure: () => void): void {
     const { socket } = connection;
@@ -74,13 +73,13 @@ export class Tls {
     });
     this.#handshakes.set(socket, handshake);
     handshake.begin();
-    // An end of the stream before the handshake's is the end of it; Node would wait for more.
+    // A client that ends its side during the handshake has given up; Node would wait for more.
     socket.allowHalfOpen = false;
     socket.unshift(head);
     this.#server.emit('connection', socket);
   }
 
-  /** Why this client, whose protocol is known, is not served; undefined: it is. */
+  /** Why this client, whose protocol is known, is not served; undefined: it is served. */
   denialFor(connection: Connection): Denial | undefined {
     if (this.#unauthorized.has(connection)) return NEEDS_CERTIFICATE;
     return this.#required && !connection.inTls ? NEEDS_TLS : undefined;
@@ -93,13 +92,13 @@ export class Tls {
 }
 
 interface Internals {
-  /** The socket inside which a TLSSocket was made. */
+  /** The raw socket that carries TLS. */
   _parent: Socket;
   _readableState: { highWaterMark: number };
   _writableState: { highWaterMark: number };
 }
 
-/** As the listener makes its sockets: what is paused must stop reading, and 'drain' must follow every write that had to wait. */
+/** The same options as the listener's sockets: a paused stream stops reading, and 'drain' follows every write that waited. */
 function withListenerOptions(tlsSocket: TLSSocket): TLSSocket {
   const { _readableState, _writableState } = tlsSocket as unknown as Internals;
   for (const state of [_readableState, _writableState]) state.highWaterMark = 1;
@@ -107,7 +106,7 @@ function withListenerOptions(tlsSocket: TLSSocket): TLSSocket {
   return tlsSocket;
 }
 
-/** Handles a connection during its handshake; the timeout of its first message runs on meanwhile. */
+/** Owns a connection during its handshake; the message timeout keeps running. */
 class TlsHandshake implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #logger: Logger;
@@ -122,7 +121,7 @@ class TlsHandshake implements ConnectionHandler {
   begin(): void {
     const { socket } = this.#connection;
     this.#connection.handler = this;
-    // Before the connection's own listener, which would say that the client left.
+    // Runs before the connection's own listener, which would record `client_closed`.
     socket.prependOnceListener('close', this.#onClose);
   }
 
@@ -135,17 +134,17 @@ class TlsHandshake implements ConnectionHandler {
 
   fail({ code = 'no reason given' }: NodeJS.ErrnoException): void {
     const { id, who, address, closeReason = 'tls_error' } = this.#connection;
-    // It was ended here: its time was over, or the server leaves.
+    // We ended it ourselves: a timeout or a drain.
     if (closeReason !== 'tls_error') return;
     const advice = adviceFor(code);
-    this.#logger.warn({ connection: id, address, code }, `${who} failed to shake hands for TLS: ${code}${advice}`);
+    this.#logger.warn({ connection: id, address, code }, `TLS handshake failed (${code}) for ${who}${advice}`);
   }
 
   onTimeout(reason: TimeoutReason): void {
     this.#connection.destroy(reason === 'drain_timeout' ? 'drained' : reason);
   }
 
-  /** There are no words for it before hands were shaken; a client that has just come may be about to end it. */
+  /** No protocol for a goodbye yet; a client that has just connected gets time to complete its handshake. */
   shutdown(): void {
     this.#connection.deadline.start('drain_timeout', MIN_DRAIN_MS);
   }
@@ -161,11 +160,11 @@ class TlsHandshake implements ConnectionHandler {
   readonly #onClose = () => this.#connection.destroy('tls_error');
 }
 
-/** What to do about it, as far as OpenSSL's code tells. */
+/** What to do, where OpenSSL's code shows it. */
 function adviceFor(code: string): string {
-  if (code.includes('UNKNOWN_CA')) return '; it does not trust the certificate: give it the CA that vouches for it';
-  if (code.includes('CERTIFICATE_EXPIRED')) return '; the certificate is out of date: make a new one';
-  if (code === 'ECONNRESET') return '; it hung up: perhaps it does not trust the certificate';
-  if (code.includes('VERSION') || code.includes('PROTOCOL')) return '; TLS 1.2 is the least that is spoken here';
+  if (code.includes('UNKNOWN_CA')) return ': it does not trust the certificate; give it the CA that signed it';
+  if (code.includes('CERTIFICATE_EXPIRED')) return ': the certificate has expired; renew it';
+  if (code === 'ECONNRESET') return ': it closed the connection; it may not trust the certificate';
+  if (code.includes('VERSION') || code.includes('PROTOCOL')) return ': TLS 1.2 or newer is required';
   return '';
 }

@@ -14,7 +14,7 @@ const AFTER_EMPTY_LINES = { likely: 'text', idleEndsMessage: false };
 const WITH_LINE_END = MAX_FIRST_LINE_BYTES + 2;
 const EMPTY_LINES = '\r\n'.repeat(MAX_FIRST_LINE_BYTES / 2);
 
-describe('a first line that has not ended', () => {
+describe('an incomplete first line', () => {
   test.each([
     'GET ',
     'M-SEARCH ',
@@ -35,7 +35,7 @@ describe('a first line that has not ended', () => {
     'GET / HTTP/1.1\r',
     '\r\nGET /',
     '\nGET /',
-  ])('is a request in progress, which no pause makes text: %j', (head) => {
+  ])('is a request in progress, which a pause does not turn into text: %j', (head) => {
     expect(see(head)).toEqual(IN_PROGRESS);
   });
 
@@ -66,12 +66,12 @@ describe('a first line that has not ended', () => {
     'GET /\rx',
     'FOOBAR / HTTP/1.1',
     'I like HTTP/1.1\r',
-  ])('becomes text by a pause, which ends its message: %j', (head) => {
+  ])('becomes text after a pause, which also ends its message: %j', (head) => {
     expect(see(head)).toEqual(UNENDED_LINE);
   });
 
   test.each(['\n', '\r\n', '\r\n\n', '\r\n\r', '\r\nHello', '\r\nGET'])(
-    'becomes text by a pause, which ends no message behind an empty line: %j',
+    'becomes text after a pause, which ends no message behind an empty line: %j',
     (head) => {
       expect(see(head)).toEqual(AFTER_EMPTY_LINES);
     },
@@ -88,7 +88,7 @@ describe('a first line that has not ended', () => {
     ['GET / HTTP/1.1\r', 'http'],
     ['\r\nFOOBAR / HTTP/1.1', 'http'],
     ['I like HTTP/1.1', 'http'],
-  ])('is ended by half-close: %j is %s', (head, protocol) => {
+  ])('ends at half-close: %j is %s', (head, protocol) => {
     expect(typeof see(head)).toBe('object');
     expect(detectAtEnd(bytesOf(head))).toBe(protocol);
   });
@@ -106,20 +106,20 @@ describe('a first line above the limit', () => {
     ['Hello', 'text'],
     ['\r\nHello', 'text'],
     ['\r', 'text'],
-  ])('that begins with %j is %s, though it has not ended', (start, protocol) => {
+  ])('that begins with %j is %s before its end', (start, protocol) => {
     const head = start.padEnd(WITH_LINE_END, 'x');
     expect(typeof see(head.slice(0, -1))).toBe('object');
     expect(see(head)).toBe(protocol);
     expect(see(`${head} HTTP/1.1\r\n`)).toBe(protocol);
   });
 
-  test('is not one that reaches the limit with its last byte', () => {
+  test('does not include a line of exactly the limit', () => {
     const line = `FOOBAR /${'x'.repeat(MAX_FIRST_LINE_BYTES)}`.slice(0, MAX_FIRST_LINE_BYTES - 9);
     expect(see(`${line} HTTP/1.1\r\n`)).toBe('http');
     expect(see(`${line}xx HTTP/1.1\r\n`)).toBe('text');
   });
 
-  test('may be one of empty lines only, which are text', () => {
+  test('may consist of empty lines, which are text', () => {
     expect(see(EMPTY_LINES)).toEqual(AFTER_EMPTY_LINES);
     expect(see(`${EMPTY_LINES}\r\n`)).toBe('text');
     expect(see(`${EMPTY_LINES}Hello`)).toBe('text');

@@ -17,7 +17,7 @@ const pieces = fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 1
 const short = pieces.map((parts) => parts.join(''));
 
 describe('however the bytes are cut', () => {
-  /** All decisions from the first one on, when the stream comes in reads that end at `ends`. */
+  /** All decisions from the first one on, if reads end at `ends`. */
   const decisions = (head: string, ends: number[]) => {
     const seen = ends.map((end) => see(head.slice(0, end)));
     const first = seen.findIndex((one) => typeof one === 'string');
@@ -26,7 +26,7 @@ describe('however the bytes are cut', () => {
   const whole = (head: string) => decisions(head, [head.length]);
   const unique = (list: unknown[]) => [...new Set(list)];
 
-  test('single bytes are decided as the whole is, and no later byte changes a decision', () => {
+  test('single bytes give the same decision as one read, and no later byte changes it', () => {
     fc.assert(
       fc.property(short, (head) => {
         const ends = Array.from(head, (_, last) => last + 1);
@@ -36,7 +36,7 @@ describe('however the bytes are cut', () => {
     );
   });
 
-  test('the same holds at the limit of the first line', () => {
+  test('the same is true at the limit of the first line', () => {
     const filler = fc.constantFrom('x'.repeat(MAX_FIRST_LINE_BYTES), EMPTY_LINES);
     const long = fc
       .tuple(short, filler, fc.nat(60), short)
@@ -51,7 +51,7 @@ describe('however the bytes are cut', () => {
     );
   });
 
-  test('half-close decides a first line as an LF would', () => {
+  test('half-close decides a first line like LF', () => {
     fc.assert(
       fc.property(short, (head) => {
         fc.pre(typeof see(head) !== 'string' && typeof see(`${head}\n`) === 'string');
@@ -68,7 +68,7 @@ describe('what looks like HTTP', () => {
   const lineStart = short.map((text) => text.replaceAll('\n', ''));
   const emptyLines = fc.constantFrom('', '\n', '\r\n', '\n\r\n\r\n');
 
-  test('never becomes text, at any cut, where the line ends in a version', () => {
+  test('never becomes text, at any cut, if the line ends in a version', () => {
     fc.assert(
       fc.property(emptyLines, lineStart, version, ending, (before, start, end, after) => {
         const head = `${before}${start}${end}${after}`;
@@ -80,7 +80,7 @@ describe('what looks like HTTP', () => {
     );
   });
 
-  test('has a version behind white space: no other line is HTTP', () => {
+  test('has a version behind white space; no other line is HTTP', () => {
     const bytes = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((array) => Buffer.from(array).toString('latin1'));
     fc.assert(
       fc.property(fc.oneof(short, bytes), ending, (start, end) => {

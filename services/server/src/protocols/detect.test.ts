@@ -22,13 +22,13 @@ describe('the first byte', () => {
     ['\x80', 'undecided'],
     ['\xff', 'undecided'],
     ['\r\n\0\0\0\rHello\n', 'text'],
-  ])('sees %j as %s', (head, protocol) => {
+  ])('detects %j as %s', (head, protocol) => {
     const seen = see(head);
     expect(typeof seen === 'string' ? seen : 'undecided').toBe(protocol);
   });
 });
 
-describe('a first line that has ended', () => {
+describe('a complete first line', () => {
   test.each([
     // What the codec may accept.
     'GET / HTTP/1.1\r\n',
@@ -39,7 +39,7 @@ describe('a first line that has ended', () => {
     'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
     '\r\nGET / HTTP/1.1\r\n',
     '\r\n\r\n\r\nGET / HTTP/1.1\r\n',
-    // What it refuses: header lines follow all the same.
+    // What it rejects: header lines follow anyway.
     '\nGET / HTTP/1.1\r\n',
     'GET / HTTP/1.1\n',
     'GET  / HTTP/1.1\r\n',
@@ -66,7 +66,7 @@ describe('a first line that has ended', () => {
     'GET x HTTP/1.1\r\n',
     'I like HTTP/1.1\r\n',
     '\xe9 \xff HTTP/1.1\r\n',
-    // A bare CR ends the line too, if a request line comes before it.
+    // A bare CR behind a request line also ends it.
     'GET / HTTP/1.1\rH',
     'GET / HTTP/1.1\rHost: a\r\r',
     'GET / HTTP/9\rx',

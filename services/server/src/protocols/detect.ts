@@ -1,28 +1,28 @@
 /**
- * Which protocol a client speaks, from its first bytes alone: a pure function of them, however the network cut them.
- * `docs/protocol.md` has the table and says why each row is safe.
+ * Protocol detection by a client's first bytes: a pure function, with the same result however the network cuts them.
+ * `docs/protocol.md` has the table and the reason why each row is safe.
  *
- * No state is kept between reads. Each call looks at the whole head again, but at 8002 bytes at most: for a client that
- * sends them one at a time that is some 5 µs a read on average, and below 15 µs for the worst bytes that we found.
+ * No state is kept between reads. Each call reads the whole head again, 8002 bytes at most. A slowloris client, which sends
+ * one byte at a time, costs 5 µs a read on average, and less than 15 µs with the worst bytes that we found.
  */
 import { beginsLikeRequest, isNearlyRequestLine, isPartialRequestLine } from './http-likeness.ts';
 
 export type ProtocolName = 'frames' | 'text' | 'http' | 'tls' | 'unknown';
 
-/** The first line has not ended yet: more bytes, a pause or half-close will decide. */
+/** The first line is incomplete: more bytes, a pause or half-close will decide. */
 export interface Undecided {
   /**
-   * `text`: a pause makes it text. `http`: a request is in progress, and a pause changes nothing. A timeout or a drain
-   * ends the waiting, and then the error reply is in this protocol.
+   * `text`: a pause makes it text. `http`: a request is in progress, and a pause changes nothing. After a timeout, or in a
+   * drain, the error reply is in this protocol.
    */
   likely: 'text' | 'http';
-  /** Whether a pause also ends the first message. After an empty line it does not: such a client ends its lines. */
+  /** Whether a pause also ends the first message. Not after an empty line: this client ends its lines with LF. */
   idleEndsMessage: boolean;
 }
 
 /**
- * The longest first line in bytes: leading empty lines count, its own line end does not. RFC 9112, section 3,
- * recommends that a server takes request lines of 8000 octets.
+ * The longest first line, in bytes: leading empty lines count, its own line end does not. RFC 9112, section 3, recommends
+ * support for request lines of 8000 octets.
  */
 export const MAX_FIRST_LINE_BYTES = 8000;
 const LINE_END_BYTES = 2;
@@ -37,8 +37,8 @@ const SPACE = 0x20;
 const DEL = 0x7f;
 
 /**
- * Decides as soon as the bytes do, and never changes a decision when more follow. `head`: all bytes of the connection
- * so far, one at least; those beyond the first {@link MAX_FIRST_LINE_BYTES} and a line end decide nothing.
+ * Decides as early as possible; more bytes never change a decision. `head`: all bytes so far, at least one. Bytes beyond
+ * {@link MAX_FIRST_LINE_BYTES} and a line end are ignored.
  */
 export function detect(head: Buffer): ProtocolName | Undecided {
   const first = head[0]!;
@@ -48,7 +48,7 @@ export function detect(head: Buffer): ProtocolName | Undecided {
   return detectLine(textOf(head));
 }
 
-/** What half-close makes of a head that {@link detect} left undecided: it ends the first line, as an LF does. */
+/** Decides at half-close, for a head that {@link detect} left undecided: it ends the first line as LF does. */
 export function detectAtEnd(head: Buffer): 'text' | 'http' {
   const text = textOf(head);
   return protocolOf(text.slice(endOfEmptyLines(text)));
@@ -58,7 +58,7 @@ function isControl(byte: number): boolean {
   return (byte < SPACE && byte !== TAB && byte !== LF && byte !== CR) || byte === DEL;
 }
 
-/** The bytes that count, in Latin-1: one character for each byte. */
+/** The head as Latin-1: one character for each byte. */
 function textOf(head: Buffer): string {
   return head.toString('latin1', 0, MAX_HEAD_BYTES);
 }
@@ -74,17 +74,17 @@ function detectLine(text: string): ProtocolName | Undecided {
   return { likely: 'text', idleEndsMessage: start === 0 };
 }
 
-/** Empty lines may come before a request line (RFC 9112, section 2.2), so they alone decide nothing. */
+/** Empty lines may precede a request line (RFC 9112, section 2.2), so they decide nothing. */
 function endOfEmptyLines(text: string): number {
   return /^(?:\r?\n)*/.exec(text)![0].length;
 }
 
-/** `line`: ended, without its LF. */
+/** `line`: complete, without its LF. */
 function protocolOf(line: string): 'text' | 'http' {
   return isNearlyRequestLine(line) ? 'http' : 'text';
 }
 
-/** What a bare CR ends, if anything does. A CR is bare only once the byte behind it has come. */
+/** The part that a bare CR ends, or ''. A CR is bare only once another byte follows it. */
 function upToLastBareCr(line: string): string {
   const bareCr = line.slice(0, -1).lastIndexOf('\r');
   return line.slice(0, Math.max(0, bareCr));

@@ -1,4 +1,7 @@
-/** Looks at a client's first bytes until they tell its protocol, then hands the connection on. */
+/**
+ * Collects a client's first bytes until its protocol is known, then hands the connection on. The message timeout runs from
+ * the first byte, and no read restarts it: a slowloris client, which sends one byte at a time, gains nothing.
+ */
 import type { Logger } from '@knock/shared/log/log';
 
 import { MIN_DRAIN_MS } from '../drain.ts';
@@ -13,16 +16,16 @@ import { detect, detectAtEnd, type ProtocolName, type Undecided } from './detect
 
 export interface Detection {
   protocol: ProtocolName;
-  /** All bytes that were read. */
+  /** All bytes so far. */
   head: Buffer;
-  /** Whether the client's first message is complete with these bytes: it paused, or closed its side. */
+  /** Whether `head` is a complete message: the client paused, or half-closed. */
   messageComplete: boolean;
 }
 
 export interface DetectorOptions {
   settings: Pick<ServerSettings, 'FIRST_BYTE_TIMEOUT_MS' | 'MESSAGE_TIMEOUT_MS' | 'TEXT_IDLE_MS'>;
   logger: Logger;
-  /** Called once. It gives the connection another handler, pauses it, or ends it. */
+  /** Called once; sets another handler, pauses the connection or ends it. */
   onDetected: (detection: Detection) => void;
 }
 
@@ -34,7 +37,7 @@ export class ProtocolDetector implements ConnectionHandler {
   #textIdle: Deadline<'text_idle'> | undefined;
   #startedAt = 0;
   #head: Buffer = NOTHING;
-  /** What the bytes so far may become; undefined: there are none. */
+  /** What the bytes so far may become; undefined: none have come. */
   #undecided: Undecided | undefined;
 
   constructor(connection: Connection, options: DetectorOptions) {
@@ -53,7 +56,7 @@ export class ProtocolDetector implements ConnectionHandler {
     logRead(this.#options.logger, this.#connection, bytes);
     this.#head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
     const detected = detect(this.#head);
-    // Absolute, from the first byte: it runs on when the connection is handed on.
+    // Keeps running when the connection is handed on.
     if (typeof detected !== 'string' || detected === 'tls') this.#startMessageTimeout();
     if (typeof detected === 'string') this.#handOn(detected, { messageComplete: false });
     else this.#awaitMore(detected);
@@ -64,14 +67,14 @@ export class ProtocolDetector implements ConnectionHandler {
     else this.#handOn(detectAtEnd(this.#head), { messageComplete: true });
   }
 
-  /** The protocol that the bytes are likeliest to be speaks of it; where there are none, nobody does. */
+  /** The likeliest protocol sends the error; without any bytes there is none to send. */
   onTimeout(reason: TimeoutReason): void {
     if (reason === 'drain_timeout') this.deny('drained', LEAVING.detail);
     else if (this.#handOnLikely()) this.#connection.handler?.onTimeout(reason);
     else this.#connection.closeGracefully(reason);
   }
 
-  /** A client that has just connected may be about to speak, and hears then that the server drains; a pause is waited for. */
+  /** Waits for what a new client may be about to send, to answer it with an error; or for the pause that ends a text. */
   shutdown(): void {
     const { deadline } = this.#connection;
     const left =
@@ -105,7 +108,7 @@ export class ProtocolDetector implements ConnectionHandler {
     this.#textIdle.start('text_idle', this.#options.settings.TEXT_IDLE_MS);
   }
 
-  /** False: no byte has come. */
+  /** Returns false if no byte has come. */
   #handOnLikely(): boolean {
     if (this.#undecided === undefined) return false;
     this.#handOn(this.#undecided.likely, { messageComplete: false });

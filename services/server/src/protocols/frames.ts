@@ -1,4 +1,4 @@
-/** Frames: four bytes in front of each message. `docs/protocol.md` is the specification. */
+/** Frames: a header of four bytes before each message. `docs/protocol.md` is the specification. */
 import { GOAWAY, type Notice, ErrorReply } from '@knock/shared/codec/codec';
 import { FrameCodec } from '@knock/shared/codec/frames';
 
@@ -10,7 +10,7 @@ export function framesProtocol(maxBytes: number): Protocol<string, Notice> {
     open: () => new FrameCodec<string>({ maxBytes, role: 'server' }),
     answer: (message) => message,
     errorReply: (code, detail) => new ErrorReply(code, detail),
-    // It also says that whatever is unanswered was not handled.
+    // Goaway also means: no unanswered message was handled.
     farewell: () => GOAWAY,
   };
 }

@@ -1,17 +1,17 @@
 /**
- * How much a line looks like an HTTP request line. These are three questions about a line's text, one Latin-1 character
- * for each byte. Whether a request is valid is the HTTP codec's business.
+ * Does a line look like an HTTP request line? Three questions about its text, in Latin-1. The HTTP codec decides whether a
+ * request is valid.
  */
 import { METHODS } from 'node:http';
 
-/** White space inside a line as a lenient reader sees it: RFC 9112, section 3, counts a bare CR. */
+/** White space as lenient parsers read it: RFC 9112, section 3, includes a bare CR. */
 const WS = String.raw`[ \t\v\f\r]`;
 const WORD = String.raw`[^ \t\v\f\r]+`;
 const METHOD = `(?:${METHODS.join('|')})`;
 const TARGET_START = '(?:[/*]|https?:)';
 
 const VERSION = new RegExp(String.raw`${WS}HTTP/\d`, 'i');
-/** A bare CR may end the line here: in a stream without any LF, nothing else ever would. */
+/** A bare CR may end the line here: in a stream without LF nothing else would. */
 const ENDS_IN_VERSION = new RegExp(String.raw`${WS}HTTP/\d\.\d(?:\r|$)`, 'i');
 const UP_TO_TARGET = new RegExp(`^${WS}*${WORD}${WS}+${TARGET_START}`, 'i');
 const METHOD_AND_TARGET = new RegExp(`^${WS}*${METHOD}${WS}+${TARGET_START}`, 'i');
@@ -22,8 +22,8 @@ const BEGINS_LIKE_TARGET = new RegExp(`^${TARGET_START}`, 'i');
 const VERSION_PART = ' HTTP/1.0\r';
 
 /**
- * Whether an ended line is a request line, or meant to be one: in any case of letters, with any white space, method and
- * version. Header lines follow it, and a handler must never get them as messages. `line`: without its LF.
+ * Whether a complete line is a request line, or meant as one: in any case, with any white space, method and version. Header
+ * lines follow it, and they must never reach a handler as messages. `line`: without its LF.
  */
 export function isNearlyRequestLine(line: string): boolean {
   if (ENDS_IN_VERSION.test(line)) return true;
@@ -31,14 +31,14 @@ export function isNearlyRequestLine(line: string): boolean {
   return beginning !== null && VERSION.test(line.slice(beginning[0].length));
 }
 
-/** Whether a line that is too long to wait for its end has a known method and a target that begins like one. */
+/** For a line above the limit: whether it begins with a known method and the start of a target. */
 export function beginsLikeRequest(line: string): boolean {
   return METHOD_AND_TARGET.test(line);
 }
 
 /**
- * Whether an unended line is a request line in progress: a known method and a space, and behind them nothing that a
- * valid request line would not have there. A method alone is not enough, since `GET` may be the beginning of `GETTING`.
+ * Whether an incomplete line may become a valid request line: it has a known method, a space, and nothing invalid behind
+ * them. A method alone is not enough: `GET` may become `GETTING`.
  */
 export function isPartialRequestLine(line: string): boolean {
   const match = REQUEST_IN_PROGRESS.exec(line);

@@ -1,4 +1,4 @@
-/** HTTP/1.1: requests in, responses out. Which path answers what is in `http/routes.ts`. */
+/** HTTP/1.1: requests in, responses out. `http/routes.ts` has the routes. */
 import { HttpError } from '@knock/shared/codec/http/http-error';
 import type { HttpRequest } from '@knock/shared/codec/http/request';
 import { HttpCodec } from '@knock/shared/codec/http/request-codec';
@@ -11,7 +11,7 @@ import type { Protocol, SessionErrorCode } from './protocol.ts';
 export interface HttpOptions {
   /** The largest body, in bytes. */
   maxBodyBytes: number;
-  /** ALLOWED_HOSTS. */
+  /** The setting ALLOWED_HOSTS. */
   allowedHosts: readonly string[];
   routes: Routes;
 }
@@ -32,7 +32,7 @@ export function httpProtocol({ maxBodyBytes, allowedHosts, routes }: HttpOptions
   return {
     open: () => new HttpCodec({ maxBodyBytes }),
 
-    /** A request with a body comes twice: what is wrong with its head is answered before the body is waited for. */
+    /** Called twice for a request with a body: an error in its head is answered without waiting for the body. */
     answer(request, connection) {
       const forbidden = guard(request, allowedHosts);
       if (forbidden !== undefined) return errorReply(403, forbidden);
@@ -45,14 +45,14 @@ export function httpProtocol({ maxBodyBytes, allowedHosts, routes }: HttpOptions
 
     errorReply: sessionError,
 
-    /** HTTP has no goaway: only a request that has begun gets a response. */
+    /** HTTP has no goaway: only a started request gets a response. */
     farewell: (owesReply, detail) => (owesReply ? sessionError('busy', detail) : undefined),
 
-    /** A health check of this machine has no certificate, and tells nobody else anything. */
+    /** Health checks on this machine have no certificate; remote probes need one. */
     answersDenied: (request, connection, denial) =>
       routes.kindOf(request) === 'probe' && (denial.code !== 'tls' || connection.isLocal),
 
-    // A request that is on its way when the server begins to drain would be lost without a word.
+    // A request that is in flight when the drain starts gets a 503, not a reset.
     drainGraceMs: MIN_DRAIN_MS,
   };
 }

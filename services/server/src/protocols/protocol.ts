@@ -1,4 +1,4 @@
-/** What a protocol is to a session: its codec, and what it answers. `frames.ts`, `text.ts` and `http.ts` are protocols. */
+/** The interface between a session and its protocol, which `frames.ts`, `text.ts` and `http.ts` implement. */
 import type { Codec } from '@knock/shared/codec/codec';
 
 import type { Denial } from '../net/admission.ts';
@@ -6,35 +6,35 @@ import type { CloseReason } from '../net/close-reason.ts';
 import type { ConnectionHandler } from '../net/connection-handler.ts';
 import type { Connection } from '../net/connection.ts';
 
-/** What a session has to know of a reply that is not a handler's. */
+/** What a session needs to know about a reply that does not come from the handler. */
 export interface OwnReply {
-  /** It is an error: counted and logged under this code. */
+  /** Set for errors, which are counted and logged under this code. */
   readonly code?: string;
-  /** What the client is told of the error, in one line. */
+  /** The error's text for the client, in one line. */
   readonly detail?: string;
-  /** The connection ends with this reply, for this reason. */
+  /** Set if the connection ends with this reply: the close reason. */
   readonly ends?: CloseReason;
   /** Another reply to the same input follows. */
   readonly interim?: boolean;
-  /** Once this reply is written the connection has another handler, for its remaining life. */
+  /** Creates the handler that takes over the connection once this reply is written. */
   readonly takeOver?: ((connection: Connection) => ConnectionHandler) | undefined;
 }
 
-/** Why a session itself sends an error: every protocol has words for these. */
+/** The errors that a session itself sends, in any protocol. */
 export type SessionErrorCode = 'bad_frame' | 'bad_utf8' | 'busy' | 'failed' | 'timeout' | 'tls' | 'too_large';
 
-/** Holds no state of a connection: the server has one of each protocol. `In` is what is decoded, `Out` what is encoded. */
+/** Stateless: one object serves all connections. `In` is what is decoded, `Out` what is encoded. */
 export interface Protocol<In, Out extends OwnReply> {
-  /** The codec of one connection. */
+  /** Creates the codec of one connection. */
   open(): Codec<In, Out>;
-  /** The answer to what was decoded. A string is a message for the handler; undefined: nothing is answered yet. */
+  /** Answers what was decoded. A string is a message for the handler; undefined: no answer yet. */
   answer(input: In, connection: Connection): string | Out | Promise<Out> | undefined;
   /** `fault`: what the codec threw, if it did. */
   errorReply(code: SessionErrorCode, detail: string, fault?: unknown): Out;
-  /** The last thing said to a client whose connection the server ends. `owesReply`: part of a message has come. */
+  /** The last reply when the server ends the connection. `owesReply`: part of a message has come. */
   farewell(owesReply: boolean, detail: string): Out | undefined;
-  /** Whether this is answered though the client is denied: a probe. Without it a denied client is told so at once. */
+  /** Whether to answer this input of a denied client: a probe. Without it, denied clients get their error at once. */
   answersDenied?(input: In, connection: Connection, denial: Denial): boolean;
-  /** In a drain, how long an idle client may still send, in milliseconds, to hear that it is not served. Without it: not at all. */
+  /** In a drain: how long an idle connection stays open to answer late requests with an error, in ms. Default: 0. */
   readonly drainGraceMs?: number;
 }

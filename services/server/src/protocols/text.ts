@@ -1,4 +1,4 @@
-/** Lines of text, as a person types them with nc. */
+/** Lines of text, as people type them in nc. */
 import { type Notice, ErrorReply } from '@knock/shared/codec/codec';
 import { LineCodec } from '@knock/shared/codec/lines';
 
@@ -10,7 +10,7 @@ export function textProtocol(maxBytes: number): Protocol<string, Notice> {
     open: () => new LineCodec({ maxBytes, role: 'server' }),
     answer: (message) => message,
     errorReply: (code, detail) => new ErrorReply(code, detail),
-    // The end of the stream says it: text has no word for it.
+    // Text has no goaway: the end of the stream says it.
     farewell: () => undefined,
   };
 }

@@ -1,11 +1,11 @@
+/** The access log: one line for each connection, at its end; each message at `debug`, each read at `trace`. */
 import { escapeControls, hexBytes, excerpt, sizeOf } from '@knock/shared/log/excerpt';
-/** What the log says of connections: one line for each at its end, and more of it for those who ask for more. */
 import type { Logger } from '@knock/shared/log/log';
 
 import type { ConnectionStats } from '../net/connection-stats.ts';
 import type { Connection } from '../net/connection.ts';
 
-/** The one line at its end. */
+/** Logs the line of a connection that has ended. */
 export function logSession(logger: Logger, connection: Connection): void {
   const { who, stats } = connection;
   const { firstMessage, firstReply, lastErrorReply, errorReplies } = stats;
@@ -32,14 +32,14 @@ export function logSession(logger: Logger, connection: Connection): void {
   else logger.info(fields, text);
 }
 
-/** Health checks, and probes that only connect, come all the time and say nothing about the clients. */
+/** Health checks and connects without a byte are frequent, and no clients: they are logged at `debug`. */
 function isProbe({ stats, closeReason }: Connection): boolean {
   const { messages, probes, errorReplies, bytesIn } = stats;
   if (messages > 0 || errorReplies.size > 0) return false;
   return probes > 0 ? closeReason !== 'malformed' : bytesIn === 0 && closeReason === 'client_closed';
 }
 
-/** How often each code was said, and what was said last. */
+/** How often each code was sent, and the last error in full. */
 function errorReplyFields(
   errorReplies: ConnectionStats['errorReplies'],
   { code, detail }: NonNullable<ConnectionStats['lastErrorReply']>,
@@ -61,31 +61,31 @@ function summarize({ messages, message, reply, errorReply }: ExchangeSummary): s
   return errorReply === undefined ? `${said}, got no reply` : `${said}, got error ${errorReply}`;
 }
 
-/** One message and its reply. */
+/** Logs a message and its reply. */
 export function logExchange(logger: Logger, connection: Connection, message: string, reply: string): void {
   if (!logger.isLevelEnabled('debug')) return;
   const fields = { connection: connection.id, message: excerpt(message), reply: excerpt(reply) };
   logger.debug(fields, `${connection.who} said "${fields.message}", got "${fields.reply}"`);
 }
 
-/** One read, with its bytes. */
+/** Logs a read, with its first bytes. */
 export function logRead(logger: Logger, connection: Connection, bytes: Buffer): void {
   if (!logger.isLevelEnabled('trace')) return;
   const fields = { connection: connection.id, bytes: hexBytes(bytes) };
   logger.trace(fields, `${connection.who} sent ${sizeOf(bytes)}: ${fields.bytes}`);
 }
 
-/** A handler that failed; only the first time for each connection above `debug`, so that no client can fill the log. */
+/** Logs a failed handler: at `error` once for each connection, then at `debug`, so that no client can flood the log. */
 export function logFailure(logger: Logger, connection: Connection, thrown: unknown): void {
   const { failure, stack } = describeFailure(thrown);
   const hasFailed = connection.stats.errorReplies.has('failed') || connection.stats.errorReplies.has('500');
   const level = hasFailed ? 'debug' : 'error';
-  logger[level]({ connection: connection.id, stack }, `the handler failed for ${connection.who}: ${failure}`);
+  logger[level]({ connection: connection.id, stack }, `handler failed for ${connection.who}: ${failure}`);
 }
 
 /**
- * A handler whose reply or failure nobody hears any more: it changes no count, and no line that was logged. `lateMs`: after
- * its timeout, if that ended its connection. `thrown`: what it threw, if it did not reply.
+ * Logs a handler that settled too late for its client. No counter and no earlier line changes. `lateMs`: the time since its
+ * timeout, if that ended the connection. `thrown`: what it threw, if it did not reply.
  */
 export function logLateHandler(
   logger: Logger,
@@ -94,58 +94,57 @@ export function logLateHandler(
   thrown?: { error: unknown },
 ): void {
   const timedOut = connection.closeReason === 'handler_timeout';
-  const when = timedOut ? `${Math.round(lateMs)} ms after its timeout` : `after its connection had ended`;
+  const when = timedOut ? `${Math.round(lateMs)} ms after HANDLER_TIMEOUT_MS` : 'after the connection had ended';
   const { failure, stack } = thrown ? describeFailure(thrown.error) : {};
   const fields = { connection: connection.id, ...(stack === undefined ? {} : { stack }) };
-  const text = `the handler ${thrown ? 'failed' : 'replied'} ${when} for ${connection.who}`;
-  // A handler that stops because its client has left does what it should.
+  const text = `handler ${thrown ? 'failed' : 'replied'} ${when} for ${connection.who}`;
+  // A handler that stops because its client is gone is right to.
   logger[timedOut ? 'warn' : 'debug'](fields, failure === undefined ? text : `${text}: ${failure}`);
 }
 
-/** A fault in the server's own code, which costs one connection. */
+/** Logs a bug in the server's own code, which costs one connection. */
 export function logFault(logger: Logger, connection: Connection, thrown: unknown): void {
   const { failure, stack } = describeFailure(thrown);
-  const text = `a fault in the server ended the connection of ${connection.who}: ${failure}`;
+  const text = `internal error closed the connection of ${connection.who}: ${failure}`;
   logger.error({ connection: connection.id, stack }, text);
 }
 
-/** How often an accept error is logged at most: where descriptors are short, each newcomer makes one. */
+/** The shortest time between two accept errors in the log: without descriptors, every new connection causes one. */
 const ACCEPT_ERROR_LOG_MS = 1000;
 
-/** For the listener's errors: the connection stays in the kernel's queue, and Node tries again. */
+/** Logs the listener's errors: the connection stays in the accept queue, and Node retries. */
 export function acceptErrorLog(logger: Logger): (error: NodeJS.ErrnoException) => void {
   let loggedAt = -Infinity;
   return ({ code, message }) => {
     const now = performance.now();
     if (now - loggedAt < ACCEPT_ERROR_LOG_MS) return;
     loggedAt = now;
-    const advice = 'newcomers wait: raise the limits of descriptors and memory (ulimit -n), or lower MAX_CONNECTIONS';
+    const advice = 'they wait in the accept queue: raise the descriptor limit (ulimit -n), or lower MAX_CONNECTIONS';
     logger.error({ code }, `cannot accept connections (${code ?? message}): ${advice}`);
   };
 }
 
-/** Says what bytes that are none of our protocols would have meant, and what to send instead. */
+/** Logs bytes of no known protocol, or TLS where it is not configured, with what to send instead. */
 export function logUnknownProtocol(logger: Logger, connection: Connection, head: Buffer): void {
   const { id, who, protocol } = connection;
-  const fields = { connection: id, address: connection.address, bytes: hexBytes(head.subarray(0, 16)) };
-  if (protocol === 'tls') {
-    const advice = connection.inTls
-      ? 'it is inside TLS already: one is enough'
-      : 'TLS is not configured here: use http:// instead of https://, or connect without TLS';
-    logger.warn(fields, `${who} began a TLS handshake; ${advice}`);
-    return;
+  const bytes = hexBytes(head.subarray(0, 16));
+  const fields = { connection: id, address: connection.address, bytes };
+  if (protocol !== 'tls') {
+    const advice = 'send a frame, a line of text or an HTTP request';
+    logger.warn(fields, `unknown protocol from ${who} (first bytes ${bytes}): ${advice}`);
+  } else if (connection.inTls) {
+    logger.warn(fields, `TLS handshake inside TLS from ${who}: do only one`);
+  } else {
+    const advice = 'use http:// instead of https://, or set TLS_CERT_FILE and TLS_KEY_FILE';
+    logger.warn(fields, `TLS handshake from ${who}, but TLS is not configured: ${advice}`);
   }
-  const length = head.length < 4 ? '' : `, and a length of ${head.readUIntBE(1, 3)} bytes`;
-  const meaning = `read as a frame, that is kind ${head[0]}, which no client may send${length}`;
-  const advice = 'send a frame (00, three bytes of length, the text), a line of text, or an HTTP request';
-  logger.warn(fields, `${who} sent ${fields.bytes}, which is no protocol of this server: ${meaning}; ${advice}`);
 }
 
-/** What went wrong in a handler, for the log: whatever it threw, on one line; and where, if that is known. */
+/** What was thrown, on one line, and its stack, if there is one. */
 function describeFailure(thrown: unknown): { failure: string; stack?: string } {
-  if (!(thrown instanceof Error)) return { failure: `it threw ${typeof thrown}` };
+  if (!(thrown instanceof Error)) return { failure: `threw ${typeof thrown}, not an Error` };
   const [name, message, stack] = [thrown.name, thrown.message, thrown.stack].map(String) as [string, string, string];
-  // Only the lines that name a place, behind the message: it may hold what the client sent, such lines among it.
+  // Only lines behind the message: the message may hold client bytes that forge stack lines.
   const places = stack.slice(stack.indexOf(message) + message.length).match(/^ {4}at .*$/gm) ?? [];
   return { failure: excerpt(`${name}: ${message}`), stack: places.map(escapeControls).join('\n') };
 }
