@@ -106,8 +106,8 @@ test('logs one line for each event, and nothing in it that is not meant to be re
   const parsed = lines.map((line) => JSON.parse(line) as Partial<Closing>);
   const closings = parsed.filter((line): line is Closing => 'reason' in line);
   const strange = closings.filter(({ reason }) => reason === 'tls_error' || reason === 'unknown_protocol');
-  // Each message is an event at this level, as is the end of the server.
-  const events = talks.length + strange.length + json.heard + 1;
+  // At this level each message is an event.
+  const events = talks.length + strange.length + json.heard;
   const prettyLines = linesOf(pretty.log);
   const begun = prettyLines.filter((line) => EVENT.test(line));
   const astray =

@@ -65,10 +65,10 @@ async function stopOnSignal(server: Server, logger: Logger): Promise<number> {
 /** Installed first: a signal without a listener kills the process, and nothing is logged. */
 function stopSignals(): { first: Promise<NodeJS.Signals>; second: Promise<NodeJS.Signals> } {
   const [first, second] = [Promise.withResolvers<NodeJS.Signals>(), Promise.withResolvers<NodeJS.Signals>()];
-  let heard = 0;
-  const hear = (signal: NodeJS.Signals) => (heard++ === 0 ? first : second).resolve(signal);
-  process.on('SIGTERM', hear);
-  process.on('SIGINT', hear);
+  let count = 0;
+  const onSignal = (signal: NodeJS.Signals) => (count++ === 0 ? first : second).resolve(signal);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   return { first: first.promise, second: second.promise };
 }
 

@@ -227,24 +227,24 @@ test('resets no client that connects while a busy server drains', async () => {
   for (const client of busy) client.send(Buffer.concat(Array.from({ length: 100 }, () => frame('work'))));
   await busy[0]!.until(frame('work'));
   const closing = server.server.close();
-  const newcomers: Promise<NodeJS.ErrnoException | undefined>[] = [];
-  const come = () => {
-    const newcomer = server.dial().then(async (client) => {
+  const newClients: Promise<NodeJS.ErrnoException | undefined>[] = [];
+  const arrive = () => {
+    const newClient = server.dial().then(async (client) => {
       client.send(frame('me'));
       await client.closed();
       return client.error ?? (client.received.length > 0 ? undefined : new Error('no word'));
     });
-    newcomers.push(newcomer.catch((error: NodeJS.ErrnoException) => error));
+    newClients.push(newClient.catch((error: NodeJS.ErrnoException) => error));
   };
-  let coming = setInterval(() => [1, 2, 3].forEach(come), 5);
+  let arrivals = setInterval(() => [1, 2, 3].forEach(arrive), 5);
   await Promise.all(busy.map((client) => client.closed()));
   // With pauses now: the server needs one to close its port without a reset.
-  clearInterval(coming);
-  coming = setInterval(come, 50);
+  clearInterval(arrivals);
+  arrivals = setInterval(arrive, 50);
   await closing;
-  clearInterval(coming);
-  const errors = await Promise.all(newcomers);
-  expect(newcomers.length).toBeGreaterThan(50);
+  clearInterval(arrivals);
+  const errors = await Promise.all(newClients);
+  expect(newClients.length).toBeGreaterThan(50);
   expect(errors.filter((error) => error !== undefined && error.code !== 'ECONNREFUSED')).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-/** What hostile or broken clients and handlers do to a server; each of these was once a bug. */
+/** What hostile or broken clients and handlers do to a server, and what must not come of it. */
 import { expect, test } from 'vitest';
 
 import { withListener } from './listener.ts';

@@ -28,10 +28,10 @@ class TestViewer implements AsyncDisposable {
   }
 
   /** All updates of the newest connection, in order. */
-  get news(): ConnectionUpdate[] {
+  get newest(): ConnectionUpdate[] {
     const all = this.updates.flatMap(({ connections }) => connections);
-    const newest = Math.max(0, ...all.map(({ id }) => id));
-    return all.filter(({ id }) => id === newest);
+    const lastId = Math.max(0, ...all.map(({ id }) => id));
+    return all.filter(({ id }) => id === lastId);
   }
 
   /** Resolves with everything received, once the server has ended the stream. */
@@ -45,7 +45,7 @@ class TestViewer implements AsyncDisposable {
   }
 }
 
-const states = (viewer: TestViewer) => viewer.news.map(({ state }) => state);
+const states = (viewer: TestViewer) => viewer.newest.map(({ state }) => state);
 
 test('shows a connection opened, talking, quiet and closed', async () => {
   await using server = await start();
@@ -57,7 +57,7 @@ test('shows a connection opened, talking, quiet and closed', async () => {
   await expect.poll(() => states(viewer)).toEqual(['opened', 'talking', 'quiet']);
   client.end();
   await expect.poll(() => states(viewer)).toEqual(['opened', 'talking', 'quiet', 'closed']);
-  expect(viewer.news[1]).toMatchObject({
+  expect(viewer.newest[1]).toMatchObject({
     address: '127.0.0.1',
     port,
     protocol: 'frames',
@@ -65,7 +65,7 @@ test('shows a connection opened, talking, quiet and closed', async () => {
     messages: 1,
     exchange: { message: 'Hello, server', reply: 'hello from the server!' },
   });
-  expect(viewer.news.at(-1)).toMatchObject({ reason: 'completed', bytesIn: 17, bytesOut: 26 });
+  expect(viewer.newest.at(-1)).toMatchObject({ reason: 'completed', bytesIn: 17, bytesOut: 26 });
 });
 
 test('shows a new viewer the connections that are already open', async () => {
@@ -87,7 +87,7 @@ test('shows the bytes of followed clients', async () => {
   await using follower = await TestViewer.of(server, '?follow=127.0.0.1');
   const client = await server.dial();
   const message = frame('Hello, server');
-  const reads = () => follower.news.flatMap((news) => news.steps ?? []).filter(({ kind }) => kind === 'read');
+  const reads = () => follower.newest.flatMap((update) => update.steps ?? []).filter(({ kind }) => kind === 'read');
   for (const [n, piece] of [message.subarray(0, 2), message.subarray(2, 9), message.subarray(9)].entries()) {
     client.send(piece);
     await expect.poll(() => reads().length).toBe(n + 1);
@@ -95,7 +95,7 @@ test('shows the bytes of followed clients', async () => {
   await client.until('hello');
   client.end();
   await expect.poll(() => states(follower).at(-1)).toBe('closed');
-  const steps = follower.news.flatMap((news) => news.steps ?? []);
+  const steps = follower.newest.flatMap((update) => update.steps ?? []);
   expect(steps.map((step) => [step.kind, 'hex' in step ? step.hex : step.text])).toEqual([
     ['read', '0000'],
     ['read', '000d48656c6c6f'],
@@ -111,7 +111,7 @@ test('shows no bytes of clients that nobody follows', async () => {
   await using other = await TestViewer.of(server, '?follow=192.0.2.1');
   await server.exchange(frame('Hello, server'));
   await expect.poll(() => states(other).at(-1)).toBe('closed');
-  expect(other.news.flatMap((news) => news.steps ?? [])).toEqual([]);
+  expect(other.newest.flatMap((update) => update.steps ?? [])).toEqual([]);
 });
 
 test('shows at most 64 steps of a connection in one update, and counts the others', async () => {
@@ -119,10 +119,10 @@ test('shows at most 64 steps of a connection in one update, and counts the other
   await using viewer = await TestViewer.of(server, '?follow=127.0.0.1');
   await server.exchange(Buffer.concat(Array.from({ length: 100 }, () => frame('x'))));
   await expect.poll(() => states(viewer).at(-1)).toBe('closed');
-  const news = viewer.news.find(({ steps }) => steps);
-  expect(news!.steps).toHaveLength(64);
+  const update = viewer.newest.find(({ steps }) => steps);
+  expect(update!.steps).toHaveLength(64);
   // One read, a message and a reply for each, and one write.
-  expect(news!.missed).toBe(1 + 2 * 100 + 1 - 64);
+  expect(update!.missed).toBe(1 + 2 * 100 + 1 - 64);
 });
 
 test('hides health checks, page loads and viewers', async () => {

@@ -61,14 +61,14 @@ test('answers above the limit, counts denied clients, and reports on the process
   inside.send(frame('here'));
   await inside.until('hello');
   expect(await server.exchange(frame('me too'))).toContain('busy');
-  const told = await server.scrape('');
-  expect(told).toMatchObject({
+  const metrics = await server.scrape('');
+  expect(metrics).toMatchObject({
     'knock_connections{state="served"}': 1,
     'knock_connections{state="denied"}': 1,
     'knock_connections_closed_total{protocol="frames",reason="busy"}': 1,
     'knock_error_replies_total{code="busy"}': 1,
   });
-  expect(told['process_resident_memory_bytes']).toBeGreaterThan(1e6);
+  expect(metrics['process_resident_memory_bytes']).toBeGreaterThan(1e6);
   inside.socket.destroy();
 });
 

@@ -53,7 +53,7 @@ export function errorReply(status: number, detail: string, headers: Record<strin
   return { status, body: `${detail}\n`, headers, code: String(status), detail };
 }
 
-/** A reply that counts as no error: probes are frequent, and no clients. */
+/** Leaves a reply out of the error counts: probes are frequent, and say nothing about clients. */
 export function uncounted({ status, body = '', headers = {} }: HttpReply): HttpReply {
   return { status, body, headers };
 }

@@ -168,7 +168,7 @@ export class ConnectionSampler implements ConnectionObserver {
     return taken;
   }
 
-  /** One exchange for each update is all that people can see: until the next, observing would only cost time. */
+  /** One exchange for each update is all that people can see, so observing stops until the next. */
   #pauseSampling(): void {
     if (this.#exchange && this.#steps === undefined) this.detach();
   }

@@ -174,7 +174,7 @@ export class LiveFeed {
   }
 }
 
-/** One event of a stream (WHATWG HTML, section 9.2.5). JSON on one line has no line ends to escape. */
+/** One event of a stream (WHATWG HTML, section 9.2.5). JSON has no raw line ends. */
 function sse(update: FeedUpdate): string {
   return `data: ${JSON.stringify(update)}\n\n`;
 }

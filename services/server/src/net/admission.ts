@@ -1,4 +1,4 @@
-/** Load shedding: clients above the limit, or during a drain, are denied with an error in their own protocol. */
+/** Load shedding: above the connection limit, and in a drain, new clients get an error in their own protocol. */
 import type { Connection } from './connection.ts';
 
 /** Why a client is not served. */

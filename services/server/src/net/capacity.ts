@@ -3,7 +3,7 @@ import { WRITE_BUFFER_BYTES } from '@knock/shared/codec/write-buffer';
 
 import type { ServerSettings } from '../settings.ts';
 
-/** Descriptors that are no served clients: the listener, the log, look-ups, denied clients. */
+/** Descriptors kept for the listener, the log, look-ups and denied clients. */
 const RESERVED_DESCRIPTORS = 128;
 
 /** OpenSSL's own memory for each connection, as measured. */

@@ -22,7 +22,7 @@ export const CLOSE_REASONS = [
 /** Why a connection ended: exactly one of these. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
-/** A deadline's reason is the close reason to which it leads; only an idle connection that a drain ends is `drained`. */
+/** A timeout's close reason. After `drain_timeout`, clients that were not being served end as `drained` instead. */
 export type TimeoutReason = Extract<CloseReason, `${string}_timeout`>;
 
 /** The client reset the connection, or keep-alive found that its network is gone. */

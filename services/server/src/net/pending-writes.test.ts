@@ -16,56 +16,56 @@ afterEach(() => {
 });
 
 function harness() {
-  const told: number[] = [];
+  const called: number[] = [];
   const pending = new PendingWrites();
   const add = (id: number, then = () => {}) => {
     const endTurn = () => {
-      told.push(id);
+      called.push(id);
       then();
     };
     pending.add({ onTurnEnd: endTurn } as Connection);
   };
-  return { told, add };
+  return { called, add };
 }
 
 test('calls onTurnEnd in the order in which connections were added, once for each', async () => {
-  const { told, add } = harness();
+  const { called, add } = harness();
   add(1);
   add(2);
-  expect(told).toEqual([]);
+  expect(called).toEqual([]);
   await setImmediate();
-  expect(told).toEqual([1, 2]);
+  expect(called).toEqual([1, 2]);
   add(3);
   await setImmediate();
-  expect(told).toEqual([1, 2, 3]);
+  expect(called).toEqual([1, 2, 3]);
 });
 
 test('does not wait for the end of a turn that takes longer than a millisecond', () => {
-  const { told, add } = harness();
+  const { called, add } = harness();
   add(1);
   now.mockReturnValue(10.9);
   add(2);
-  expect(told).toEqual([]);
+  expect(called).toEqual([]);
   now.mockReturnValue(11);
   add(3);
-  expect(told).toEqual([1, 2, 3]);
+  expect(called).toEqual([1, 2, 3]);
 });
 
 test('holds at most 64 connections', () => {
-  const { told, add } = harness();
+  const { called, add } = harness();
   for (let id = 1; id < 64; id += 1) add(id);
-  expect(told).toEqual([]);
+  expect(called).toEqual([]);
   add(64);
-  expect(told).toHaveLength(64);
+  expect(called).toHaveLength(64);
   add(65);
-  expect(told).toHaveLength(64);
+  expect(called).toHaveLength(64);
 });
 
 test('accepts connections that are added while it calls others', async () => {
-  const { told, add } = harness();
+  const { called, add } = harness();
   add(1, () => add(3));
   add(2);
   await setImmediate();
   await setImmediate();
-  expect(told).toEqual([1, 2, 3]);
+  expect(called).toEqual([1, 2, 3]);
 });

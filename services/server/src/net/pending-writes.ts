@@ -6,7 +6,7 @@
  */
 import type { Connection } from './connection.ts';
 
-/** Replies wait this long at most, in ms, plus the time of one handler, so that handlers that compute hold up nobody else's. */
+/** The longest wait, in ms, plus the time of one handler: slow handlers must not delay other clients' replies. */
 const MAX_WAIT_MS = 1;
 /** Each one that waits holds a write buffer. */
 const MAX_CONNECTIONS = 64;

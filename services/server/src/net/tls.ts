@@ -2,8 +2,8 @@
  * TLS termination, on the same port: inside TLS the protocol is detected once more.
  *
  * The Node internals we rely on are all in this file, because `node:tls` has no public way: `_parent` of a TLSSocket, and the
- * high-water marks of its two stream states. `tests/e2e/tls.test.ts` fails if they change: every test of it without
- * `_parent`, the tests of clients that do not read without the marks.
+ * high-water marks of its two stream states. `tests/e2e/tls.test.ts` fails if they change: without `_parent` all of it,
+ * without the marks its tests of clients that do not read.
  */
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -144,7 +144,7 @@ class TlsHandshake implements ConnectionHandler {
     this.#connection.destroy(reason === 'drain_timeout' ? 'drained' : reason);
   }
 
-  /** No protocol for a goodbye yet; a client that has just connected gets time to complete its handshake. */
+  /** No protocol yet in which to say goodbye. The client gets `MIN_DRAIN_MS` to complete its handshake. */
   shutdown(): void {
     this.#connection.deadline.start('drain_timeout', MIN_DRAIN_MS);
   }

@@ -67,14 +67,14 @@ export class ProtocolDetector implements ConnectionHandler {
     else this.#handOn(detectAtEnd(this.#head), { messageComplete: true });
   }
 
-  /** The likeliest protocol sends the error; without any bytes there is none to send. */
+  /** The error is sent in the likeliest protocol. If no byte has come, there is no protocol and no error. */
   onTimeout(reason: TimeoutReason): void {
     if (reason === 'drain_timeout') this.deny('drained', LEAVING.detail);
     else if (this.#handOnLikely()) this.#connection.handler?.onTimeout(reason);
     else this.#connection.closeGracefully(reason);
   }
 
-  /** Waits for what a new client may be about to send, to answer it with an error; or for the pause that ends a text. */
+  /** Waits for the pause that ends a text; or briefly, since a new client may be about to send, and then gets an error. */
   shutdown(): void {
     const { deadline } = this.#connection;
     const left =

@@ -32,7 +32,7 @@ export function logSession(logger: Logger, connection: Connection): void {
   else logger.info(fields, text);
 }
 
-/** Health checks and connects without a byte are frequent, and no clients: they are logged at `debug`. */
+/** Health checks, and connections without a byte, are frequent and say nothing about clients: logged at `debug`. */
 function isProbe({ stats, closeReason }: Connection): boolean {
   const { messages, probes, errorReplies, bytesIn } = stats;
   if (messages > 0 || errorReplies.size > 0) return false;

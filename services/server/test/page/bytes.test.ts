@@ -4,7 +4,7 @@ import { Anatomy, asText } from '../../src/live/page/bytes.js';
 import { relation } from '../../src/live/page/sequence.js';
 
 /** The roles of each read of a stream, with its text. */
-function told(protocol: string, pieces: (string | Buffer)[]): string[][] {
+function labels(protocol: string, pieces: (string | Buffer)[]): string[][] {
   const anatomy = new Anatomy();
   return pieces.map((piece) => {
     const bytes = [...Buffer.from(piece as string)];
@@ -15,11 +15,11 @@ function told(protocol: string, pieces: (string | Buffer)[]): string[][] {
 const HELLO = Buffer.from('0000000548656c6c6f', 'hex');
 
 test('labels kind, length and payload of a frame', () => {
-  expect(told('frames', [HELLO])).toEqual([['kind: ·', 'length: ···', 'payload: Hello']]);
+  expect(labels('frames', [HELLO])).toEqual([['kind: ·', 'length: ···', 'payload: Hello']]);
 });
 
 test('keeps its state in a frame that comes in pieces', () => {
-  expect(told('frames', [HELLO.subarray(0, 2), HELLO.subarray(2, 6), HELLO.subarray(6)])).toEqual([
+  expect(labels('frames', [HELLO.subarray(0, 2), HELLO.subarray(2, 6), HELLO.subarray(6)])).toEqual([
     ['kind: ·', 'length: ·'],
     ['length: ··', 'payload: He'],
     ['payload: llo'],
@@ -28,7 +28,7 @@ test('keeps its state in a frame that comes in pieces', () => {
 
 test('finds several frames in one read, empty ones too', () => {
   const empty = Buffer.alloc(4);
-  expect(told('frames', [Buffer.concat([HELLO, empty, HELLO])])).toEqual([
+  expect(labels('frames', [Buffer.concat([HELLO, empty, HELLO])])).toEqual([
     ['kind: ·', 'length: ···', 'payload: Hello', 'kind: ·', 'length: ···', 'kind: ·', 'length: ···', 'payload: Hello'],
   ]);
 });
@@ -44,7 +44,7 @@ test('keeps its state if the end of a payload was left out, and labels nothing i
 });
 
 test('labels lines and line ends', () => {
-  expect(told('text', ['one\r\ntwo\n', 'three'])).toEqual([
+  expect(labels('text', ['one\r\ntwo\n', 'three'])).toEqual([
     ['text: one', 'line end: ··', 'text: two', 'line end: ·'],
     ['text: three'],
   ]);
@@ -53,12 +53,12 @@ test('labels lines and line ends', () => {
 test('labels head and body of each request of a connection', () => {
   const head = 'POST / HTTP/1.1\r\nHost: a\r\n\r\n';
   expect(
-    told('http', [`${head}hi`, ' there', `${head}again`]).map((parts) => parts.map((part) => part.split(':')[0])),
+    labels('http', [`${head}hi`, ' there', `${head}again`]).map((parts) => parts.map((part) => part.split(':')[0])),
   ).toEqual([['head', 'body'], ['body'], ['head', 'body']]);
 });
 
 test('labels TLS', () => {
-  expect(told('http', [Buffer.from('160301', 'hex')])).toEqual([['tls: ···']]);
+  expect(labels('http', [Buffer.from('160301', 'hex')])).toEqual([['tls: ···']]);
 });
 
 test('notes how many reads made how many messages', () => {

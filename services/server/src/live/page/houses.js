@@ -1,6 +1,6 @@
 /** A house for each client. Connections come and go; the house stays for as long as its client may come back. */
 
-/** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ClientNews */
+/** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ConnectionUpdate */
 
 /**
  * @typedef {object} House
@@ -8,7 +8,7 @@
  * @property {number} number among those of its address, from 1
  * @property {string} address
  * @property {string} name
- * @property {ClientNews} client its current or last connection
+ * @property {ConnectionUpdate} client its current or last connection
  * @property {number} calls how many connections it has had so far
  * @property {number} openedAt when the last one opened, in milliseconds
  * @property {number | undefined} closedAt when that one closed
@@ -38,7 +38,7 @@ export class Houses {
 
   /**
    * Handles an update. Returns the client's house; undefined: it has none.
-   * @param {ClientNews} client @param {number} now in milliseconds
+   * @param {ConnectionUpdate} client @param {number} now in milliseconds
    */
   hear(client, now) {
     const own = this.#houseOf(client);
@@ -54,7 +54,7 @@ export class Houses {
     return house;
   }
 
-  /** Marks all other houses as closed. @param {ClientNews[]} open @param {number} now */
+  /** Marks all other houses as closed. @param {ConnectionUpdate[]} open @param {number} now */
   keepOpen(open, now) {
     const ids = new Set(open.map(({ id }) => id));
     for (const house of this.#houses.values()) {
@@ -72,12 +72,12 @@ export class Houses {
     }
   }
 
-  /** @param {ClientNews} client */
+  /** @param {ConnectionUpdate} client */
   #houseOf({ id, address }) {
     return [...this.#houses.values()].find((house) => house.client.id === id && house.address === address);
   }
 
-  /** Reuses the first empty house of its address: most likely the same client is back. @param {ClientNews} client @param {number} now @returns {House} */
+  /** Reuses the first empty house of its address: most likely the same client is back. @param {ConnectionUpdate} client @param {number} now @returns {House} */
   #moveIn(client, now) {
     for (let number = 1; ; number += 1) {
       const key = `${client.address} ${number}`;

@@ -9,7 +9,7 @@ import { Totals } from './totals.js';
 import { travel } from './travel.js';
 
 /** @typedef {import('../feed.ts').FeedUpdate} Update */
-/** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ClientNews */
+/** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ConnectionUpdate */
 
 const port = location.port || (location.protocol === 'https:' ? '443' : '80');
 const houses = new Houses();
@@ -54,7 +54,7 @@ function beginWith({ server, totals: { accepted: now }, connections }) {
   status('live', `live from ${server}`);
 }
 
-/** @param {ClientNews} client */
+/** @param {ConnectionUpdate} client */
 function hearClient(client) {
   const house = houses.hear(client, performance.now());
   sequence.hear(client);

@@ -3,9 +3,9 @@ import { Anatomy, asHex, asText, fromHex } from './bytes.js';
 import { byId, element, show } from './elements.js';
 import { inBytes, plural, REASONS, ROLES } from './words.js';
 
-/** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ClientNews */
+/** @typedef {import('../connection-sampler.ts').ConnectionUpdate} ConnectionUpdate */
 /** @typedef {import('../connection-sampler.ts').Step} Step */
-/** @typedef {{ client: ClientNews, steps: Step[], missed: number }} Conversation */
+/** @typedef {{ client: ConnectionUpdate, steps: Step[], missed: number }} Conversation */
 
 /** The newest steps are kept; more would be unreadable. */
 const MAX_STEPS = 60;
@@ -44,7 +44,7 @@ export class Sequence {
     show(byId('conversation-hint'), `Waiting for the next call of ${name}…`);
   }
 
-  /** @param {ClientNews} client */
+  /** @param {ConnectionUpdate} client */
   hear(client) {
     if (client.address !== this.#address) return;
     const isOther = client.id !== this.#conversation?.client.id;
@@ -70,7 +70,7 @@ export class Sequence {
     show(byId('conversation-summary'), summary(client));
   }
 
-  /** @param {ClientNews} client @param {Step[]} steps @param {number} missed */
+  /** @param {ConnectionUpdate} client @param {Step[]} steps @param {number} missed */
   #items(client, steps, missed) {
     const anatomies = { read: new Anatomy(), write: new Anatomy() };
     const opened = `opens a socket from its port ${client.port}`;
@@ -86,7 +86,7 @@ export class Sequence {
   }
 }
 
-/** Which side closed first, and why. @param {ClientNews} client */
+/** Which side closed first, and why. @param {ConnectionUpdate} client */
 function closing({ reason, protocol, ms }) {
   const why = reason ? `${reason}: ${REASONS[reason] ?? ''}` : 'reason not seen';
   /** @param {string} arrow @param {string} sentence */
@@ -172,7 +172,7 @@ function item(kind, ms, arrow, children) {
   return made;
 }
 
-/** @param {ClientNews} client */
+/** @param {ConnectionUpdate} client */
 function summary({ reads, messages, bytesIn, bytesOut, state, ms }) {
   const span = state === 'closed' ? `It lasted ${plural(ms, 'millisecond')}` : 'So far';
   return `${span}: ${inBytes(bytesIn)} in ${plural(reads, 'read')} made ${plural(messages, 'message')}, and ${inBytes(bytesOut)} went back.`;

@@ -2,12 +2,12 @@
 import { byId, element, show, svg } from './elements.js';
 import { inBytes, REASONS } from './words.js';
 
-/** @typedef {import('../../telemetry/metrics.ts').MetricsSummary} Overview */
+/** @typedef {import('../../telemetry/metrics.ts').MetricsSummary} MetricsSummary */
 
 const GRAPH = { seconds: 60, width: 600, height: 100 };
 
 export class Totals {
-  /** @type {Overview | undefined} */
+  /** @type {MetricsSummary | undefined} */
   #totals;
   /** The count of messages at the start of this second. */
   #counted = 0;
@@ -19,7 +19,7 @@ export class Totals {
     this.#totals = undefined;
   }
 
-  /** @param {Overview} totals */
+  /** @param {MetricsSummary} totals */
   hear(totals) {
     if (!this.#totals) this.#counted = totals.messages;
     this.#totals = totals;
