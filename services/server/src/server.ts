@@ -1,4 +1,4 @@
-/** The accept loop, grown up: accepts connections, detects the protocol of each, and starts a session. */
+/** The accept loop, grown up: accepts connections (with half-close), detects the protocol of each, and starts a session. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server as Listener, type Socket } from 'node:net';
 

@@ -5,7 +5,7 @@
  * would disconnect a client whose bytes arrived in time but were not read yet. So an expired deadline waits for one
  * `setImmediate`, which runs after the reads, and fires only if it was not stopped by then.
  *
- * Every read restarts it, so a restart only moves the end: the old timer fires early, and is then set for the time left.
+ * Reads restart it often, so a restart only moves the end: the old timer fires early, and is then set for the time left.
  * (A new timer for each read made the server 6 % slower where each read is one message.)
  */
 export class Deadline<Reason extends string> {

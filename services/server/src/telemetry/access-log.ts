@@ -133,7 +133,7 @@ export function logUnknownProtocol(logger: Logger, connection: Connection, head:
     const advice = 'send a frame, a line of text or an HTTP request';
     logger.warn(fields, `unknown protocol from ${who} (first bytes ${bytes}): ${advice}`);
   } else if (connection.inTls) {
-    logger.warn(fields, `TLS handshake inside TLS from ${who}: do only one`);
+    logger.warn(fields, `TLS handshake inside TLS from ${who}: connect with TLS only once`);
   } else {
     const advice = 'use http:// instead of https://, or set TLS_CERT_FILE and TLS_KEY_FILE';
     logger.warn(fields, `TLS handshake from ${who}, but TLS is not configured: ${advice}`);
