@@ -41,17 +41,27 @@ test(
     const total = greetings.length;
     expect(total).toBeGreaterThanOrEqual(GREETINGS);
     const failed = greetings.filter(hasFailed);
-    counted(context, { line: 20, what: 'greetings that failed', count: failed.length, of: total });
+    counted(context, { line: 'rolling-update', what: 'greetings that failed', count: failed.length, of: total });
     expect(failed).toEqual([]);
     const said = [...greetings.map(({ message }) => message), ...conversations.flat().map(idOf)];
     const wrong = await handledOtherThanOnce(swarm, said);
-    counted(context, { line: 20, what: 'messages lost or handled twice', count: wrong.length, of: said.length });
+    counted(context, {
+      line: 'rolling-update',
+      what: 'messages lost or handled twice',
+      count: wrong.length,
+      of: said.length,
+    });
     expect(wrong).toEqual([]);
     const firstTrySuccesses = greetings.filter(({ attempts }) => attempts === 1).length;
-    counted(context, { line: 20, what: 'replied at the first try', count: firstTrySuccesses, of: total });
+    counted(context, { line: 'rolling-update', what: 'replied at the first try', count: firstTrySuccesses, of: total });
     expect(firstTrySuccesses / total).toBeGreaterThanOrEqual(0.999);
     const values = gaps(greetings.filter(({ time }) => time >= began));
-    measured(context, { line: 20, what: 'from one reply of a client to its next, every 150 ms', values, unit: 'ms' });
+    measured(context, {
+      line: 'rolling-update',
+      what: 'from one reply of a client to its next, every 150 ms',
+      values,
+      unit: 'ms',
+    });
 
     const servers = await swarm.logs('server');
     // Each new one listens before an old one is told to leave, and the next one comes after that.
@@ -89,7 +99,7 @@ test(
     for (const { what, program } of BAD_SERVERS) {
       const bad = images.use(await buildBadServer(program));
       const { ms: rollbackMs } = await update(swarm, { KNOCK_SERVER_IMAGE: bad.image }, 'rollback_completed');
-      measured(context, { line: 21, what: `a server that ${what}`, values: [rollbackMs / 1000], unit: 's' });
+      measured(context, { line: 'rollback', what: `a server that ${what}`, values: [rollbackMs / 1000], unit: 's' });
       expect(rollbackMs).toBeLessThan(60_000);
       expect(await swarm.serverImage()).toBe(good);
       const servers = await swarm.inspect('server');
@@ -101,7 +111,12 @@ test(
 
     const greetings = await greetingsOf(swarm);
     const failed = greetings.filter(hasFailed);
-    counted(context, { line: 21, what: 'greetings that failed meanwhile', count: failed.length, of: greetings.length });
+    counted(context, {
+      line: 'rollback',
+      what: 'greetings that failed meanwhile',
+      count: failed.length,
+      of: greetings.length,
+    });
     expect(failed).toEqual([]);
     const said = greetings.map(({ message }) => message);
     expect(await handledOtherThanOnce(swarm, said)).toEqual([]);

@@ -8,7 +8,7 @@ import { type Latencies, latencies, percentile } from './support/latency.ts';
 import { MEMORY_GIB, MIB, residentMiB } from './support/memory.ts';
 import { paced } from './support/pacing.ts';
 
-const LINE = 23;
+const LINE = 'memory-limit';
 /** What Linux lets wait in a pipe. */
 const PIPE_BYTES = 64 * 1024;
 const SECONDS = scaled({ test: 5, scorecard: 60 });

@@ -10,7 +10,7 @@ import { InMemoryServer } from './support/in-memory.ts';
 import { answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
 import { counterexample } from './support/tried.ts';
 
-const LINE = 13;
+const LINE = 'characters';
 const STRINGS = scaled({ test: 1000, scorecard: 10_000 });
 
 const REPLACEMENT = Buffer.from('\uFFFD');

@@ -125,7 +125,12 @@ test.for(scaled({ test: [50], scorecard: [50, 1000] }))(
     const behind = await Promise.all((await dialMany(8)).map((client) => knock(client, 'text')));
     const told = await Promise.all(first.map((client, n) => knock(client, protocolOf(n), 'let me in')));
     const heardWhy = count(told, 'told');
-    counted(context, { line: 14, what: `32 at once ${at}: heard why`, count: heardWhy, of: TOLD_AT_ONCE });
+    counted(context, {
+      line: 'connection-limit',
+      what: `32 at once ${at}: heard why`,
+      count: heardWhy,
+      of: TOLD_AT_ONCE,
+    });
     expect(behind.map(sight)).toEqual(behind.map(() => 'closed, undefined'));
     expect(told.map(sight)).toEqual(told.map(() => 'told, undefined'));
 
@@ -133,20 +138,35 @@ test.for(scaled({ test: [50], scorecard: [50, 1000] }))(
     const flood = paced(CROWD, async (n) => knock(await dial(), protocolOf(n), n % 4 === 0 ? undefined : 'let me in'));
     const probes = await meanwhile(flood, () => probe(server));
     const crowd = await flood;
-    counted(context, { line: 14, what: `a crowd ${at}: heard why`, count: count(crowd, 'told'), of: CROWD });
     counted(context, {
-      line: 14,
+      line: 'connection-limit',
+      what: `a crowd ${at}: heard why`,
+      count: count(crowd, 'told'),
+      of: CROWD,
+    });
+    counted(context, {
+      line: 'connection-limit',
       what: `a crowd ${at}: closed without a word`,
       count: count(crowd, 'closed'),
       of: CROWD,
     });
     const ms = crowd.map((client) => client.ms);
-    measured(context, { line: 14, what: `a crowd ${at}: told or closed after`, values: ms, unit: 'ms' });
+    measured(context, {
+      line: 'connection-limit',
+      what: `a crowd ${at}: told or closed after`,
+      values: ms,
+      unit: 'ms',
+    });
     const talks = await Promise.all(inside.map((guest) => guest.leave()));
     const lost = disturbed(talks);
     const times = inside.flatMap((guest) => guest.times);
-    measured(context, { line: 14, what: `replies inside meanwhile, ${at}`, values: times, unit: 'ms' });
-    counted(context, { line: 14, what: `a crowd ${at}: disturbed inside`, count: lost.length, of: limit });
+    measured(context, { line: 'connection-limit', what: `replies inside meanwhile, ${at}`, values: times, unit: 'ms' });
+    counted(context, {
+      line: 'connection-limit',
+      what: `a crowd ${at}: disturbed inside`,
+      count: lost.length,
+      of: limit,
+    });
 
     expect(lost).toEqual([]);
     const others = crowd.filter(({ outcome }) => outcome !== 'told' && outcome !== 'closed');
@@ -154,7 +174,7 @@ test.for(scaled({ test: [50], scorecard: [50, 1000] }))(
     expect(probes).toEqual(probes.map(() => '200 503'));
     const { times: waits, turnedAway } = await newcomers(address);
     measured(context, {
-      line: 14,
+      line: 'connection-limit',
       what: `until a newcomer is served afterwards, ${at}`,
       values: waits,
       unit: 'ms',
@@ -214,13 +234,33 @@ test.for(DESCRIPTORS)(
     const at = `with ${nofile} descriptors, ${WAVES} times ${CROWD} clients`;
     const hanging = clients.filter(({ outcome }) => outcome === 'hanging' || outcome === 'other');
     for (const outcome of ['served', 'told', 'closed'] as const) {
-      counted(context, { line: 15, what: `${outcome} ${at}`, count: count(clients, outcome), of: clients.length });
+      counted(context, {
+        line: 'descriptor-limit',
+        what: `${outcome} ${at}`,
+        count: count(clients, outcome),
+        of: clients.length,
+      });
     }
-    counted(context, { line: 15, what: `left hanging ${at}`, count: hanging.length, of: clients.length });
+    counted(context, {
+      line: 'descriptor-limit',
+      what: `left hanging ${at}`,
+      count: hanging.length,
+      of: clients.length,
+    });
     const most = Math.max(...seen.map(({ descriptors }) => descriptors));
-    measured(context, { line: 15, what: `descriptors in use at most, of ${nofile}`, values: [most], unit: '' });
+    measured(context, {
+      line: 'descriptor-limit',
+      what: `descriptors in use at most, of ${nofile}`,
+      values: [most],
+      unit: '',
+    });
     const unhealthy = seen.filter(({ isHealthy }) => !isHealthy).length;
-    counted(context, { line: 15, what: `health checks that failed ${at}`, count: unhealthy, of: seen.length });
+    counted(context, {
+      line: 'descriptor-limit',
+      what: `health checks that failed ${at}`,
+      count: unhealthy,
+      of: seen.length,
+    });
 
     expect(hanging.map(sight)).toEqual([]);
     expect(count(clients, 'served')).toBeGreaterThanOrEqual(WAVES);
@@ -237,7 +277,7 @@ test.for(DESCRIPTORS)(
     });
     const { times: waits, turnedAway } = await newcomers(address);
     measured(context, {
-      line: 15,
+      line: 'descriptor-limit',
       what: `until a newcomer is served afterwards, with ${nofile} descriptors`,
       values: waits,
       unit: 'ms',

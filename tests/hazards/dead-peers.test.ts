@@ -8,7 +8,7 @@ import { KnockServerContainer, type StartedKnockServerContainer } from '../suppo
 import { endings } from './support/endings.ts';
 import { slowServer } from './support/slow-server.ts';
 
-const LINE = 7;
+const LINE = 'dead-peers';
 const COUNT = scaled({ test: 3, scorecard: 10 });
 
 /** How long the handler takes for the messages that are not answered before the network is cut. */

@@ -15,7 +15,7 @@ import { answers } from './support/protocols.ts';
 import { type Held, messagesIn } from './support/reference-decoder.ts';
 import { counterexample } from './support/tried.ts';
 
-const LINE = 11;
+const LINE = 'fuzzing';
 const IN_PROCESS = scaled({ test: 3000, scorecard: 100_000 });
 const OVER_A_SOCKET = 500;
 /** Small, so that random messages are above it often enough. */

@@ -10,7 +10,7 @@ import { Program } from '../support/program.ts';
 import { answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
 import { recordingServer } from './support/recording-server.ts';
 
-const LINE = 8;
+const LINE = 'half-close';
 const CLIENTS = scaled({ test: 25, scorecard: 100 });
 const PYTHON_CLIENTS = scaled({ test: 3, scorecard: 20 });
 /** Long enough for the end of the client's stream to be seen long before the reply. */

@@ -11,7 +11,7 @@ import { PROVOKERS } from './http-fuzz/provokers.ts';
 import { reasonsToRefuse } from './http-fuzz/reasons.ts';
 import { REFUSED_THOUGH_VALID } from './http-fuzz/strictness.ts';
 
-const LINE = 26;
+const LINE = 'http-differential';
 const CASES = scaled({ test: 20_000, scorecard: 1_000_000 });
 const VALID_CASES = scaled({ test: 2000, scorecard: 50_000 });
 /** Below this the fuzz would show only that bad requests are refused. */

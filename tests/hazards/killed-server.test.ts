@@ -12,7 +12,7 @@ import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { KnockServerContainer, type StartedKnockServerContainer } from '../support/knock-server.ts';
 import { clientOf } from './support/client-in-process.ts';
 
-const LINE = 17;
+const LINE = 'killed-server';
 const KILLS = scaled({ test: 2, scorecard: 100 });
 /** How much later than its deadline a outcome may come: in a test run on a busy machine. */
 const LATE_MS = scaled({ test: 2000, scorecard: 100 });

@@ -15,7 +15,7 @@ import { cutAnywhere, hostileStream, places } from './support/hostile-bytes.ts';
 import { type Ending, InMemoryServer } from './support/in-memory.ts';
 import { PROTOCOLS, say } from './support/protocols.ts';
 
-const LINE = 24;
+const LINE = 'log-and-hosts';
 /** In characters, of which escapes take many: samples of a message and its reply, twice each, and the places of a failure. */
 const LONGEST_LINE = 8192;
 const CONVERSATIONS = scaled({ test: 1000, scorecard: 10_000 });

@@ -8,7 +8,7 @@ import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { type Demo, startDemo } from '../support/demo.ts';
 import { expectTrueOutcomes, greetings, RECORDED } from './support/greetings.ts';
 
-const LINE = 19;
+const LINE = 'lost-network';
 const RUNS = scaled({ test: 3, scorecard: 20 });
 /** How long the network is away, in turn: in the longest of these, greetings are given up. */
 const OUTAGES_MS = scaled({ test: [1000], scorecard: [1000, 3000, 7000, 12_000] });

@@ -11,7 +11,7 @@ import { MEMORY_GIB, mostResidentMiB } from './support/memory.ts';
 import { paced } from './support/pacing.ts';
 import { answers, type Protocol } from './support/protocols.ts';
 
-const LINE = 9;
+const LINE = 'oversized-messages';
 const TRIES = scaled({ test: 10, scorecard: 100 });
 const MEMORY_TRIES = scaled({ test: 200, scorecard: 1000 });
 /** In a test run on a busy machine, and still long before the ten seconds that a message has. */

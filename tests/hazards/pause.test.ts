@@ -13,7 +13,7 @@ import { type Address, disturbed, type Talk, PacedClient } from './support/paced
 import { paced } from './support/pacing.ts';
 import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
 
-const LINE = 18;
+const LINE = 'pause';
 /** The time that clients have for each thing that they do; the pause takes twice as long. */
 const LIMIT_MS = scaled({ test: 5000, scorecard: 3000 });
 const PAUSE_MS = 2 * LIMIT_MS;

@@ -7,7 +7,7 @@ import { measured, scaled } from '../scorecard/measured.ts';
 import { type Demo, type LogLine, startDemo } from '../support/demo.ts';
 import { expectTrueOutcomes, type Greeting, greetings, RECORDED } from './support/greetings.ts';
 
-const LINE = 16;
+const LINE = 'reconnect';
 const CLIENTS = scaled({ test: 10, scorecard: 100 });
 /** How long after its death the server is started; until it listens, that makes about 1.5 and 5 s. */
 const OUTAGES_MS = scaled({ test: [1000], scorecard: [1000, 4300, 1000, 4300, 1000, 4300] });

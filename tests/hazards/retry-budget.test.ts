@@ -9,7 +9,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { measured } from '../scorecard/measured.ts';
 import { clientOf } from './support/client-in-process.ts';
 
-const LINE = 25;
+const LINE = 'retry-budget';
 const MESSAGES = Array.from({ length: 1000 }, (_, n) => `message ${n}`);
 const MOST_ATTEMPTS = 1.1;
 

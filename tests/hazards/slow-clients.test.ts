@@ -102,7 +102,12 @@ test('a client that drips its message is refused when the time for a message is 
   for (const protocol of PROTOCOLS) {
     const those = ends.filter((_, n) => all[n]!.protocol === protocol);
     const values = those.map(({ ms }) => ms);
-    measured(context, { line: 1, what: `${protocol}, at a limit of ${MESSAGE_TIMEOUT_MS} ms`, values, unit: 'ms' });
+    measured(context, {
+      line: 'slow-clients',
+      what: `${protocol}, at a limit of ${MESSAGE_TIMEOUT_MS} ms`,
+      values,
+      unit: 'ms',
+    });
   }
   const errorReply = { kind: 'errorReply', text: expect.stringMatching(/^(?:timeout:|408 )/) };
   for (const [n, { ms, heard }] of ends.entries()) {
@@ -126,7 +131,7 @@ test('a client that says nothing is let go when its time is over', async (contex
     expect(await heardUntilTheEnd(client, FIRST_BYTE_TIMEOUT_MS)).toHaveLength(0);
     return performance.now() - began;
   });
-  measured(context, { line: 2, what: `at a limit of ${FIRST_BYTE_TIMEOUT_MS} ms`, values, unit: 'ms' });
+  measured(context, { line: 'silent-clients', what: `at a limit of ${FIRST_BYTE_TIMEOUT_MS} ms`, values, unit: 'ms' });
   expect(Math.min(...values)).toBeGreaterThanOrEqual(FIRST_BYTE_TIMEOUT_MS - CLOCK_ERROR_MS);
   expect(Math.max(...values)).toBeLessThanOrEqual(FIRST_BYTE_TIMEOUT_MS + LONG_GRACE_MS);
   await server.expectClosed(before, { first_byte_timeout: count });
@@ -147,11 +152,11 @@ test('a client that heeds no end is gone all the same: a silent one in time, one
   const openFor = (why: CloseReason) => ended.filter(({ reason }) => reason === why).map(({ ms }) => ms);
   const dripped = openFor('message_timeout');
   const what = 'frames, until the socket is gone too, where the client drips on after its error reply';
-  measured(context, { line: 1, what, values: dripped, unit: 'ms' });
+  measured(context, { line: 'slow-clients', what, values: dripped, unit: 'ms' });
   expect(Math.max(...dripped)).toBeLessThanOrEqual(MESSAGE_TIMEOUT_MS + LINGER_MS + GRACE_MS);
   const said = openFor('first_byte_timeout');
   measured(context, {
-    line: 2,
+    line: 'silent-clients',
     what: 'until the socket is gone too, of a client that heeds no end',
     values: said,
     unit: 'ms',
@@ -187,7 +192,12 @@ test('a client that does not read is given up when it has taken nothing for the 
   const size = count * REPLIES.length;
   for (const [n, { what }] of kinds.entries()) {
     const values = borne.slice(n * size, (n + 1) * size);
-    measured(context, { line: 4, what: `${what}, at a limit of ${WRITE_TIMEOUT_MS} ms`, values, unit: 'ms' });
+    measured(context, {
+      line: 'slow-reader-timeout',
+      what: `${what}, at a limit of ${WRITE_TIMEOUT_MS} ms`,
+      values,
+      unit: 'ms',
+    });
     expect.soft(Math.max(...values), what).toBeLessThanOrEqual(WRITE_TIMEOUT_MS + LONG_GRACE_MS);
   }
   await server.expectHealthy(before);
@@ -224,7 +234,7 @@ test.for(REPLIES)(
       await server.expectHealthy(before);
     }
     measured(context, {
-      line: 3,
+      line: 'slow-reader-memory',
       what: `replies of ${reply}, to each of ${count} in ${protocols.join(', ')}`,
       values,
       unit: 'MiB',

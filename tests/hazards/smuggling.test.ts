@@ -7,7 +7,7 @@ import { counted } from '../scorecard/measured.ts';
 import { InMemoryServer, type Outcome, type Step } from './support/in-memory.ts';
 import { type Form, FORMS } from './support/smuggling-forms.ts';
 
-const LINE = 12;
+const LINE = 'request-smuggling';
 const LEAST_FORMS = 40;
 /** Longer than the pause that ends a message of text. */
 const PAUSE: Step = { pauseMs: 300 };

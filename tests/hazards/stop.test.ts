@@ -12,7 +12,7 @@ import { endings } from './support/endings.ts';
 import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
 import { recordingServer } from './support/recording-server.ts';
 
-const LINE = 22;
+const LINE = 'graceful-shutdown';
 const RUNS = scaled({ test: 1, scorecard: 10 });
 /** What Compose gives a server to stop, which is more than any needs. */
 const GRACE_SECONDS = 15;

@@ -11,7 +11,7 @@ import { type Ending, InMemoryServer, type Outcome, type Step } from './support/
 import { say } from './support/protocols.ts';
 import { counterexample } from './support/tried.ts';
 
-const LINE = 10;
+const LINE = 'chunking';
 const CHUNKINGS = scaled({ test: 2000, scorecard: 10_000 });
 const ENDINGS: Ending[] = ['closes', 'stays'];
 const REPLAYED_ENDINGS = scaled<Ending[]>({ test: ['closes'], scorecard: ENDINGS });

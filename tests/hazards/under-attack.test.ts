@@ -58,7 +58,7 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   // None of them was gone before the end; the one who asks is a client as well.
   expect(await server.numbers()).toMatchObject({ 'knock_connections{state="served"}': swarm.size + 1 });
   const added = Math.max(...memory) - memoryBefore;
-  measured(context, { line: 5, what: `for ${swarm.size} clients`, values: [added], unit: 'MiB' });
+  measured(context, { line: 'attack-memory', what: `for ${swarm.size} clients`, values: [added], unit: 'MiB' });
   expect(added).toBeLessThanOrEqual(72);
   for (const [way, what] of [
     ['onOneConnection', 'over one connection'],
@@ -66,7 +66,7 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   ] as const) {
     const [base, p99] = [percentile(alone[way], 99), percentile(attacked[way], 99)];
     const beside = `of ${attacked[way].length} messages; without them ${base.toPrecision(3)} ms, so ${(p99 / base).toPrecision(2)} times`;
-    measured(context, { line: 6, what: `${what} (${beside})`, values: [p99], unit: 'ms' });
+    measured(context, { line: 'attack-latency', what: `${what} (${beside})`, values: [p99], unit: 'ms' });
     // A test run may share its machine, and is no place to measure speed: who is held up waits for seconds.
     expect.soft(p99, what).toBeLessThanOrEqual(scaled({ test: Math.max(500, 5 * base), scorecard: 20 }));
   }
@@ -142,11 +142,16 @@ test('no attack exhausts a memory of 256 MiB, and a second round of all leaves n
       'the container at its peak': await mostCountedMiB(server),
     };
     for (const [what, size] of Object.entries(sizes))
-      measured(context, { line: 23, what, values: [size], unit: 'MiB' });
+      measured(context, { line: 'memory-limit', what, values: [size], unit: 'MiB' });
   } finally {
     // First of all, since a server that was killed fails whatever comes.
     const { State } = await (await server.engine()).inspect();
-    counted(context, { line: 23, what: 'servers killed for memory', count: State.OOMKilled ? 1 : 0, of: 1 });
+    counted(context, {
+      line: 'memory-limit',
+      what: 'servers killed for memory',
+      count: State.OOMKilled ? 1 : 0,
+      of: 1,
+    });
     expect.soft(State).toMatchObject({ OOMKilled: false, Running: true });
   }
   await server.expectHealthy(before);
@@ -174,7 +179,7 @@ test('clients cost nothing for what they have said before, and their next messag
   });
   const each = (((await residentMiB(server)) - memoryBefore) / count) * 1024;
   const what = `for each of ${count} idle clients that have said the largest message`;
-  measured(context, { line: 23, what, values: [each], unit: 'KiB' });
+  measured(context, { line: 'memory-limit', what, values: [each], unit: 'KiB' });
   expect.soft(each).toBeLessThanOrEqual(64);
 
   for (const client of clients) client.send(largest.subarray(0, -1));
@@ -184,7 +189,12 @@ test('clients cost nothing for what they have said before, and their next messag
   for (const client of clients) client.end(largest.subarray(-1));
   const heard = await Promise.all(clients.map((client) => client.closed()));
   const answered = heard.filter((bytes) => answers('frames', bytes).length === 2);
-  counted(context, { line: 23, what: 'answered once more, all at once', count: answered.length, of: count });
+  counted(context, {
+    line: 'memory-limit',
+    what: 'answered once more, all at once',
+    count: answered.length,
+    of: count,
+  });
   expect(answered).toHaveLength(count);
   await server.expectClosed(before, {});
   await server.expectHealthy(before);

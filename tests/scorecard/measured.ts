@@ -1,9 +1,10 @@
 /** How a test says what it measured; the scorecard is made of it. */
 import type { TestContext } from 'vitest';
 
+import type { LineId } from './lines.ts';
+
 export interface Measurement {
-  /** The line of the scorecard. */
-  line: number;
+  line: LineId;
   what: string;
   /** In words: the number of values, the median and the worst one; or how many of how many. */
   result: string;
@@ -23,7 +24,7 @@ export function scaled<Size>({ test, scorecard }: { test: Size; scorecard: Size 
 /** Says what was measured, and how often: `values`, of which the largest is the worst. */
 export function measured(
   { task }: TestContext,
-  { line, what, values, unit }: { line: number; what: string; values: number[]; unit: string },
+  { line, what, values, unit }: { line: LineId; what: string; values: number[]; unit: string },
 ): void {
   const sorted = values.toSorted((one, other) => one - other);
   const median = sorted[Math.floor(sorted.length / 2)]!;
@@ -38,7 +39,7 @@ export function measured(
 /** Says how many of how many. */
 export function counted(
   { task }: TestContext,
-  { line, what, count, of }: { line: number; what: string; count: number; of: number },
+  { line, what, count, of }: { line: LineId; what: string; count: number; of: number },
 ): void {
   (task.meta.measurements ??= []).push({ line, what, result: `${count} of ${of}` });
 }

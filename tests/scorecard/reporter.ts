@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 
 import type { TestModule } from 'vitest/node';
 
-import { LINES } from './lines.ts';
+import { type Line, type LineId, LINES } from './lines.ts';
 
 const RAW = 'docs/scorecard.json';
 const PAGE = 'docs/scorecard.md';
@@ -16,7 +16,7 @@ interface Entry {
   results: string[];
 }
 
-type Entries = Record<number, Entry>;
+type Entries = Partial<Record<LineId, Entry>>;
 
 export default class ScorecardReporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
@@ -42,11 +42,12 @@ function entriesOf(modules: readonly TestModule[]): Entries {
 }
 
 function page(entries: Entries): string {
-  const rows = LINES.map(({ measure, anchors, promise, setting, remark }, index) => {
-    const { day = '', met, results = ['not measured'] } = entries[index + 1] ?? {};
+  const lines = Object.entries(LINES) as [LineId, Line][];
+  const rows = lines.map(([id, { measure, anchors, promise, setting, remark }]) => {
+    const { day = '', met, results = ['not measured'] } = entries[id] ?? {};
     const outcome = [met ? 'yes' : 'no', remark].filter(Boolean).join(': ');
     const measured = setting === undefined ? measure : `${measure} (${setting})`;
-    const cells = [index + 1, measured, anchors, promise, results.join('<br>'), outcome, day];
+    const cells = [id, measured, anchors, promise, results.join('<br>'), outcome, day];
     return `| ${cells.join(' | ')} |`;
   });
   return `${[
@@ -57,7 +58,7 @@ function page(entries: Entries): string {
     `\`npx -y pnpm@12 scorecard\` measures all lines anew and makes this page (${availableParallelism()} cores, Node ${process.versions.node} when it was made);`,
     'the same tests run with smaller numbers in `npx -y pnpm@12 test`.',
     '',
-    '| | measure | the field | our promise | measured | met | on |',
+    '| line | measure | the field | our promise | measured | met | on |',
     '|---|---|---|---|---|---|---|',
     ...rows,
   ].join('\n')}\n`;

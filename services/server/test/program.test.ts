@@ -101,7 +101,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const began = performance.now();
     program.child.kill(signal);
     expect(await program.exitCode()).toBe(0);
-    // DRAIN_TIMEOUT_MS is 8 s. (Line 22 of the scorecard measures the time on a quiet machine.)
+    // DRAIN_TIMEOUT_MS is 8 s. (The scorecard measures the time on a quiet machine: graceful-shutdown.)
     expect(performance.now() - began).toBeLessThan(4000);
     expect(JSON.parse(program.stdout.trimEnd().split('\n').at(-1)!)).toMatchObject({
       msg: 'stopped: every connection has ended',

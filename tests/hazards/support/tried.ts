@@ -2,11 +2,12 @@
 import { check, defaultReportMessage, type IAsyncPropertyWithHooks } from 'fast-check';
 import type { TestContext } from 'vitest';
 
+import type { LineId } from '../../scorecard/lines.ts';
 import { counted } from '../../scorecard/measured.ts';
 
 interface Trial<Input extends [unknown, ...unknown[]]> {
   /** The line of the scorecard, and what is counted: inputs for which the property does not hold. */
-  line: number;
+  line: LineId;
   what: string;
   runs: number;
   property: IAsyncPropertyWithHooks<Input>;
