@@ -1,4 +1,4 @@
-/** The decoders alone, without a socket: how many texts a second each of them takes out of a stream. */
+/** The decoders alone, without a socket: texts decoded per second. */
 import { type Decoder, decoders } from './codecs/decoders.ts';
 import type { Figure, Measure } from './figure.ts';
 import { inTurn } from './rounds.ts';
@@ -41,24 +41,24 @@ async function measureRound(cut: Cut, ms: number, round: number): Promise<Rates>
   return rates;
 }
 
-/** Decodes one stream again and again for `ms` milliseconds; resolves with the messages a second. */
+/** Decodes one stream repeatedly for `ms` milliseconds; resolves with messages per second. */
 async function measureDecoder({ frame, decode }: Decoder, { messages, bytes }: Cut, ms: number): Promise<number> {
   const chunks = inChunks(Buffer.concat(Array<Buffer>(messages).fill(frame(TEXT))), bytes);
   const start = performance.now();
   let [total, elapsed] = [0, 0];
   while (elapsed < ms) {
     let [first, last]: string[] = [];
-    let heard = 0;
+    let decoded = 0;
     await decode(chunks, (text) => {
       first ??= text;
-      // Whoever made it must have made it, and not only promised it to an optimiser that finds it unused.
+      // Use the result, or the optimizer may drop the decoding.
       last = text;
-      heard += 1;
+      decoded += 1;
     });
-    if (heard !== messages || first !== TEXT || last !== TEXT) {
-      throw new Error(`${heard} messages came, from '${first}' to '${last}'`);
+    if (decoded !== messages || first !== TEXT || last !== TEXT) {
+      throw new Error(`decoded ${decoded} messages, from '${first}' to '${last}'`);
     }
-    total += heard;
+    total += decoded;
     elapsed = performance.now() - start;
   }
   return total / (elapsed / 1000);

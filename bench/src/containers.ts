@@ -1,4 +1,4 @@
-/** The demo in containers, as `docker compose up` runs it: images, the first reply, and more and more clients. */
+/** The demo in containers, as `docker compose up` runs it: image sizes, time to the first reply, and scaling clients. */
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,7 @@ const run = promisify(execFile);
 const docker = async (...args: string[]) => (await run('docker', args, { cwd: ROOT, env: environment })).stdout;
 const compose = (...args: string[]) => docker('compose', '--project-name', PROJECT, ...args);
 
-/** Whether there is an engine to run containers with. */
+/** Whether a Docker engine answers. */
 export async function hasEngine(): Promise<boolean> {
   return docker('version').then(
     () => true,
@@ -78,7 +78,7 @@ async function upToFirstReply(): Promise<number> {
   clearTimeout(patience);
   const ms = performance.now() - start;
   up.kill('SIGKILL');
-  if (!output.includes('← "')) throw new Error('docker compose up brought no reply');
+  if (!output.includes('← "')) throw new Error('docker compose up: no reply');
   return ms;
 }
 
@@ -117,7 +117,7 @@ async function scaling(replicas: number[], progress: Measure['progress']): Promi
   ];
 }
 
-/** The numbers at the beginning and the end of a second. */
+/** Two samples, a second apart. */
 interface Period {
   from: Numbers;
   to: Numbers;
@@ -132,7 +132,7 @@ async function watch(): Promise<Period[]> {
   return periods;
 }
 
-/** The server's own numbers. */
+/** The server's own metrics. */
 interface Numbers {
   /** In seconds. */
   at: number;
@@ -149,7 +149,7 @@ async function untilAllGreet(count: number): Promise<void> {
     const { messages, at } = await numbers();
     if ((messages - before.messages) / (at - before.at) > 0.9 * count) return;
   }
-  throw new Error(`of ${count} clients not all greet once a second`);
+  throw new Error(`not all of ${count} clients greet once a second`);
 }
 
 /** From `/metrics`. */

@@ -1,4 +1,4 @@
-/** What a server is told, in its protocol, and how long its answer is. */
+/** Sends each server one text in its protocol, checks the reply, and measures its length. */
 import { answerOf } from './load.ts';
 import type { Server } from './servers.ts';
 
@@ -7,36 +7,36 @@ export interface EchoProbe {
   replyBytes: number;
 }
 
-/** For a server whose answer has the text in it. */
+/** Rejects if the reply does not contain the text. */
 export async function echoProbe(
   { name, encode }: Pick<Server, 'name' | 'encode'>,
   port: number,
   text: string,
 ): Promise<EchoProbe> {
   const message = encode(text);
-  const answer = await answerOf(port, message);
-  // A load that counts bytes would take any error reply for an answer.
-  if (!answer.includes(text)) throw new Error(`${name} did not answer with the text "${text.slice(0, 40)}"`);
-  return { message, replyBytes: answer.length };
+  const reply = await answerOf(port, message);
+  // The load only counts bytes: it would accept an error reply.
+  if (!reply.includes(text)) throw new Error(`${name} did not reply with the text "${text.slice(0, 40)}"`);
+  return { message, replyBytes: reply.length };
 }
 
 /**
- * For servers that are compared. Rejects if servers with the same encoding answer with different numbers of bytes: one of
- * them would have more to write for each message.
+ * Probes servers that are compared. Rejects if servers with the same encoding reply with different numbers of bytes: one of
+ * them would have to write more for each message.
  */
-export async function tellAll<One extends { server: Pick<Server, 'name' | 'encode'>; port: number }>(
+export async function probeAll<One extends { server: Pick<Server, 'name' | 'encode'>; port: number }>(
   all: readonly One[],
   text: string,
 ): Promise<(One & EchoProbe)[]> {
-  const told = await Promise.all(
+  const probed = await Promise.all(
     all.map(async (one) => ({ ...one, ...(await echoProbe(one.server, one.port, text)) })),
   );
-  for (const [first, ...others] of Map.groupBy(told, ({ server }) => server.encode).values()) {
+  for (const [first, ...others] of Map.groupBy(probed, ({ server }) => server.encode).values()) {
     for (const { server, replyBytes } of others) {
       if (replyBytes === first!.replyBytes) continue;
-      const sizes = `${first!.server.name} answers with ${first!.replyBytes} bytes, ${server.name} with ${replyBytes}`;
+      const sizes = `${first!.server.name} replies with ${first!.replyBytes} bytes, ${server.name} with ${replyBytes}`;
       throw new Error(`${sizes}: for a fair comparison, make the two responses equally long`);
     }
   }
-  return told;
+  return probed;
 }

@@ -1,4 +1,4 @@
-/** One exchange for each connection, as the article's client does it: what the server's processor pays for each. */
+/** One exchange per connection, like the article's client: CPU time of the server for each. */
 import type { Figure, Measure } from './figure.ts';
 import { answerOf, load } from './load.ts';
 import { inTurn } from './rounds.ts';
@@ -7,10 +7,10 @@ import { ARTICLE_PYTHON, BARE_LOG, BARE_NET, KNOCK_FRAMES } from './servers.ts';
 const FIGURE = 'exchange-cpu';
 const SECTION = 'One exchange for each connection';
 const FIRST_PORT = 21_200;
-/** Exchanges a second: below 400, or the ports of the client's side run out. */
+/** Exchanges a second: above 400, ephemeral ports run out. */
 const RATE = 300;
 const ROUND_MS = 1000;
-/** At this rate V8 takes its time until it has compiled what runs. */
+/** At this rate V8 needs long to compile the hot code. */
 const WARM_UP_MS = 5000;
 
 export async function measureExchanges({ rounds, progress, wants }: Measure): Promise<Figure[]> {

@@ -1,4 +1,4 @@
-/** A message as Knock's clients say it. */
+/** A message as Knock's clients encode it. */
 import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
 import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 

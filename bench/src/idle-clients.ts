@@ -1,10 +1,10 @@
-/** Opens connections at a server, says something over each, and keeps them: `node idle-clients.ts PORT MESSAGE_HEX`; each count that comes over IPC is how many more. */
+/** `node idle-clients.ts PORT MESSAGE_HEX` opens connections, sends a message over each, and keeps them open. Each number received over IPC is how many more to open. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const AT_ONCE = 20;
-/** That is 400 a second at most. */
+/** At most 400 a second. */
 const PAUSE_MS = 50;
 
 const [port, hex] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** Ten thousand connections that have said something and wait: the memory that the server has for each. */
+/** Server memory per connection, with 10,000 idle connections that have sent one message each. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -9,14 +9,14 @@ import { inTurn } from './rounds.ts';
 import { BARE_NET, knock, KNOCK_FRAMES } from './servers.ts';
 
 const SECTION = 'Idle connections';
-/** A process of their own for each server, since a process may not have as many descriptors as both need. */
+/** A client process per server: one process may not open enough descriptors for both. */
 const CLIENTS = join(import.meta.dirname, 'idle-clients.ts');
 const FIRST_PORT = 21_300;
 const STEPS = 10;
 const CONNECTIONS = 10_000;
 const SETTLE_MS = 300;
 
-/** Both servers in turn, a thousand connections at a time: a step is a round. */
+/** Both servers in turn, 1000 connections at a time: a step is a round. */
 export async function measureIdle({ progress }: Pick<Measure, 'progress'>): Promise<Figure[]> {
   await using stack = new AsyncDisposableStack();
   const roomy = knock({ MAX_CONNECTIONS: String(CONNECTIONS) });

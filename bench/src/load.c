@@ -1,12 +1,12 @@
 /*
- * The load of the benchmarks: keeps `depth` messages unanswered on each connection, and counts bytes. It knows no
- * protocol, so it is the same for every server, and costs less than any of them: an answer is `reply` bytes.
+ * The load generator: keeps `depth` messages in flight on each connection, and counts bytes. It parses no protocol: a reply is
+ * `reply` bytes. That makes it the same for every server, and cheaper than any of them.
  *
  *   load PORT CONNECTIONS DEPTH MILLISECONDS REPLY_BYTES RATE < one message
  *
- * With a RATE above 0 each exchange has a connection of its own, RATE of them a second, and CONNECTIONS and DEPTH mean
- * nothing. Calls 127.0.0.1 only. Prints one line of JSON; latencies are in microseconds, from the write of a message to
- * its last byte. Ends with 1 and a sentence where a server closes, or is silent for ten seconds.
+ * With a RATE above 0, it opens RATE connections a second, one per exchange, and ignores CONNECTIONS and DEPTH. Connects to
+ * 127.0.0.1 only. Prints one line of JSON; latencies are in microseconds, from the write of a message to the last byte of its
+ * reply. Exits with 1 and an error if a server closes, or is silent for ten seconds.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,9 +22,9 @@
 enum { MOST_BYTES = 1 << 25, READ_BYTES = 1 << 18, BLOCK_BYTES = 1 << 16, BUCKETS = 64 * 32, EVENTS = 256, SILENCE_MS = 10000 };
 
 typedef struct {
-  int fd, oldest, newest, blocked; /* places in `sent`, which is a ring of depth + 1 times */
-  uint64_t unsent, heard;          /* bytes: still to be written, and of an answer that is not whole */
-  size_t place;                    /* in the message that is being written */
+  int fd, oldest, newest, blocked; /* indexes into `sent`, a ring of depth + 1 times */
+  uint64_t unsent, heard;          /* bytes: still to write, and read of an incomplete reply */
+  size_t place;                    /* offset in the message being written */
   uint64_t *sent;
 } Connection;
 
@@ -33,7 +33,7 @@ static size_t size, block_size;
 static uint64_t reply, counted, buckets[BUCKETS], highest;
 static int depth, epoll, port;
 
-static void fail(const char *sentence) { fprintf(stderr, "load: %s (%s)\n", sentence, strerror(errno)); exit(1); }
+static void fail(const char *message) { fprintf(stderr, "load: %s (%s)\n", message, strerror(errno)); exit(1); }
 
 static uint64_t now(void) {
   struct timespec at;
@@ -79,7 +79,7 @@ static void write_unsent(Connection *to) {
   while (to->unsent > 0) {
     size_t most = block_size - to->place, wanted = to->unsent < most ? to->unsent : most;
     ssize_t written = send(to->fd, block + to->place, wanted, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (written < 0 && errno != EAGAIN) fail("the server closed while it was written to");
+    if (written < 0 && errno != EAGAIN) fail("the server closed during a write");
     if (written > 0) { to->unsent -= written; to->place = (to->place + written) % size; }
     if (written < (ssize_t)wanted) return watch_writable(to, 1);
   }
@@ -92,18 +92,18 @@ static void say(Connection *to, int messages, uint64_t at) {
   write_unsent(to);
 }
 
-/* Reads what there is; how many answers became whole. */
+/* Reads what has arrived; returns how many replies it completed. */
 static int hear(Connection *from) {
   ssize_t length = recv(from->fd, input, READ_BYTES, MSG_DONTWAIT);
   if (length < 0 && errno == EAGAIN) return 0;
-  if (length <= 0) fail("the server closed before its answer");
+  if (length <= 0) fail("the server closed before its reply");
   from->heard += length;
   int answers = from->heard / reply;
   from->heard %= reply;
   if (answers == 0) return 0;
   uint64_t at = now();
   for (int i = 0; i < answers; i++) {
-    if (from->oldest == from->newest) fail("more came than was asked for");
+    if (from->oldest == from->newest) fail("more bytes than the replies should have");
     count_latency(at - from->sent[from->oldest]);
     from->oldest = (from->oldest + 1) % (depth + 1);
   }
@@ -117,7 +117,7 @@ int main(int count, char **arguments) {
   if (rate > 0) { connections = rate * 2; depth = 1; }
   block = malloc(MOST_BYTES), input = malloc(READ_BYTES), epoll = epoll_create1(0);
   size = fread(block, 1, MOST_BYTES, stdin);
-  if (size == 0 || size == MOST_BYTES || reply == 0) fail("one message of at most 32 MiB, and the length of its answer");
+  if (size == 0 || size == MOST_BYTES || reply == 0) fail("expected a message below 32 MiB and a reply length above 0");
   for (block_size = size; block_size + size <= BLOCK_BYTES; block_size += size) memcpy(block + block_size, block, size);
   struct epoll_event events[EVENTS];
   Connection *all = calloc(connections, sizeof *all);
@@ -126,7 +126,7 @@ int main(int count, char **arguments) {
   uint64_t start = now(), end = start + atoll(arguments[4]) * 1000000ull, at = start;
   for (int i = 0; rate == 0 && i < connections; i++, open++) { connect_to_server(&all[i]); say(&all[i], depth, now()); }
   while (at < end || (rate > 0 && open > 0)) {
-    /* An exchange a turn at most, each at its time, whatever the server does meanwhile. */
+    /* Open loop: at most one exchange per turn, each at its time, however slow the server is. */
     if (rate > 0 && at < end && at >= start + opened * (1000000000ull / rate)) {
       Connection *to = &all[opened++ % connections];
       if (to->fd >= 0) fail("the server is two seconds behind");

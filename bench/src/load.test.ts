@@ -13,11 +13,11 @@ const problem = await buildLoad().then(
   (error: Error) => error.message,
 );
 
-test.runIf(problem !== undefined)('says what is missing where it cannot be built', () => {
+test.runIf(problem !== undefined)('names the missing compiler', () => {
   expect(problem).toMatch(/install gcc or clang$|need Linux/);
 });
 
-/** Answers each message with its bytes, twice. */
+/** Replies with each message twice. */
 async function doubling(seen: (bytes: number, socket: Socket) => void = () => undefined) {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
@@ -31,7 +31,7 @@ async function doubling(seen: (bytes: number, socket: Socket) => void = () => un
   return Object.assign(server, { port: (server.address() as AddressInfo).port });
 }
 
-test.runIf(problem === undefined)('counts as many answers as messages were said, by their bytes alone', async () => {
+test.runIf(problem === undefined)('counts one reply per message, by bytes alone', async () => {
   let bytes = 0;
   const clients = new Set<Socket>();
   await using server = await doubling((length, socket) => {
@@ -42,30 +42,30 @@ test.runIf(problem === undefined)('counts as many answers as messages were said,
   const { messages, seconds, p50, p99, p999 } = await load({ port: server.port, ...how });
   expect(clients.size).toBe(3);
   expect(messages).toBeGreaterThan(0);
-  // What was on its way at the end was said, and is not counted.
+  // Messages in flight at the end were sent, and are not counted.
   expect(bytes / MESSAGE.length - messages).toBeLessThanOrEqual(3 * 4);
   expect(1000 * seconds).toBeGreaterThanOrEqual(how.ms - CLOCK_ERROR_MS);
   expect(p50).toBeGreaterThan(0);
   expect([p50, p99, p999].toSorted((one, other) => one - other)).toEqual([p50, p99, p999]);
 });
 
-test.runIf(problem === undefined)('has a connection for each exchange where it is given a rate', async () => {
+test.runIf(problem === undefined)('with a rate, opens a connection per exchange', async () => {
   const clients = new Set<Socket>();
   await using server = await doubling((_, socket) => clients.add(socket));
   const how = { message: MESSAGE, replyBytes: 2 * MESSAGE.length, connections: 0, depth: 0, ms: 500, rate: 100 };
   expect((await load({ port: server.port, ...how })).messages).toBe(clients.size);
-  // Fewer on a busy machine; at its own pace it would be thousands.
+  // Fewer on a busy machine; without a rate it would be thousands.
   expect(clients.size).toBeGreaterThanOrEqual(10);
   expect(clients.size).toBeLessThanOrEqual(50);
 });
 
-test.runIf(problem === undefined)('fails where the server closes instead of answering', async () => {
+test.runIf(problem === undefined)('fails if the server closes without a reply', async () => {
   await using server = await doubling((_, socket) => socket.destroy());
   const how = { message: MESSAGE, replyBytes: 18, connections: 1, depth: 1, ms: 200 };
   await expect(load({ port: server.port, ...how })).rejects.toThrow(`the load of port ${server.port} failed`);
 });
 
-test('hears the whole answer to one message', async () => {
+test('reads the whole reply to one message', async () => {
   await using server = await doubling();
   expect((await answerOf(server.port, MESSAGE)).toString()).toBe('a messagea message');
 });

@@ -1,4 +1,4 @@
-/** The load: one small program in C, the same for all servers, so that what is measured is the server. */
+/** The load generator: a small C program, the same for all servers, and cheaper than any of them. */
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -16,13 +16,13 @@ export interface LoadOptions {
   port: number;
   /** The bytes of one message. */
   message: Buffer;
-  /** How long its answer is, in bytes. */
+  /** Size of its reply, in bytes. */
   replyBytes: number;
   connections: number;
-  /** How many messages are unanswered on each connection. */
+  /** Messages in flight per connection. */
   depth: number;
   ms: number;
-  /** Instead: a connection for each exchange, so many of them a second. */
+  /** Instead: a connection per exchange, at this many a second. */
   rate?: number;
 }
 
@@ -35,14 +35,13 @@ export interface LoadResult {
   p999: number;
 }
 
-/** Compiles the load. Rejects with a sentence where that cannot be. */
+/** Compiles the load. Rejects off Linux, and without a C compiler. */
 export async function buildLoad(): Promise<void> {
   if (process.platform !== 'linux') throw new Error('the benchmarks need Linux: they use epoll(7) and /proc');
   mkdirSync(BUILT, { recursive: true });
   await run('cc', ['-O2', '-o', PROGRAM, SOURCE]).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
-    const sentence =
-      'the load of the benchmarks is written in C, and there is no compiler `cc` here: install gcc or clang';
+    const sentence = 'no C compiler `cc` to build the load generator: install gcc or clang';
     throw new Error(sentence, { cause: error });
   });
 }
@@ -67,7 +66,7 @@ export async function load({
 
 const IDLE_MS = 300;
 
-/** What a server answers to one message: all bytes until none comes for a while. */
+/** The reply to one message: all bytes until a pause. */
 export function answerOf(port: number, message: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];

@@ -1,4 +1,4 @@
-/** `pnpm bench`: measures everything side by side, says what it means for the targets, and keeps it. */
+/** `pnpm bench`: measures everything side by side, judges the targets, and keeps the results. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, type } from 'node:os';
@@ -12,7 +12,7 @@ import { buildLoad } from './load.ts';
 import { pinSelf } from './pin.ts';
 import { writePlots } from './plots.ts';
 import { profile, type Profile } from './profile.ts';
-import { figureInWords, figuresInMarkdown, type Machine, type Results, targetTable } from './report.ts';
+import { formatFigure, figuresInMarkdown, type Machine, type Results, targetTable } from './report.ts';
 import { KNOCK_FRAMES, KNOCK_HTTP, RAISED } from './servers.ts';
 import { quickRun, wholeRun } from './steps.ts';
 import { disagreements, judgeAll, TARGETS, targetsNamed, wantedBy } from './targets.ts';
@@ -20,37 +20,37 @@ import { disagreements, judgeAll, TARGETS, targetsNamed, wantedBy } from './targ
 const BENCH = join(import.meta.dirname, '..');
 const RESULTS = join(BENCH, 'results.json');
 const PLOTS = join(BENCH, 'plots');
-const PAPER = join(BENCH, '../docs/performance.md');
-/** What is measured beside Knock and does not come from npm. */
+const PAGE = join(BENCH, '../docs/performance.md');
+/** Peers that do not come from npm. */
 const PEERS = ['redis-server', 'python3'];
 const EXIT_CUT_SHORT = 1;
 
 const { quick, only } = new Command('bench')
   .description('Measures Knock and its peers side by side on this machine.')
-  .option('--quick', 'what takes least time of it, with short rounds and without containers; keeps nothing', false)
+  .option('--quick', 'the fastest measurements, in short rounds and without containers; keeps no results', false)
   .option(
     '--only <text...>',
-    'only the targets with one of these texts in their titles, and only the servers that they compare (--only http "frames, 50"); keeps nothing',
+    'only targets whose title contains one of these texts, and the servers that they compare (--only http "frames, 50"); keeps no results',
   )
   .parse()
   .opts<{ quick: boolean; only?: string[] }>();
 const chosen = only === undefined ? TARGETS : targetsNamed(only);
 
-// What measures runs beside the load, and not beside what is measured.
+// On the load's processor, so that the server under measurement keeps its own.
 pinSelf(1);
 process.once('SIGINT', () => process.exit(EXIT_CUT_SHORT)).once('SIGTERM', () => process.exit(EXIT_CUT_SHORT));
 assertInstalled();
 await buildLoad();
 execFileSync('pnpm', ['--filter', '@knock/server', 'build'], { cwd: BENCH, stdio: 'ignore' });
 const engine = await hasEngine();
-if (!quick && !only && !engine) console.log('There is no Docker engine here: containers are not measured.');
+if (!quick && !only && !engine) console.log('No Docker engine: containers are not measured.');
 const common = { progress, wants: only === undefined ? () => true : wantedBy(chosen) };
 const all = quick ? quickRun(common) : wholeRun(common, engine);
 const steps =
   only === undefined ? all : all.filter(({ figures: ids }) => chosen.some(({ figure }) => ids.test(figure)));
 if (steps.length === 0) {
   console.error(
-    `No target that can be measured here has such a title:\n${TARGETS.map(({ title }) => title).join('\n')}`,
+    `No target matches --only; these can be measured here:\n${TARGETS.map(({ title }) => title).join('\n')}`,
   );
   process.exit(1);
 }
@@ -60,7 +60,7 @@ const figures: Figure[] = [];
 for (const { measure } of steps) {
   const own = (await measure()).map(rounded);
   clearProgress();
-  for (const figure of own) console.log(`\n${figureInWords(figure)}`);
+  for (const figure of own) console.log(`\n${formatFigure(figure)}`);
   figures.push(...own);
 }
 const targets = judgeAll(figures);
@@ -71,16 +71,16 @@ if (!quick && !only) {
   await keep({ machine: machine(), date, targets, figures, profiles: await profiles() });
 }
 
-/** Whether this run and the one that was kept before say the same. */
+/** Whether this run agrees with the kept one. */
 function comparison(): string {
-  if (!existsSync(RESULTS)) return 'There is no earlier run to compare this one with.';
+  if (!existsSync(RESULTS)) return 'No earlier run to compare with.';
   const { targets: before, date } = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
   const different = disagreements(before, targets);
   if (different.length === 0) return `It agrees with the run of ${date}: the intervals of all targets overlap.`;
   return `It does not agree with the run of ${date} in: ${different.join('; ')}.`;
 }
 
-/** Where the time goes in what is furthest from its target. */
+/** Profiles of what is furthest from its target. */
 async function profiles(): Promise<Profile[]> {
   progress('Where the time goes');
   const [server, small] = [KNOCK_FRAMES, { bytes: 13 }];
@@ -99,39 +99,37 @@ async function profiles(): Promise<Profile[]> {
   ];
 }
 
-/** Ends with a sentence where a peer is missing. */
+/** Exits if a peer is missing. */
 function assertInstalled(): void {
   const peers =
-    only === undefined ? PEERS : PEERS.filter((peer) => chosen.some(({ beside }) => beside?.includes(peer)));
+    only === undefined ? PEERS : PEERS.filter((peer) => chosen.some(({ baseline }) => baseline?.includes(peer)));
   const missing = peers.filter((peer) => spawnSync(peer, ['--version'], { stdio: 'ignore' }).error !== undefined);
   if (missing.length === 0) return;
-  console.error(
-    `The peers ${missing.join(' and ')} are not installed here; on Debian: apt-get install ${missing.join(' ')}`,
-  );
+  console.error(`Not installed: ${missing.join(' and ')}. On Debian: apt-get install ${missing.join(' ')}`);
   process.exit(1);
 }
 
-/** For people who read along, and for the next run. */
+/** Writes the results for docs/performance.md and for the next run. */
 async function keep(results: Results): Promise<void> {
   mkdirSync(PLOTS, { recursive: true });
   writeFileSync(RESULTS, `${JSON.stringify(results, undefined, 1)}\n`);
   await writePlots(results.figures, PLOTS);
-  const [words] = readFileSync(PAPER, 'utf8').split(/(?<=<!-- figures -->\n)/);
-  writeFileSync(PAPER, `${words}\n${figuresInMarkdown(results)}\n`);
-  execFileSync('pnpm', ['exec', 'oxfmt', RESULTS, PAPER], { cwd: BENCH });
+  const [words] = readFileSync(PAGE, 'utf8').split(/(?<=<!-- figures -->\n)/);
+  writeFileSync(PAGE, `${words}\n${figuresInMarkdown(results)}\n`);
+  execFileSync('pnpm', ['exec', 'oxfmt', RESULTS, PAGE], { cwd: BENCH });
 }
 
 function machine(): Machine {
   return {
     processor: cpus()[0]!.model.trim(),
-    // Not `availableParallelism`, which sees the one to which this process is pinned.
+    // Not `availableParallelism`, which is 1: this process is pinned.
     cores: cpus().length,
     system: `${type()} ${release()}`,
     node: process.versions.node,
   };
 }
 
-/** One line that says what is running, and how much of the time is over. */
+/** Progress: one line with the elapsed time and what is running. */
 function progress(what: string): void {
   if (!process.stderr.isTTY) return;
   const about = only === undefined ? ` of about ${minutes(expected * 1000)}` : '';

@@ -1,14 +1,14 @@
-/** Which processor a program runs on, so that what is measured and what measures it do not take each other's time. */
+/** Pins programs to processors, so that the load and the server under measurement do not compete. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-/** What is measured has the first processor for itself, and whoever drives it the second. */
+/** 0: for the server under measurement alone. 1: for the load. */
 export type Processor = 0 | 1;
 
-/** Whether this system can pin: a small one may have no taskset(1). */
+/** Minimal systems have no taskset(1). */
 const canPin = existsSync('/usr/bin/taskset');
 
-/** The command and its arguments that run a program on one processor, where the system allows it. */
+/** The command that runs a program on one processor, where taskset(1) exists. */
 export function pinned(on: Processor, command: string, args: string[]): [string, string[]] {
   return canPin ? ['taskset', ['--cpu-list', String(on), command, ...args]] : [command, args];
 }

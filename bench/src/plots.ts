@@ -1,4 +1,4 @@
-/** The figures as pictures, for `docs/performance.md`. */
+/** The figures as plots, for `docs/performance.md`. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -20,7 +20,7 @@ const PLOTS = [
   { file: 'replicas.svg', title: 'Clients that greet once a second', section: 'Containers', unit: 'replies/s' },
 ];
 
-/** Writes all plots for which there are figures. Each bar is a median, and its line the interval of the median. */
+/** Writes the plots that have figures. A bar is a median, its line the confidence interval. */
 export async function writePlots(figures: readonly Figure[], folder: string): Promise<void> {
   for (const { file, title, section, unit } of PLOTS) {
     const own = figures.filter((figure) => figure.section === section && figure.unit === unit);

@@ -1,4 +1,4 @@
-/** Where the server's time goes under load, as V8's own profiler sees it. */
+/** CPU profile of the server under load, from V8's own profiler. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,14 +10,14 @@ import { textOf } from './throughput.ts';
 
 export interface Profile {
   title: string;
-  /** Share of the time in which the server was not idle, by what it did, the largest first. */
+  /** Share of busy time by function, largest first. */
   shares: [what: string, share: number][];
 }
 
-/** The part of V8's format that is read here. (https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile) */
+/** The fields of V8's format that are read here. (https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile) */
 interface CpuProfile {
   nodes: { id: number; callFrame: { functionName: string; url: string } }[];
-  /** Ids of nodes, one for each time that was looked. */
+  /** Node ids, one per sample. */
   samples: number[];
   /** Microseconds before each sample. */
   timeDeltas: number[];
@@ -32,19 +32,19 @@ export interface ProfileOptions {
   server: Server;
   /** Size of a message's text. */
   bytes: number;
-  /** How it is driven. */
+  /** The load. */
   drive: { connections: number; depth: number; rate?: number };
   environment?: Record<string, string>;
 }
 
-/** Drives a Knock server of its own. */
+/** Starts its own Knock server. */
 export async function profile({ title, server, bytes, drive, environment }: ProfileOptions): Promise<Profile> {
   const folder = mkdtempSync(join(tmpdir(), 'knock-profile-'));
   try {
     await using program = knock(environment, ['--cpu-prof', '--cpu-prof-dir', folder])(PORT);
     await program.listens(PORT);
-    const told = await echoProbe(server, PORT, textOf(bytes));
-    await load({ port: PORT, ...told, ...drive, ms: MS });
+    const probed = await echoProbe(server, PORT, textOf(bytes));
+    await load({ port: PORT, ...probed, ...drive, ms: MS });
     await program.stop();
     const [file] = readdirSync(folder);
     return { title, shares: sharesOf(JSON.parse(readFileSync(join(folder, file!), 'utf8')) as CpuProfile) };
@@ -56,12 +56,12 @@ export async function profile({ title, server, bytes, drive, environment }: Prof
 function sharesOf({ nodes, samples, timeDeltas }: CpuProfile): [string, number][] {
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
   const times = new Map<string, number>();
-  let looked = 0;
-  // From the end: what was before the load is the start of the program.
-  for (let at = samples.length - 1; at >= 0 && looked < MS * 1000; at -= 1) {
+  let sampledUs = 0;
+  // From the end: samples before the load belong to the start of the program.
+  for (let at = samples.length - 1; at >= 0 && sampledUs < MS * 1000; at -= 1) {
     const name = names.get(samples[at]!)!;
     times.set(name, (times.get(name) ?? 0) + timeDeltas[at]!);
-    looked += timeDeltas[at]!;
+    sampledUs += timeDeltas[at]!;
   }
   times.delete('(idle)');
   const all = [...times.values()].reduce((sum, time) => sum + time, 0);

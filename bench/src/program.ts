@@ -1,4 +1,4 @@
-/** A program under measurement: pinned to one processor, and asked what it has used. */
+/** A program under measurement, pinned to one processor, with its CPU time and memory. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ export class Program implements AsyncDisposable {
       env: { ...process.env, ...environment },
     });
     this.#ended = once(this.#child, 'exit');
-    // Whatever ends the bench ends what it has started.
+    // However the bench ends, its programs end too.
     process.once('exit', this.#kill);
   }
 
@@ -37,7 +37,7 @@ export class Program implements AsyncDisposable {
     return this.#child.pid!;
   }
 
-  /** Resolves with the milliseconds that it took; rejects where it ends instead. */
+  /** Resolves with the milliseconds until it listens; rejects if it exits. */
   async listens(port: number): Promise<number> {
     const start = performance.now();
     while (!(await isOpen(port))) {
@@ -58,7 +58,7 @@ export class Program implements AsyncDisposable {
     return nanoseconds.reduce((sum, value) => sum + value, 0) / 1e9;
   }
 
-  /** Memory that it has for itself alone, in bytes. */
+  /** Private memory, in bytes. */
   memory(): number {
     const rollup = readFileSync(`/proc/${this.pid}/smaps_rollup`, 'utf8');
     return (
@@ -67,7 +67,7 @@ export class Program implements AsyncDisposable {
     );
   }
 
-  /** Lets it end by itself. */
+  /** Stops it gracefully. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
     await this.#ended;

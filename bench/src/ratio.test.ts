@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { estimate, judge, median, ratios } from './ratio.ts';
 
-test('takes ratios round by round', () => {
+test('ratios are taken round by round', () => {
   expect(ratios([10, 30], [5, 10])).toEqual([2, 3]);
 });
 
@@ -14,17 +14,17 @@ test.each([
   expect(median(values)).toBe(middle);
 });
 
-test('of ten rounds the interval goes from the second smallest to the second largest', () => {
+test('the interval of ten rounds goes from the second smallest to the second largest', () => {
   const values = [9, 2, 8, 3, 7, 4, 6, 5, 100, 1];
   expect(estimate(values)).toEqual({ median: 5.5, low: 2, high: 9, rounds: 10 });
 });
 
-test('of twenty rounds the interval goes from the sixth smallest to the sixth largest', () => {
+test('the interval of twenty rounds goes from the sixth smallest to the sixth largest', () => {
   const values = Array.from({ length: 20 }, (_, n) => n + 1);
   expect(estimate(values)).toMatchObject({ low: 6, high: 15 });
 });
 
-test('the interval holds the true median in at least 95 of 100 cases', () => {
+test('the interval contains the true median in at least 95 of 100 cases', () => {
   let held = 0;
   const tries = 2000;
   for (let n = 0; n < tries; n += 1) {
@@ -50,7 +50,7 @@ test.each([
   expect(judge({ median: 1, low, high, rounds: 10 }, { atMost: 2 })).toBe(verdict);
 });
 
-test('reaches no verdict from fewer than ten rounds, but for what is looked at once', () => {
+test('no verdict from fewer than ten rounds, except for a single value', () => {
   expect(judge({ median: 2, low: 2, high: 2, rounds: 9 }, { atLeast: 1 })).toBe('within noise');
   expect(judge({ median: 2, low: 2, high: 2, rounds: 1 }, { atLeast: 1 })).toBe('met');
 });

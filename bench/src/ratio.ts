@@ -1,6 +1,6 @@
-/** Ratios of paired rounds, and what can be said of them. */
+/** Ratios of paired rounds, and their confidence intervals. */
 
-/** What the rounds say of a ratio (or a difference): its median, and where the true median lies. */
+/** The median of a ratio (or a difference) over all rounds, and the confidence interval of the true median. */
 export interface Estimate {
   median: number;
   low: number;
@@ -10,23 +10,23 @@ export interface Estimate {
 
 export type Verdict = 'met' | 'not met' | 'within noise';
 
-/** The goal for an estimate: at least or at most so much. */
+/** The goal for an estimate: a lower or an upper bound. */
 export interface Goal {
   atLeast?: number;
   atMost?: number;
 }
 
-/** Fewer pairs say too little: of ten, the second smallest and the second largest hold the true median in 97.9 % of all cases. */
+/** With ten pairs, the second smallest and second largest enclose the true median in 97.9 % of all cases; fewer say too little. */
 const LEAST_ROUNDS = 10;
 
-/** Of two competitors, round by round: what disturbs the machine in a round disturbs both. */
+/** Round by round: a disturbance of the machine hits both competitors. */
 export function ratios(ours: readonly number[], theirs: readonly number[]): number[] {
   return ours.map((value, round) => value / theirs[round]!);
 }
 
 /**
- * The median with its interval of at least 95 %, which takes nothing for granted but that rounds do not depend on one another: how many of
- * them lie below the true median is a matter of tossing a coin (the sign test's interval).
+ * The median and its confidence interval of at least 95 %, by the sign test. It assumes only that rounds are independent: the number
+ * of rounds below the true median then follows a binomial distribution.
  */
 export function estimate(values: readonly number[]): Estimate {
   const sorted = values.toSorted((one, other) => one - other);
@@ -47,15 +47,15 @@ export function median(values: readonly number[]): number {
   return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2;
 }
 
-/** Whether an estimate reaches its goal: only where all of its interval lies on one side is that known. */
+/** A verdict only if the whole interval lies on one side of the goal. */
 export function judge({ low, high, rounds }: Estimate, { atLeast = -Infinity, atMost = Infinity }: Goal): Verdict {
-  // What is the same whenever it is looked at, such as a size, needs no rounds.
+  // A constant, such as a file size, needs one round only.
   if (rounds > 1 && rounds < LEAST_ROUNDS) return 'within noise';
   if (low >= atLeast && high <= atMost) return 'met';
   return high < atLeast || low > atMost ? 'not met' : 'within noise';
 }
 
-/** How likely it is that of `tosses` coins exactly `heads` show heads. */
+/** The probability of exactly `heads` heads in `tosses` tosses. */
 function chanceOf(tosses: number, heads: number): number {
   let chance = 0.5 ** tosses;
   for (let n = 1; n <= heads; n += 1) chance *= (tosses - n + 1) / n;

@@ -1,4 +1,4 @@
-/** The figures in words: tables, for a terminal and for `docs/performance.md`. */
+/** The figures as tables, for a terminal and for `docs/performance.md`. */
 import type { Figure } from './figure.ts';
 import type { Profile } from './profile.ts';
 import { estimate, type Goal, median, ratios } from './ratio.ts';
@@ -24,20 +24,20 @@ export interface Results {
 export function targetTable(targets: readonly Judged[]): string {
   const rows = targets.map(({ title, goal, estimate: interval, verdict, by, unit }) => {
     const { median: middle, low, high, rounds } = interval;
-    const number = (value: number) => (by === 'ratio' ? value.toFixed(2) : inWords(value));
+    const number = (value: number) => (by === 'ratio' ? value.toFixed(2) : formatNumber(value));
     const range = rounds > 1 ? `${number(low)} to ${number(high)}` : '';
     const measured = by === 'ratio' ? number(middle) : `${number(middle)} ${unit}`;
-    return [title, goalInWords(goal, by === 'ratio' ? undefined : unit), measured, range, String(rounds), verdict];
+    return [title, formatGoal(goal, by === 'ratio' ? undefined : unit), measured, range, String(rounds), verdict];
   });
   return table(['what', 'target', 'measured', 'interval', 'n', 'verdict'], rows);
 }
 
-/** A figure for a terminal: everybody's median, and how ours compares with theirs in the same rounds. */
-export function figureInWords({ title, unit, values }: Figure): string {
+/** A figure for a terminal: each median, and the ratio of ours to theirs in the same rounds. */
+export function formatFigure({ title, unit, values }: Figure): string {
   const names = Object.keys(values);
   const width = Math.max(...names.map((name) => name.length));
   const lines = names.map((name) => {
-    return `  ${name.padEnd(width)}  ${inWords(median(values[name]!)).padStart(12)}${comparison(values, name)}`;
+    return `  ${name.padEnd(width)}  ${formatNumber(median(values[name]!)).padStart(12)}${comparison(values, name)}`;
   });
   return [`${title}, ${unit}`, ...lines].join('\n');
 }
@@ -46,12 +46,12 @@ function comparison(values: Figure['values'], name: string): string {
   const own = oursBeside(name, Object.keys(values));
   if (own === undefined) return '';
   const { median: middle, low, high } = estimate(ratios(values[own]!, values[name]!));
-  return `   ${own} to it: ${inWords(middle)} (${inWords(low)} to ${inWords(high)})`;
+  return `   ${own} to it: ${formatNumber(middle)} (${formatNumber(low)} to ${formatNumber(high)})`;
 }
 
 const OURS = ['Knock, frames', 'Knock', 'knock', 'watched'];
 
-/** Which of ours is to be compared with a competitor; undefined: it is one of ours itself, or there is none. */
+/** Which of ours a competitor is compared with; undefined for ours, and where we have none. */
 function oursBeside(name: string, names: readonly string[]): string | undefined {
   const ours =
     /http/i.test(name) && names.includes('Knock, HTTP') ? 'Knock, HTTP' : OURS.find((one) => names.includes(one));
@@ -59,18 +59,18 @@ function oursBeside(name: string, names: readonly string[]): string | undefined 
   return isOurs ? undefined : ours;
 }
 
-/** All figures of a section, one table: a row for each figure, a column for each competitor, each cell a median. */
+/** A table of medians for one section: a row per figure, a column per competitor. */
 function sectionTable(figures: readonly Figure[]): string {
   const names = [...new Set(figures.flatMap(({ values }) => Object.keys(values)))];
   const rows = figures.map(({ title, unit, values }) => [
     title,
     unit,
-    ...names.map((name) => (values[name] ? inWords(median(values[name])) : '')),
+    ...names.map((name) => (values[name] ? formatNumber(median(values[name])) : '')),
   ]);
   return table(['median of the rounds', 'unit', ...names], rows);
 }
 
-/** Figures by their section, in the order in which they were measured. */
+/** Figures by section, in the order of measurement. */
 function sections(figures: readonly Figure[]): Map<string, Figure[]> {
   return Map.groupBy(figures, ({ section }) => section);
 }
@@ -95,13 +95,13 @@ function shareTable(shares: Profile['shares']): string {
   );
 }
 
-function goalInWords({ atLeast, atMost }: Goal, unit = ''): string {
+function formatGoal({ atLeast, atMost }: Goal, unit = ''): string {
   const [sign, value] = atLeast === undefined ? ['≤', atMost!] : ['≥', atLeast];
-  return `${sign} ${unit === '' ? value : inWords(value)} ${unit}`.trim();
+  return `${sign} ${unit === '' ? value : formatNumber(value)} ${unit}`.trim();
 }
 
-/** Three digits that count, and thousands apart. */
-function inWords(value: number): string {
+/** Three significant digits, with thousands separators. */
+function formatNumber(value: number): string {
   return value.toLocaleString('en', { maximumSignificantDigits: 3 });
 }
 

@@ -1,4 +1,4 @@
-/** The servers that are measured, each as its users would start it, and how each is told a message. */
+/** The servers under measurement, started as their users would, and how each encodes a message. */
 import { join } from 'node:path';
 
 import { frame } from './frame.ts';
@@ -7,17 +7,17 @@ import { Program } from './program.ts';
 const KNOCK = join(import.meta.dirname, '../../services/server/dist/main.mjs');
 const ARTICLE = join(import.meta.dirname, '../../examples/server.py');
 const LARGEST_MESSAGE_BYTES = 2 ** 20;
-/** What a GET is answered with, as shipped. */
+/** The response body of a GET, as shipped. */
 export const GET_REPLY = 'hello from the server!';
 
 export interface Server {
   name: string;
   program: (port: number) => Program;
-  /** One message, in the protocol of the server. */
+  /** Encodes one message in the server's protocol. */
   encode: (text: string) => Buffer;
 }
 
-/** Knock answers with what it heard, as the others do. All else is as shipped. `nodeArgs`: for Node itself. */
+/** Knock as an echo server, like the others; otherwise as shipped. `nodeArgs` go to Node itself. */
 export function knock(environment: Record<string, string> = {}, nodeArgs: string[] = []) {
   return (port: number) => {
     const settings = { PORT: String(port), REPLY: '{message}', ...environment };
@@ -30,7 +30,7 @@ function ours(file: string) {
   return (port: number) => new Program({ command: process.execPath, args: [path, String(port)], on: 0 });
 }
 
-/** For messages that are larger than the default limit. */
+/** For messages above the default limit. */
 export const RAISED = { MAX_MESSAGE_BYTES: String(LARGEST_MESSAGE_BYTES) };
 
 function redis(port: number): Program {
@@ -39,9 +39,9 @@ function redis(port: number): Program {
 }
 
 export const BARE_NET: Server = { name: 'bare node:net', program: ours('bare-net.ts'), encode: frame };
-/** For one exchange for each connection: what the line of log costs. */
+/** For one exchange per connection: includes the cost of its log line. */
 export const BARE_LOG: Server = { name: 'bare node:net, log', program: ours('bare-net-log.ts'), encode: frame };
-/** For large messages: it takes no more than one of each client. */
+/** For large messages: one at a time from each client. */
 export const BARE_TEXTS: Server = { name: 'bare node:net, texts', program: ours('bare-texts.ts'), encode: frame };
 export const BARE_HTTP: Server = { name: 'bare node:http', program: ours('bare-http.ts'), encode: request };
 export const KNOCK_FRAMES: Server = { name: 'Knock, frames', program: knock(), encode: frame };
@@ -78,7 +78,7 @@ function get(): Buffer {
   return Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
 }
 
-/** Redis' `PING text`, which is answered with the text. (RESP, as its clients send it.) */
+/** Redis' `PING text`, in RESP: the reply is the text. */
 function ping(text: string): Buffer {
   return Buffer.from(`*2\r\n$4\r\nPING\r\n$${Buffer.byteLength(text)}\r\n${text}\r\n`);
 }

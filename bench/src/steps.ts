@@ -13,28 +13,28 @@ const ROUNDS = 16;
 
 /** A part of the run. */
 export interface Step {
-  /** The ids of what it measures. */
+  /** The ids of its figures. */
   figures: RegExp;
-  /** About how long all of it takes. */
+  /** Approximate duration. */
   seconds: number;
   measure: () => Promise<Figure[]>;
 }
 
 type Common = Pick<Measure, 'progress' | 'wants'>;
 
-/** What takes least time, in short rounds. */
+/** The fastest measurements, in short rounds. */
 export function quickRun(common: Common): Step[] {
   const how = { ...common, rounds: ROUNDS, ms: 50 };
   return [
     { figures: /^throughput-/, seconds: 60, measure: () => measureThroughput(how, TARGET_SHAPES) },
-    // Each of its rounds starts five clients.
+    // Each round starts five clients.
     { figures: /^together-/, seconds: 35, measure: () => measureTogether({ ...how, rounds: 10, ms: 100 }, [1024]) },
     { figures: /^codec-/, seconds: 6, measure: () => measureCodecs({ ...how, ms: 20 }) },
     { figures: /^watching$/, seconds: 6, measure: () => measureWatching({ ...how, ms: 100 }) },
   ];
 }
 
-/** Everything. `engine`: there is one to run containers with. */
+/** Everything. `engine`: whether a Docker engine answers. */
 export function wholeRun(common: Common, engine: boolean): Step[] {
   const how = { ...common, rounds: ROUNDS, ms: 250 };
   const figures = /^(image-size|first-reply|replicas-.+)$/;
@@ -45,7 +45,7 @@ export function wholeRun(common: Common, engine: boolean): Step[] {
     { figures: /^codec-/, seconds: 30, measure: () => measureCodecs({ ...how, ms: 100 }) },
     { figures: /^exchange-cpu$/, seconds: 90, measure: () => measureExchanges(how) },
     { figures: /^idle-memory$/, seconds: 60, measure: () => measureIdle(how) },
-    // Two percent are less than the noise of sixteen rounds.
+    // Sixteen rounds are too noisy to see a difference of 2 %.
     { figures: /^watching$/, seconds: 50, measure: () => measureWatching({ ...how, rounds: 2 * ROUNDS, ms: 700 }) },
     { figures: /^start$/, seconds: 20, measure: () => measureStart(how) },
     ...(engine ? [containers] : []),

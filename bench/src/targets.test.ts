@@ -9,7 +9,7 @@ import { disagreements, type Judged, judgeAll, type Target, TARGETS, targetsName
 const ROOT = join(import.meta.dirname, '../..');
 const results = JSON.parse(readFileSync(join(ROOT, 'bench/results.json'), 'utf8')) as Results;
 
-/** These are newer than the kept results. The next run that is kept measures them, and then this list has to be empty. */
+/** Targets newer than the kept results. The next kept run measures them: then empty this list. */
 const NEWER = [
   'HTTP GET, 50 × 1, to bare node:http',
   'HTTP GET, 50 × 16, to bare node:http',
@@ -17,15 +17,15 @@ const NEWER = [
   'client and server in HTTP, 64 connections, to undici and node:http',
 ];
 
-test('the kept results have every target that is not newer, and their verdicts follow from their figures', () => {
+test('the kept results have every older target, with verdicts that match their figures', () => {
   const titles = TARGETS.map(({ title }) => title);
   expect([...NEWER, ...results.targets.map(({ title }) => title)].sort()).toEqual(titles.sort());
   expect(JSON.parse(JSON.stringify(judgeAll(results.figures)))).toEqual(results.targets);
 });
 
-test('docs/performance.md shows the kept results, and no others', () => {
-  const paper = readFileSync(join(ROOT, 'docs/performance.md'), 'utf8');
-  expect(paper.replaceAll(/ {2,}|-{2,}/g, '')).toContain(figuresInMarkdown(results).replaceAll(/ {2,}|-{2,}/g, ''));
+test('docs/performance.md shows exactly the kept results', () => {
+  const page = readFileSync(join(ROOT, 'docs/performance.md'), 'utf8');
+  expect(page.replaceAll(/ {2,}|-{2,}/g, '')).toContain(figuresInMarkdown(results).replaceAll(/ {2,}|-{2,}/g, ''));
 });
 
 test('two runs agree where the intervals of a target overlap', () => {
@@ -39,7 +39,7 @@ test('two runs agree where the intervals of a target overlap', () => {
   expect(disagreements(before, [of(first!, 2, 3), of(second!, 2.1, 3)])).toEqual([second!.title]);
 });
 
-test('targets are found by any part of their titles, in capitals or not', () => {
+test('targets match any part of their title, in any case', () => {
   const titles = targetsNamed(['http get', 'ZEROMQ']).map(({ title }) => title);
   expect(titles).toEqual([
     'HTTP GET, 50 × 1, to bare node:http',
@@ -50,7 +50,7 @@ test('targets are found by any part of their titles, in capitals or not', () => 
   expect(targetsNamed(['no such title'])).toEqual([]);
 });
 
-test('some targets need their own figures alone, and of these the two that they compare', () => {
+test('selected targets need only their own figures, and in them only the two competitors that they compare', () => {
   const wants = wantedBy(targetsNamed(['HTTP POST, 50 × 1']));
   expect(wants('throughput-50x1-13B')).toBe(true);
   expect(wants('throughput-50x16-13B')).toBe(false);

@@ -1,17 +1,17 @@
-/** The goals that Knock has set itself, and what a run says of each. */
+/** Knock's performance targets, and the verdict of a run on each. */
 import type { Figure, Measure } from './figure.ts';
 import { estimate, type Estimate, type Goal, judge, ratios, type Verdict } from './ratio.ts';
 
 export interface Target {
   title: string;
   figure: string;
-  /** Whose value is judged. */
+  /** The competitor whose value is judged. */
   of: string;
-  /** Beside whose: their ratio is taken, or their difference; without anybody, the value itself. */
-  beside?: string;
+  /** The competitor it is compared with, as `by` says; none: the value itself is judged. */
+  baseline?: string;
   by: 'ratio' | 'difference' | 'value';
   goal: Goal;
-  /** Of a difference or a value. */
+  /** For a difference or a value. */
   unit?: string;
 }
 
@@ -26,8 +26,8 @@ const HTTP = 'Knock, HTTP';
 const NODE_HTTP = 'bare node:http';
 const REDIS = 'redis-server';
 
-function ratio(title: string, figure: string, of: string, beside: string, goal: Goal): Target {
-  return { title, figure, of, beside, by: 'ratio', goal };
+function ratio(title: string, figure: string, of: string, baseline: string, goal: Goal): Target {
+  return { title, figure, of, baseline, by: 'ratio', goal };
 }
 
 export const TARGETS: readonly Target[] = [
@@ -70,7 +70,7 @@ export const TARGETS: readonly Target[] = [
     title: 'memory for an idle connection, above bare node:net',
     figure: 'idle-memory',
     of: FRAMES,
-    beside: NET,
+    baseline: NET,
     by: 'difference',
     goal: { atMost: 2048 },
     unit: 'bytes',
@@ -94,19 +94,21 @@ export const TARGETS: readonly Target[] = [
   },
 ];
 
-/** The targets whose titles contain one of these texts, in capitals or not. */
+/** Targets whose title contains one of these texts, in any case. */
 export function targetsNamed(texts: readonly string[]): Target[] {
   const wanted = texts.map((text) => text.toLowerCase());
   return TARGETS.filter(({ title }) => wanted.some((text) => title.toLowerCase().includes(text)));
 }
 
-/** What has to be measured for some targets: their figures, and of each the competitors whose values they compare. */
+/** What to measure for some targets: their figures, and in each the competitors that they compare. */
 export function wantedBy(targets: readonly Target[]): Measure['wants'] {
   return (id, name) =>
-    targets.some(({ figure, of, beside }) => figure === id && (name === undefined || name === of || name === beside));
+    targets.some(
+      ({ figure, of, baseline }) => figure === id && (name === undefined || name === of || name === baseline),
+    );
 }
 
-/** What the figures say of the targets; those that were not measured are left out. */
+/** Judges the targets that were measured. */
 export function judgeAll(figures: readonly Figure[]): Judged[] {
   return TARGETS.flatMap((target) => {
     const values = valuesOf(target, figures);
@@ -116,7 +118,7 @@ export function judgeAll(figures: readonly Figure[]): Judged[] {
   });
 }
 
-/** The titles of those whose intervals do not overlap in two runs: they do not agree. */
+/** Titles of targets whose intervals do not overlap in two runs. */
 export function disagreements(before: readonly Judged[], now: readonly Judged[]): string[] {
   const earlier = new Map(before.map(({ title, estimate: interval }) => [title, interval]));
   return now.flatMap(({ title, estimate: { low, high } }) => {
@@ -125,11 +127,11 @@ export function disagreements(before: readonly Judged[], now: readonly Judged[])
   });
 }
 
-function valuesOf({ figure, of, beside, by }: Target, figures: readonly Figure[]): number[] | undefined {
+function valuesOf({ figure, of, baseline, by }: Target, figures: readonly Figure[]): number[] | undefined {
   const values = figures.find(({ id }) => id === figure)?.values;
   const own = values?.[of];
   if (own === undefined || by === 'value') return own;
-  const theirs = values?.[beside!];
+  const theirs = values?.[baseline!];
   if (theirs === undefined) return undefined;
   return by === 'ratio' ? ratios(own, theirs) : own.map((value, round) => value - theirs[round]!);
 }

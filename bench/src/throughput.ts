@@ -1,5 +1,5 @@
-import { tellAll, type EchoProbe } from './echo-probe.ts';
-/** The servers alone, driven by the load: how many messages a second, how long each takes, and what it costs. */
+import { probeAll, type EchoProbe } from './echo-probe.ts';
+/** The servers alone, under load: throughput, latency and CPU cost. */
 import type { Figure, Measure } from './figure.ts';
 import { load, type LoadResult } from './load.ts';
 import type { Program } from './program.ts';
@@ -22,20 +22,20 @@ import {
 
 const SECTION = 'Server alone';
 const FIRST_PORT = 21_000;
-/** How much longer than a round the load is before the first one, while V8 compiles what runs. */
+/** The warm-up load, as a multiple of a round: V8 compiles meanwhile. */
 const WARM_UP_FACTOR = 4;
 
 /** How a server is driven. */
 interface Shape {
   connections: number;
   depth: number;
-  /** Size of a message's text, which is its reply's as well. */
+  /** Size of a message's text, and of its reply's. */
   bytes: number;
-  /** HTTP GET: the request has no text, and the reply has one of this size. */
+  /** HTTP GET: a request without a body, and a response body of this size. */
   get?: true;
 }
 
-/** A server that runs. */
+/** A running server. */
 interface Running {
   server: Server;
   program: Program;
@@ -44,7 +44,7 @@ interface Running {
 
 const GET = { get: true, bytes: Buffer.byteLength(GET_REPLY) } as const;
 
-/** Those that the targets are about. */
+/** The shapes that targets use. */
 export const TARGET_SHAPES: readonly Shape[] = [
   { connections: 50, depth: 1, bytes: 13 },
   { connections: 50, depth: 16, bytes: 13 },
@@ -68,7 +68,7 @@ export const ALL_SHAPES: readonly Shape[] = [
 
 const GETS = { servers: [BARE_GET, FASTIFY_GET, KNOCK_GET] };
 
-/** Who is measured with messages of which size, in bytes. */
+/** The servers for each message size, in bytes. */
 const SIZES = [
   { upTo: 4096, servers: [BARE_NET, KNOCK_FRAMES, KNOCK_TEXT, REDIS, BARE_HTTP, KNOCK_HTTP] },
   { upTo: 65_536, servers: [BARE_NET, BARE_TEXTS, KNOCK_FRAMES, KNOCK_TEXT, REDIS, BARE_HTTP, KNOCK_HTTP] },
@@ -106,7 +106,7 @@ interface Round extends LoadResult {
   cpuSeconds: number;
 }
 
-/** What the rounds are looked at for. */
+/** What the rounds are compared by. */
 const LOOKS: { suffix: string; words: string; unit: string; of: (round: Round) => number }[] = [
   { suffix: '', words: '', unit: 'messages/s', of: ({ messages, seconds }) => messages / seconds },
   {
@@ -124,7 +124,7 @@ async function measureShape(measure: Measure, shape: Shape, all: Running[]): Pro
   const { rounds, ms, progress, wants } = measure;
   const title = titleOf(shape);
   const wanted = all.filter(({ server }) => wants(idOf(shape), server.name));
-  const told = await tellAll(wanted, shape.get ? GET_REPLY : textOf(shape.bytes));
+  const told = await probeAll(wanted, shape.get ? GET_REPLY : textOf(shape.bytes));
   const measured = told.map((one) => ({ ...one, name: one.server.name, rounds: [] as Round[] }));
   for (let round = 0; round <= rounds; round += 1) {
     progress(`${SECTION}: ${title}, ${round === 0 ? 'to warm up' : `round ${round} of ${rounds}`}`);
@@ -149,7 +149,7 @@ async function measureRound({ program, port, message, replyBytes }: Running & Ec
   return { ...result, cpuSeconds: program.cpuSeconds() - before };
 }
 
-/** A text of so many bytes. */
+/** A text of `bytes` bytes. */
 export function textOf(bytes: number): string {
   return 'Hello, server'.padEnd(bytes, '.');
 }

@@ -1,4 +1,4 @@
-/** Client and server together, each pair as its users would write it; the client's programs are in `together/`. */
+/** Client and server together, each pair as its users would write it. The clients are in `together/`. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

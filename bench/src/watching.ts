@@ -1,4 +1,4 @@
-/** What somebody who watches the live page costs a server under full load: a plain reader of `/events`. */
+/** The cost of one viewer of the live page under full load: a plain reader of `/events`. */
 import { type ClientRequest, get } from 'node:http';
 
 import { echoProbe } from './echo-probe.ts';

@@ -1,4 +1,4 @@
-/** Our decoder and its peers, each used as its own documentation shows, and all giving texts. */
+/** Our decoder and its peers, each used as its documentation shows, and all decoding to strings. */
 import { once } from 'node:events';
 import type { Transform } from 'node:stream';
 
@@ -10,9 +10,9 @@ import * as lengthPrefixedStream from 'length-prefixed-stream';
 import { frame } from '../frame.ts';
 
 export interface Decoder {
-  /** The bytes of one message, as this decoder wants them. */
+  /** Encodes one message for this decoder. */
   frame: (text: string) => Buffer;
-  /** Decodes a whole stream, with a decoder of its own. */
+  /** Decodes a whole stream with a new decoder. */
   decode: (chunks: readonly Buffer[], hear: (text: string) => void) => void | Promise<void>;
 }
 
@@ -49,7 +49,7 @@ export const decoders: Record<string, Decoder> = {
   },
 };
 
-/** Writes at the pace that the decoder allows, as a pipe does. */
+/** Writes with back-pressure, as a pipe does. */
 async function decodeThrough(decoder: Transform, chunks: readonly Buffer[], hear: (text: string) => void) {
   decoder.on('data', (bytes: Buffer) => hear(bytes.toString()));
   for (const chunk of chunks) if (!decoder.write(chunk)) await once(decoder, 'drain');

@@ -1,4 +1,4 @@
-/** Types of what comes without. */
+/** For packages without types. */
 declare module 'length-prefixed-stream' {
   import type { Transform } from 'node:stream';
 

@@ -1,10 +1,9 @@
 /**
- * What Node's HTTP can do: a GET has a text for an answer, and a POST its own body.
+ * The upper bound for node:http: GET returns a text, POST its own body.
  *
- * Responses are as long as Knock's, byte for byte, and have the same headers, so that neither server writes more than the
- * other. For this Node's `Connection: keep-alive` and `Keep-Alive: timeout=…` are removed, by its documented call: HTTP/1.1
- * stays open without them (RFC 9112 section 9.3). Bodies are texts, since handlers of Knock are given texts, and since Node
- * is faster with them: it writes the head and a text at once.
+ * Responses have the same length and headers as Knock's, so that both servers write the same bytes. Hence no `Connection: keep-alive`
+ * and `Keep-Alive`, removed by a documented call: HTTP/1.1 is persistent without them (RFC 9112 section 9.3). Bodies are strings, as in
+ * Knock's handlers; Node is faster with them, since it writes head and string at once.
  */
 import { createServer, type ServerResponse } from 'node:http';
 

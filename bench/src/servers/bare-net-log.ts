@@ -1,4 +1,4 @@
-/** The echo of `bare-net.ts`, and one line of log for each connection at its end, as Knock writes it, through the same logger. */
+/** The echo of `bare-net.ts`, plus one log line per connection at its end, like Knock's and through the same logger. */
 import { createServer } from 'node:net';
 
 import { createLog } from '@knock/shared/log/log';

@@ -1,4 +1,4 @@
-/** What Node's sockets can do at most: every byte goes back as it came, and nothing is decoded, limited or counted. */
+/** The upper bound for node:net: echoes bytes, with no decoding, limits or counters. */
 import { createServer } from 'node:net';
 
 const [port] = process.argv.slice(2).map(Number);

@@ -1,6 +1,6 @@
 /**
- * The least that a server pays whose handler is given texts: frames are gathered, decoded to a text, and the text is encoded
- * again. No limits, no timeouts, no counters, no protocols; one message at a time.
+ * The minimum for a server whose handler takes strings: reassembles frames, decodes UTF-8, and encodes the reply. No limits, no
+ * timeouts, no counters, one protocol; one message at a time.
  */
 import { createServer } from 'node:net';
 

@@ -1,4 +1,4 @@
-/** Fastify as its users write it, with the responses of `bare-http.ts`: its log, which is off unless one asks for it, stays off. */
+/** Fastify as its users write it, with the responses of `bare-http.ts`. Logging stays off, its default. */
 import { fastify, type FastifyReply } from 'fastify';
 
 const [port] = process.argv.slice(2).map(Number);

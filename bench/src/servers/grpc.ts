@@ -1,4 +1,4 @@
-/** What gRPC can do: each unary call is answered with its own text. */
+/** A gRPC echo server, with unary calls. */
 import { join } from 'node:path';
 
 import {

@@ -1,8 +1,8 @@
-/** What ZeroMQ can do: a Router sends each message back to the Dealer that it came from. */
+/** A ZeroMQ echo server: a Router returns each message to its Dealer. */
 import { Router } from 'zeromq';
 
 const [port] = process.argv.slice(2).map(Number);
-// No limit: a Router drops what is above its usual 1000 messages.
+// No high-water mark: a Router drops messages above its default of 1000.
 const router = new Router({ sendHighWaterMark: 0 });
 await router.bind(`tcp://127.0.0.1:${port}`);
 for await (const senderAndText of router) await router.send(senderAndText);

@@ -1,12 +1,12 @@
-/** Asks with a number of questions unanswered at once, and prints how many answers came: `node together/X.ts PORT OUTSTANDING MS`. */
+/** `node together/X.ts PORT OUTSTANDING MS` keeps OUTSTANDING requests in flight, and prints how many replies came. */
 const TEXT = 'Hello, server';
 
 const [serverPort, unanswered, ms] = process.argv.slice(2).map(Number) as [number, number, number];
 export const port = serverPort;
-/** How many questions are unanswered at once. */
+/** Requests in flight. */
 export const outstanding = unanswered;
 
-/** Warms up for half of the time, then counts for all of it. `ask` resolves with the answer; one that is not the text itself is an error. `place`: of those that are unanswered, from 0. */
+/** Warms up for half of MS, then counts for MS. `ask` resolves with the reply, which must equal the text; `place` numbers the requests in flight, from 0. */
 export async function count(ask: (text: string, place: number) => Promise<string>): Promise<void> {
   const start = performance.now() + ms / 2;
   const end = start + ms;
@@ -14,7 +14,7 @@ export async function count(ask: (text: string, place: number) => Promise<string
   const askUntilEnd = async (_: unknown, place: number) => {
     for (let now = performance.now(); now < end;) {
       const answer = await ask(TEXT, place);
-      if (answer !== TEXT) throw new Error(`the answer was ${JSON.stringify(answer)}`);
+      if (answer !== TEXT) throw new Error(`the reply was ${JSON.stringify(answer)}`);
       now = performance.now();
       if (now >= start && now < end) messages += 1;
     }

@@ -1,4 +1,4 @@
-/** Asks Redis for an ECHO of each text, over one connection. */
+/** Sends ECHO to Redis, over one connection. */
 import { Redis } from 'ioredis';
 
 import { count, port } from './asking.ts';

@@ -1,4 +1,4 @@
-/** The same over HTTP, with a connection for each question that is unanswered: one request at a time on each. */
+/** The same over HTTP, with a connection for each request in flight. */
 import { Client } from '@knock/client/delivery/client';
 import { clientSettings } from '@knock/client/settings';
 import { pino } from 'pino';

@@ -1,4 +1,4 @@
-/** Asks a Knock server that answers what it hears, over one connection. */
+/** Sends to a Knock echo server, over one connection. */
 import { Client } from '@knock/client/delivery/client';
 import { clientSettings } from '@knock/client/settings';
 import { pino } from 'pino';

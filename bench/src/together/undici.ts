@@ -1,4 +1,4 @@
-/** Posts each text to an HTTP server that sends the body back, over up to 64 connections. */
+/** POSTs each text to an HTTP echo server, over up to 64 connections. */
 import { Pool } from 'undici';
 
 import { count, port } from './asking.ts';

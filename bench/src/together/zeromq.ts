@@ -1,4 +1,4 @@
-/** Asks a ZeroMQ Router, over the one connection of a Dealer. */
+/** Sends to a ZeroMQ Router, over one Dealer connection. */
 import { Dealer } from 'zeromq';
 
 import { count, port } from './asking.ts';
@@ -6,13 +6,13 @@ import { count, port } from './asking.ts';
 const dealer = new Dealer();
 dealer.connect(`tcp://127.0.0.1:${port}`);
 
-/** Answers come in the order of the questions. */
+/** Replies come in the order of the requests. */
 const waiting: ((answer: string) => void)[] = [];
 async function listen(): Promise<void> {
   for await (const [answer] of dealer) waiting.shift()!(answer!.toString());
 }
 
-/** A Dealer takes one message at a time. */
+/** A Dealer accepts one send at a time. */
 let sent = Promise.resolve();
 const listening = listen();
 await count((text) => {
