@@ -1,4 +1,4 @@
-/** The demo without Docker: the same server and three clients as programs of this machine, with the output of Compose. */
+/** The demo without Docker: one server and three clients as local processes, with output like Compose's. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -9,9 +9,9 @@ const LABEL_WIDTH = 9;
 const port = process.env['KNOCK_PORT'] ?? '12000';
 
 const running: ChildProcess[] = [];
-const told = new Set<ChildProcess>();
+const signaled = new Set<ChildProcess>();
 
-/** Detached: Ctrl-C in a terminal signals the whole group, and a program that hears it twice ends without draining. */
+/** Detached: Ctrl-C signals the terminal's whole process group, and a second signal ends a server without draining. */
 function start(name: string, main: string): ChildProcess {
   const child = spawn(process.execPath, [join(import.meta.dirname, main)], {
     env: { LOG_FORMAT: 'pretty', LIVE_PAGE: 'on', ...process.env, NAME: name, PORT: port, SERVER_PORT: port },
@@ -25,21 +25,21 @@ function start(name: string, main: string): ChildProcess {
   return child;
 }
 
-function tell(children: Iterable<ChildProcess>, signal: NodeJS.Signals): void {
+function sendSignal(children: Iterable<ChildProcess>, signal: NodeJS.Signals): void {
   for (const child of children) {
-    told.add(child);
+    signaled.add(child);
     child.kill(signal);
   }
 }
 
-/** Each is told once, since a second signal means at once. */
+/** Signals each child once: a second signal skips the drain. */
 function end(): void {
-  const untold = running.filter((child) => !told.has(child));
-  tell(untold, 'SIGTERM');
+  const others = running.filter((child) => !signaled.has(child));
+  sendSignal(others, 'SIGTERM');
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => tell(running, signal));
-// Whoever read the output has gone (`pnpm demo | head`).
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => sendSignal(running, signal));
+// EPIPE: the reader of the output has gone (`pnpm demo | head`).
 process.stdout.on('error', end);
 
 const server = start('server-1', 'services/server/src/main.ts');

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests of the whole that need no container. */
+/** Tests under `tests/` that need no container. */
 const IN_PROCESS = [
   'tests/docs/errors.test.ts',
   'tests/hazards/characters.test.ts',
@@ -16,22 +16,22 @@ const IN_PROCESS = [
   'tests/transcripts/*.test.ts',
 ];
 
-/** How long `expect.poll` waits for what a machine has no time for at once; a test that waits for something to be soon says so itself. */
+/** For `expect.poll`, generous for a busy machine; a test that measures time sets its own limit. */
 const POLL_TIMEOUT_MS = 30_000;
 
 export default defineConfig({
   test: {
-    // In CI the counts are read from a file, since the last line has to have a form of its own.
+    // .ci/run reads the counts from this file.
     reporters: process.env['CI'] ? ['default', ['json', { outputFile: '.build/test-report.json' }]] : ['default'],
     projects: [
       {
         test: {
           name: 'unit',
-          // Most of them wait most of the time: for a clock that runs out, for a server that drains.
+          // More workers than cores: these tests mostly wait, for timeouts and drains.
           maxWorkers: 4,
-          // A process for each file took a sixth of the time.
+          // A process per file costs a sixth of the run.
           pool: 'threads',
-          // Some read, encode or start a lot, which takes a busy machine ten times as long as another one.
+          // Some tests are CPU-bound: a busy machine needs ten times as long.
           testTimeout: 60_000,
           expect: { poll: { timeout: POLL_TIMEOUT_MS } },
           include: ['{packages/*,bench}/src/**/*.test.ts', 'services/*/{src,test}/**/*.test.ts', ...IN_PROCESS],
@@ -44,10 +44,10 @@ export default defineConfig({
           exclude: IN_PROCESS,
           globalSetup: ['tests/support/engine.ts', 'tests/support/images.ts'],
           setupFiles: ['tests/support/await-images.ts'],
-          // In series: on two cores, containers of one test would take the time of another.
+          // In series: on two cores, one test's containers would slow another's.
           fileParallelism: false,
           pool: 'threads',
-          // Of the few tests that say that they may run beside each other.
+          // For the few tests that are marked as concurrent.
           maxConcurrency: 2,
           expect: { poll: { timeout: POLL_TIMEOUT_MS } },
           testTimeout: 120_000,

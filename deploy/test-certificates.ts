@@ -1,6 +1,6 @@
 /**
- * Makes certificates to try TLS with, never for a real service: an authority of their own, a server and a client for which it
- * vouches. Run as a program, it writes them to `certificates/`, or where `KNOCK_CERTIFICATES` says.
+ * Makes certificates for tests and demos, never for production: a CA, and a server and a client certificate that it signs.
+ * Run as a program, it writes them to `certificates/`, or to the directory in `KNOCK_CERTIFICATES`.
  */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ export interface Pair {
 
 const DAY_MS = 86_400_000;
 const KIND = { keyType: 'ec', algorithm: 'sha256' } as const;
-/** Under which the server is reached: in the demo, on Swarm, and from this machine. */
+/** The server's host names: in the demo and on Swarm, and on this machine. */
 const SERVER_NAMES = ['server', 'localhost'];
 
 export class Authority {
@@ -37,12 +37,12 @@ export class Authority {
     return new Authority({ cert, key });
   }
 
-  /** What others need to trust those for whom it vouches. */
+  /** The CA certificate: peers that have it trust what it signs. */
   get cert(): string {
     return this.#pair.cert;
   }
 
-  /** A pair for both ends; `days`: how long it is valid, and less than none if it is out of date. */
+  /** A pair for servers and clients. `days` of validity; negative: already expired. */
   async sign(name: string, { names = [name], days = 365 } = {}): Promise<Pair> {
     const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
       ...KIND,
@@ -67,8 +67,8 @@ function inDays(days: number): Date {
 }
 
 /**
- * Writes all files. The directory is for its owner alone; inside, the files are readable by all, since Compose hands
- * them to the containers as they are, and nobody there is their owner.
+ * Writes all files. Compose mounts them with their owner and mode, and the container's user is not the owner: files are
+ * readable by all, and the directory by its owner only.
  */
 export async function writeCertificates(directory: string): Promise<void> {
   const authority = await Authority.create();

@@ -1,30 +1,30 @@
 #!/usr/bin/env bash
 # A client that speaks frames (docs/protocol.md), in bash alone: examples/frames.sh "Hello, server" "and another"
 set -euo pipefail
-export LC_ALL=C # a character is a byte, since lengths are in bytes
+export LC_ALL=C # lengths are in bytes, so count bytes, not characters
 
 exec 3<>"/dev/tcp/${HOST:-localhost}/${PORT:-12000}"
 
-say() { # kind 0, three bytes of length, the text
+send_frame() { # kind 0, three bytes of length, the text
   printf "$(printf '\\x%02x' 0 $((${#1} >> 16)) $((${#1} >> 8 & 255)) $((${#1} & 255)))%s" "$1" >&3
 }
 
-take() { # so many bytes, as hexadecimal digits: a variable holds no NUL
+read_hex() { # reads $1 bytes as hexadecimal digits: a variable cannot hold NUL
   local digits
   digits=$(head -c "$1" <&3 | od -An -v -tx1 | tr -d ' \n')
   ((${#digits} == 2 * $1)) || { echo 'the server closed in the middle of a frame' >&2; exit 1; }
   echo "$digits"
 }
 
-text() { # what the digits stand for
+text() { # decodes the digits
   printf '%b\n' "$(sed 's/../\\x&/g' <<<"$1")"
 }
 
-for message in "$@"; do say "$message"; done
-for message in "$@"; do # answers come in the same order
-  header=$(take 4)
+for message in "$@"; do send_frame "$message"; done
+for message in "$@"; do # replies come in the same order
+  header=$(read_hex 4)
   kind=$((16#${header:0:2}))
-  payload=$(take $((16#${header:2})))
+  payload=$(read_hex $((16#${header:2})))
   if ((kind != 0)); then
     echo "'$message': a frame of kind $kind came: $(text "$payload")" >&2
     exit 1

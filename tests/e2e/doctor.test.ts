@@ -30,42 +30,36 @@ function pathOf(program: string): string {
   return execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
 }
 
-test('finds that this machine can run the demo and the tests', async () => {
+test('passes on a machine that can run the demo and the tests', async () => {
   await using running = doctor({ KNOCK_PORT: String(await freePort()) });
   const { exitCode, stdout } = await running.ended();
   expect(stdout).toMatch(/^(?:ok {4}.*\n){8}$/);
   expect(exitCode).toBe(0);
 });
 
-test('names the container that holds the port, and what to do', async () => {
+test('names the container that uses the port, and the fix', async () => {
   await using server = await new KnockServerContainer().start();
   await using running = doctor({ KNOCK_PORT: String(server.port) });
   const { exitCode, stdout } = await running.ended();
   expect(stdout).toContain(
-    `FAIL  port ${server.port} is taken by the container ${server.getName().replace('/', '')}\n`,
+    `FAIL  port ${server.port} is in use by the container ${server.getName().replace('/', '')}\n`,
   );
-  expect(stdout).toContain('      fix: end it, or choose another port: KNOCK_PORT=12345 docker compose up\n');
+  expect(stdout).toContain('      fix: stop it, or choose another port: KNOCK_PORT=12345 docker compose up\n');
   expect(exitCode).toBe(1);
 });
 
-test('says that the engine does not answer, and what to do', async () => {
+test('reports an engine that does not answer, and the fix', async () => {
   await using running = doctor({ DOCKER_HOST: 'tcp://127.0.0.1:1', KNOCK_PORT: String(await freePort()) });
   const { exitCode, stdout } = await running.ended();
-  expect(stdout).toMatch(/^FAIL {2}Docker's engine does not answer\n {6}fix: start it/m);
+  expect(stdout).toMatch(/^FAIL {2}the Docker engine does not answer\n {6}fix: start it/m);
   expect(exitCode).toBe(1);
 });
 
 test.for([
-  [
-    'a Compose that is too old',
-    'compose version',
-    '2.24.7',
-    'Compose is version 2.24.7',
-    'install Compose 2.25 or newer',
-  ],
+  ['a Compose that is too old', 'compose version', '2.24.7', 'Docker Compose 2.24.7', 'install Compose 2.25 or newer'],
   // A file system without any room.
-  ['a full disk', 'info', '/dev/fd', '0.0 GiB of disk are free at /dev/fd', 'free 3 GiB for the images'],
-] as const)('finds %s, and says what to do', async ([, command, answer, what, fix], { programs }) => {
+  ['a full disk', 'info', '/dev/fd', '0.0 GiB of disk free at /dev/fd', 'free 3 GiB for the images'],
+] as const)('reports %s, and the fix', async ([, command, answer, what, fix], { programs }) => {
   const script = `#!/bin/sh\ncase "$*" in "${command} "*) echo ${answer} ;; *) exec ${pathOf('docker')} "$@" ;; esac\n`;
   writeFileSync(join(programs, 'docker'), script, { mode: 0o755 });
   await using running = doctor({
@@ -82,7 +76,7 @@ test.for([
   ['nc', 'netcat-openbsd'],
   ['wget', 'wget'],
 ] as const)(
-  'the test command ends before its first test without `%s`, and says how to get it',
+  'without `%s` the test command fails before its first test, and says how to install it',
   async ([missing, inPackage], { programs }) => {
     symlinkSync(process.execPath, join(programs, 'node'));
     const others = ['sh', 'docker', 'python3', 'nc', 'curl', 'wget'].filter((program) => program !== missing);
@@ -91,8 +85,8 @@ test.for([
     expect(await running.ended()).toEqual({
       exitCode: 1,
       stdout:
-        `FAIL  there is no \`${missing}\` here\n` +
-        `      fix: install it (apt install ${inPackage}): the tour or the tests call it; the demo does not\n`,
+        `FAIL  \`${missing}\` not found\n` +
+        `      fix: apt install ${inPackage} (the tour and the tests need it; the demo does not)\n`,
       stderr: '',
     });
   },
@@ -102,7 +96,7 @@ test('the test command needs no port of its own', async ({ programs }) => {
   const taken = createServer().listen(0, '127.0.0.1');
   onTestFinished(() => void taken.close());
   await once(taken, 'listening');
-  // Ends it where the checks are over.
+  // Ends the command after the checks.
   writeFileSync(join(programs, 'pnpm'), '#!/bin/sh\necho checked\nexit 3\n', { mode: 0o755 });
   await using running = testCommand({
     PATH: `${programs}${delimiter}${process.env['PATH']}`,
