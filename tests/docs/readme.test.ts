@@ -1,4 +1,4 @@
-/** The README, as somebody new follows it: every command is typed. (`pnpm test` is this run itself.) */
+/** The README as a new reader follows it: every command is typed. (`pnpm test` is this run itself.) */
 import { expect, test } from 'vitest';
 
 import { DocRunner } from '../support/doc-runner.ts';
@@ -7,7 +7,7 @@ import { chaptersOf } from '../support/doc.ts';
 const SECTIONS = chaptersOf('README.md');
 const TALK = 'Talk to it';
 
-test('the README has something to type where one would look for it', () => {
+test('these sections of the README have commands', () => {
   expect(SECTIONS.map(({ title }) => title)).toEqual([
     'Run it',
     TALK,
@@ -19,30 +19,30 @@ test('the README has something to type where one would look for it', () => {
   ]);
 });
 
-async function startDemo(reader: DocRunner): Promise<void> {
-  await reader.type({ terminal: 'up', body: 'docker compose up' });
-  expect(await reader.sees({ terminal: 'up', body: 'server-1 | …INFO: server-1 listens on port 12000: …' })).toBe(true);
+async function startDemo(runner: DocRunner): Promise<void> {
+  await runner.type({ terminal: 'up', body: 'docker compose up' });
+  expect(await runner.sees({ terminal: 'up', body: 'server-1 | …INFO: server-1 listens on port 12000: …' })).toBe(true);
 }
 
 const OTHERS = SECTIONS.filter(({ title }) => title !== TALK);
 
-test.for(OTHERS)('$title: what is typed leads to what is shown', { timeout: 180_000 }, async (section) => {
-  await using reader = await DocRunner.come();
-  // It speaks of the demo of the sections before.
-  if (section.title === 'Put a load on it') await startDemo(reader);
-  expect(await reader.follow(section)).toBeUndefined();
+test.for(OTHERS)('$title: the commands print what the README shows', { timeout: 180_000 }, async (section) => {
+  await using runner = await DocRunner.create();
+  // This section needs the demo of earlier sections.
+  if (section.title === 'Put a load on it') await startDemo(runner);
+  expect(await runner.follow(section)).toBeUndefined();
 });
 
-test('Talk to it: each of the ways prints the reply, and nothing else', { timeout: 120_000 }, async () => {
-  await using reader = await DocRunner.come();
-  await startDemo(reader);
+test('Talk to it: each command prints exactly the reply', { timeout: 120_000 }, async () => {
+  await using runner = await DocRunner.create();
+  await startDemo(runner);
   const { title, blocks } = SECTIONS.find((section) => section.title === TALK)!;
-  const [ways, ...others] = blocks;
-  const printed: [way: string, text: string][] = [];
-  for (const way of ways!.body.trimEnd().split('\n')) {
-    await reader.type({ terminal: undefined, body: way });
-    printed.push([way, reader.shown()]);
+  const [commands, ...others] = blocks;
+  const printed: [command: string, text: string][] = [];
+  for (const command of commands!.body.trimEnd().split('\n')) {
+    await runner.type({ terminal: undefined, body: command });
+    printed.push([command, runner.shown()]);
   }
-  expect(printed).toEqual(printed.map(([way]) => [way, 'hello from the server!\n']));
-  expect(await reader.follow({ title, blocks: others })).toBeUndefined();
+  expect(printed).toEqual(printed.map(([command]) => [command, 'hello from the server!\n']));
+  expect(await runner.follow({ title, blocks: others })).toBeUndefined();
 });

@@ -7,7 +7,7 @@ import { z } from 'zod';
 
 import { commandsInSentencesOf, fencesOf, readDoc } from '../support/doc.ts';
 
-/** What a schema says of its settings, as a table in Markdown. */
+/** The settings of a schema as a Markdown table. */
 function settingsTable(schema: z.ZodObject): string {
   const { properties } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   const rows = Object.entries(properties as Record<string, { description?: string; rule?: string }>);
@@ -23,12 +23,11 @@ function settingsTable(schema: z.ZodObject): string {
   ].join('\n');
 }
 
-test('docs/settings.md has every setting of the schemas, and nothing else', async () => {
+test('docs/settings.md has exactly the settings of the schemas', async () => {
   const page = `# Settings
 
-All settings are environment variables, and all are checked before anything starts: a wrong one ends the program within a
-second with exit code 78, and one line for each problem. This page is made from the schemas; \`npx -y pnpm@12 docs:settings\` makes
-it anew.
+All settings are environment variables, validated before anything starts. If any is wrong, the program prints one line per
+problem and exits with code 78. This page is generated from the schemas by \`npx -y pnpm@12 docs:settings\`.
 
 ## Server
 
@@ -55,9 +54,9 @@ test.each([
   'docs/tour.md',
   'docs/performance.md',
   'docs/settings.md',
-])('every file that %s names is there', (paper) => {
-  const base = new URL(`../../${paper}`, import.meta.url);
-  const links = readDoc(paper).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g);
+])('every file that %s links to exists', (doc) => {
+  const base = new URL(`../../${doc}`, import.meta.url);
+  const links = readDoc(doc).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g);
   for (const [, link] of links) expect.soft(() => readFileSync(new URL(link!, base)), link).not.toThrow('ENOENT');
 });
 
@@ -74,34 +73,31 @@ test('the map in the README has every source file, once', () => {
 test.each([
   ['README.md', ['npx -y pnpm@12 test']],
   ['docs/tour.md', ['docker compose build']],
-])('%s has no commands but those that a test types, and what the tests themselves begin with', (paper, begins) => {
-  const fences = fencesOf(readDoc(paper));
+])('%s has only commands that a test types, except the test command itself', (doc, unnamedCommands) => {
+  const fences = fencesOf(readDoc(doc));
   const kinds = new Set(fences.map(({ kind }) => kind));
   expect([...kinds].filter((kind) => !['sh', 'text', 'ts', 'mermaid', ''].includes(kind))).toEqual([]);
   const unnamed = fences.filter(({ kind }) => kind === '').map(({ body }) => body.trim());
-  expect(unnamed.filter((body) => !body.startsWith('Test Files'))).toEqual(begins);
+  expect(unnamed.filter((body) => !body.startsWith('Test Files'))).toEqual(unnamedCommands);
 });
 
 test.each(['README.md', 'docs/tour.md'])(
-  'a box of %s may be pasted whole: what would read the rest of it is its last line',
-  (paper) => {
-    const commands = fencesOf(readDoc(paper)).filter(({ kind }) => kind === 'sh' || kind === '');
-    const readsOn = (line: string) => /^(?:\w+=\S+ )*docker compose (?:run|exec) (?!.*-T )/.test(line);
-    const notLast = commands.flatMap(({ body }) => body.trimEnd().split('\n').slice(0, -1)).filter(readsOn);
+  'a code block of %s can be pasted whole: a command that reads stdin is its last line',
+  (doc) => {
+    const commands = fencesOf(readDoc(doc)).filter(({ kind }) => kind === 'sh' || kind === '');
+    const readsStdin = (line: string) => /^(?:\w+=\S+ )*docker compose (?:run|exec) (?!.*-T )/.test(line);
+    const notLast = commands.flatMap(({ body }) => body.trimEnd().split('\n').slice(0, -1)).filter(readsStdin);
     expect(notLast).toEqual([]);
   },
 );
 
-test.each(['README.md', 'docs/tour.md'])(
-  'what %s tells to type in the middle of a sentence is typed by a test',
-  (paper) => {
-    const typed = ['README.md', 'docs/tour.md', 'tests/docs/inline-commands.md']
-      .flatMap((path) => fencesOf(readDoc(path)))
-      .filter(({ kind }) => kind === 'sh')
-      .flatMap(({ body }) => body.split('\n').map((line) => line.replace(/ +# .*$/, '')));
-    const commands = commandsInSentencesOf(paper);
-    expect(commands.length).toBeGreaterThan(3);
-    // It is what the test command itself begins with.
-    expect(commands.filter((command) => command !== 'npx -y pnpm@12 check' && !typed.includes(command))).toEqual([]);
-  },
-);
+test.each(['README.md', 'docs/tour.md'])('commands in sentences of %s are typed by a test', (doc) => {
+  const typed = ['README.md', 'docs/tour.md', 'tests/docs/inline-commands.md']
+    .flatMap((path) => fencesOf(readDoc(path)))
+    .filter(({ kind }) => kind === 'sh')
+    .flatMap(({ body }) => body.split('\n').map((line) => line.replace(/ +# .*$/, '')));
+  const commands = commandsInSentencesOf(doc);
+  expect(commands.length).toBeGreaterThan(3);
+  // This one is part of the test command.
+  expect(commands.filter((command) => command !== 'npx -y pnpm@12 check' && !typed.includes(command))).toEqual([]);
+});

@@ -1,4 +1,4 @@
-/** The tour, as a reader takes it: every command is typed, and what is seen is what the tour shows. */
+/** The tour as a reader takes it: every command is typed, and must print what the tour shows. */
 import { expect, test } from 'vitest';
 
 import { DocRunner } from '../support/doc-runner.ts';
@@ -10,12 +10,12 @@ test('the tour has eight chapters', () => {
   expect(CHAPTERS.map(({ title }) => title[0]).join('')).toBe('12345678');
 });
 
-// The last one begins first, and the others run beside it one by one: it waits for Swarm most of its time.
+// The last chapter starts first and mostly waits for Swarm; the others run meanwhile, one by one.
 test.concurrent.for([...CHAPTERS.slice(-1), ...CHAPTERS.slice(0, -1)])(
-  '$title: what is typed leads to what is shown',
+  '$title: the commands print what the tour shows',
   { timeout: 300_000 },
   async (chapter, context) => {
-    await using reader = await DocRunner.come();
-    context.expect(await reader.follow(chapter)).toBeUndefined();
+    await using runner = await DocRunner.create();
+    context.expect(await runner.follow(chapter)).toBeUndefined();
   },
 );

@@ -53,7 +53,12 @@ test(
     });
     expect(wrong).toEqual([]);
     const firstTrySuccesses = greetings.filter(({ attempts }) => attempts === 1).length;
-    counted(context, { line: 'rolling-update', what: 'replied at the first try', count: firstTrySuccesses, of: total });
+    counted(context, {
+      line: 'rolling-update',
+      what: 'replied at the first attempt',
+      count: firstTrySuccesses,
+      of: total,
+    });
     expect(firstTrySuccesses / total).toBeGreaterThanOrEqual(0.999);
     const values = gaps(greetings.filter(({ time }) => time >= began));
     measured(context, {

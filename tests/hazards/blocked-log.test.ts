@@ -1,4 +1,4 @@
-/** A log that nobody reads: the server goes on, does not grow, and says later how much of its log is missing. */
+/** A blocked log pipe: the server keeps serving, bounds its memory, and counts the dropped lines. */
 import { RawClient, frame } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
 
@@ -9,10 +9,10 @@ import { MEMORY_GIB, MIB, residentMiB } from './support/memory.ts';
 import { paced } from './support/pacing.ts';
 
 const LINE = 'memory-limit';
-/** What Linux lets wait in a pipe. */
+/** The capacity of a pipe on Linux. */
 const PIPE_BYTES = 64 * 1024;
 const SECONDS = scaled({ test: 5, scorecard: 60 });
-/** By how much two medians may differ on a machine that does other things as well; whoever waits for a log waits for ever. */
+/** How much two medians may differ on a busy machine; a client blocked by the log would wait for ever. */
 const NOISE_MS = scaled({ test: 20, scorecard: 2 });
 const WAYS = [
   ['onOneConnection', 'over one connection'],
@@ -21,9 +21,9 @@ const WAYS = [
 
 const inMs = (ms: number) => `${Number(ms.toPrecision(3))} ms`;
 
-/** Who reads the log, at the other end of its pipe: programs of the shell. */
+/** Shell commands that read the log at the other end of its pipe. */
 const READS_ALL = 'exec cat > /dev/null';
-const READS_WHEN_TOLD = 'until [ -e /tmp/read ]; do sleep 0.1; done; exec cat';
+const READS_ON_COMMAND = 'until [ -e /tmp/read ]; do sleep 0.1; done; exec cat';
 
 function loggingTo(reader: string): KnockServerContainer {
   return new KnockServerContainer()
@@ -32,7 +32,7 @@ function loggingTo(reader: string): KnockServerContainer {
     .withResourcesQuota({ memory: MEMORY_GIB });
 }
 
-/** Says much, on one connection, so that there is much to log. */
+/** Sends many messages on one connection, which makes the server log a lot. */
 async function chatter({ host, port }: { host: string; port: number }): Promise<void> {
   const client = await RawClient.to(port, host);
   const many = Buffer.concat(Array.from({ length: 100 }, (_, n) => frame(`message ${n} of many`)));
@@ -42,7 +42,7 @@ async function chatter({ host, port }: { host: string; port: number }): Promise<
   await client.closed();
 }
 
-/** How much a server grows while there is much to log, and how long a healthy client waits meanwhile. */
+/** Memory growth of a server that logs a lot, and a healthy client's latency meanwhile. */
 async function burden(server: StartedKnockServerContainer): Promise<Latencies & { grownMiB: number }> {
   const address = await server.address();
   const before = await residentMiB(server);
@@ -50,30 +50,30 @@ async function burden(server: StartedKnockServerContainer): Promise<Latencies & 
   return { ...waits, grownMiB: (await residentMiB(server)) - before };
 }
 
-test('a log that nobody reads costs 1 MiB and nobody any time, and what is missing is counted when it is read again', async (context) => {
+test('a blocked log costs 1 MiB and no latency, and dropped lines are counted once it is read again', async (context) => {
   await using readServer = await loggingTo(READS_ALL).start();
-  await using server = await loggingTo(READS_WHEN_TOLD).start();
+  await using server = await loggingTo(READS_ON_COMMAND).start();
   const before = await server.numbers();
-  // At the same time, so that whatever else the machine does is in the way of both.
+  // At the same time, so that other load on the machine affects both.
   const [read, blocked] = await Promise.all([burden(readServer), burden(server)]);
 
   const how = `of a server that logged for ${SECONDS} s`;
   measured(context, {
     line: LINE,
-    what: `growth ${how}, its log not being read`,
+    what: `growth ${how}, with its log blocked`,
     values: [blocked.grownMiB],
     unit: 'MiB',
   });
-  measured(context, { line: LINE, what: `growth ${how}, its log being read`, values: [read.grownMiB], unit: 'MiB' });
-  // The queue, and what the collector leaves now and then.
+  measured(context, { line: LINE, what: `growth ${how}, with its log read`, values: [read.grownMiB], unit: 'MiB' });
+  // The queue, and garbage that is not yet collected.
   expect(blocked.grownMiB - read.grownMiB).toBeLessThanOrEqual(8);
   for (const [way, what] of WAYS) {
     const [median, p99] = [percentile(blocked[way], 50), inMs(percentile(blocked[way], 99))];
     const medianOfRead = percentile(read[way], 50);
-    const beside = `99th percentile ${p99}; where the log is read, median ${inMs(medianOfRead)}, 99th ${inMs(percentile(read[way], 99))}`;
+    const comparison = `99th percentile ${p99}; with the log read, median ${inMs(medianOfRead)}, 99th ${inMs(percentile(read[way], 99))}`;
     measured(context, {
       line: LINE,
-      what: `a healthy client meanwhile, ${what} (${beside})`,
+      what: `a healthy client meanwhile, ${what} (${comparison})`,
       values: blocked[way],
       unit: 'ms',
     });
@@ -85,18 +85,18 @@ test('a log that nobody reads costs 1 MiB and nobody any time, and what is missi
   await expect.poll(async () => (await server.logLines()).some(isCount)).toBe(true);
   const lines = await server.logLines();
   const at = lines.findIndex(isCount);
-  // All that comes before the count had waited.
+  // All lines before the count were in the queue.
   const waited = lines
     .slice(0, at)
     .reduce((bytes, line) => bytes + Buffer.byteLength(JSON.stringify(line)) + 1, -PIPE_BYTES);
   measured(context, {
     line: LINE,
-    what: `queue of the log ${how}, while nobody read it`,
+    what: `queue of the log ${how}, while it was blocked`,
     values: [waited / MIB],
     unit: 'MiB',
   });
   expect(waited / MIB).toBeLessThanOrEqual(1);
-  // None is missing that is not counted: each message has a line of its own, and there are others besides.
+  // All missing lines are counted: each message has its own line, and there are a few others.
   const messages = (await server.numbers())['knock_messages_total{protocol="frames"}']!;
   expect(at + (lines[at]!['dropped'] as number)).toBeGreaterThanOrEqual(messages);
   await server.expectClosed(before, {});

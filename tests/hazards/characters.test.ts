@@ -1,4 +1,4 @@
-/** What is UTF-8 is heard byte for byte, what is not is refused, and nothing is ever replaced. */
+/** Valid UTF-8 arrives unchanged, invalid UTF-8 is rejected, and no character is ever replaced. */
 import { isUtf8 } from 'node:buffer';
 
 import fc, { type Arbitrary } from 'fast-check';
@@ -20,21 +20,21 @@ const hex = (...lines: string[]) =>
     .join(' ')
     .split(' ')
     .map((digits) => Buffer.from(digits, 'hex'));
-/** What decoders get wrong, in hexadecimal: RFC 3629 sections 3, 4 and 10, and Unicode's table 3-7. */
+/** Sequences that decoders get wrong, in hexadecimal: RFC 3629 sections 3, 4 and 10, and Unicode's table 3-7. */
 const VALID = hex(
-  // From the smallest to the largest of each length.
+  // The smallest and largest code points of each length.
   '41 00 7f c280 c2a9 dfbf e0a080 e282ac ed9fbf ee8080 efbfbd efbfbf f0908080 f09f918b f48fbfbf',
-  // What combines, what joins, what is invisible, and a byte order mark.
+  // Combining, joining and invisible characters, and a byte order mark.
   '65cc81 f09f91a9e2808df09f9a80 e2808b e280a8 efbbbf',
 );
 const FAULTY = hex(
-  // Cut short.
+  // Truncated.
   'c2 e2 e282 f0 f09f f09f91 efbb',
-  // Longer than need be.
+  // Overlong.
   'c080 c1bf e08080 e09fbf f0808080 f08fbfbf',
-  // Halves of a surrogate pair, alone and together.
+  // Surrogates, alone and in pairs.
   'eda080 edbfbf eda0bdedb88a',
-  // Beyond the last code point, what is no beginning, and beginnings that were given up.
+  // Above the last code point, stray continuation bytes, and obsolete lead bytes.
   'f4908080 f5808080 80 bf ff fe f888808080 fc8480808080',
 );
 
@@ -45,21 +45,21 @@ const texts = fc.string({ unit: 'binary', maxLength: 16 }).map((text) => Buffer.
 const noise = fc.uint8Array({ maxLength: 16 }).map((bytes) => Buffer.from(bytes));
 const strings: Arbitrary<Buffer> = fc.oneof(...pieces, texts, noise);
 
-/** Every byte by itself, or any other cut. */
+/** Byte by byte, or split anywhere. */
 const cuts = fc.oneof(fc.constant('each byte' as const), places);
 
 function cut(stream: Buffer, how: 'each byte' | number[]): Buffer[] {
   return how === 'each byte' ? Array.from(stream, (byte) => Buffer.of(byte)) : cutAnywhere(stream, how);
 }
 
-/** A message that need not be text. */
+/** A message that may not be UTF-8. */
 function sayBytes(protocol: Protocol, message: Buffer): Buffer {
   const said = say(protocol, 'x'.repeat(message.length));
   message.copy(said, said.length - message.length - (protocol === 'text' ? 1 : 0));
   return said;
 }
 
-/** As much of it as a line of text holds. */
+/** Without what a line of text cannot hold. */
 const inOneLine = (bytes: Buffer) => Buffer.from(bytes.filter((byte) => byte !== 0x0a && byte !== 0x0d));
 
 function replacements(bytes: Buffer): number {
@@ -71,7 +71,7 @@ const errorReply = (protocol: Protocol, httpStatus: number, code: string) => ({
   text: expect.stringMatching(`^${protocol === 'HTTP' ? `${httpStatus} ` : ''}${code}: `),
 });
 
-test('hears every string of bytes as it came if it is UTF-8, and refuses it if not, wherever its characters are cut', async (context) => {
+test('every byte string arrives unchanged if it is UTF-8, and is rejected if not, wherever its characters are split', async (context) => {
   await using server = await InMemoryServer.start();
   const property = fc.asyncProperty(strings, cuts, async (bytes, how) => {
     for (const protocol of PROTOCOLS) {
@@ -86,24 +86,21 @@ test('hears every string of bytes as it came if it is UTF-8, and refuses it if n
       expect(replacements(said)).toBe(valid ? replacements(message) : 0);
     }
   });
-  const what = 'strings of bytes, each in frames, text and HTTP, that are heard wrongly';
+  const what = 'byte strings decoded wrongly, each in frames, text and HTTP';
   expect(await counterexample(context, { line: LINE, what, runs: STRINGS, property })).toBeUndefined();
 });
 
-test.each(PROTOCOLS)(
-  'keeps a byte order mark at the very beginning, and one in the middle, in %s',
-  async (protocol) => {
-    await using server = await InMemoryServer.start();
-    for (const how of ['each byte', []] as const) {
-      const stream = sayBytes(protocol, Buffer.from('\uFEFFone\uFEFFtwo'));
-      const { heard, said } = await server.converse(cut(stream, how as 'each byte' | number[]), 'closes');
-      expect(heard).toEqual(['\uFEFFone\uFEFFtwo']);
-      expect(answers(protocol, said)).toEqual(replies(heard));
-    }
-  },
-);
+test.each(PROTOCOLS)('keeps byte order marks at the start and in the middle, in %s', async (protocol) => {
+  await using server = await InMemoryServer.start();
+  for (const how of ['each byte', []] as const) {
+    const stream = sayBytes(protocol, Buffer.from('\uFEFFone\uFEFFtwo'));
+    const { heard, said } = await server.converse(cut(stream, how as 'each byte' | number[]), 'closes');
+    expect(heard).toEqual(['\uFEFFone\uFEFFtwo']);
+    expect(answers(protocol, said)).toEqual(replies(heard));
+  }
+});
 
-test('says failed where a handler answers with half a surrogate pair, and sends every other character as it is', async (context) => {
+test('a reply with a lone surrogate is `failed`, and every other character arrives unchanged', async (context) => {
   let reply = '';
   await using server = await InMemoryServer.start({ handler: (message) => (message === 'one' ? reply : message) });
   const unit = fc.oneof(fc.integer({ min: 0xd7ff, max: 0xe000 }), fc.integer({ min: 0, max: 0xffff }));
@@ -122,6 +119,6 @@ test('says failed where a handler answers with half a surrogate pair, and sends 
     if (text.isWellFormed()) expect(said).toEqual(Buffer.from(text));
     else expect(said.toString()).toMatch(/^error: failed: /);
   });
-  const what = 'replies that are sent wrongly';
+  const what = 'replies encoded wrongly';
   expect(await counterexample(context, { line: LINE, what, runs: STRINGS, property })).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-/** Clients whose network is cut: no end comes and no reset, and yet the server has to notice. */
+/** Clients whose network is cut: neither FIN nor RST arrives, and the server must still notice. */
 import { frame } from '@knock/server/test/raw-client';
 import { GenericContainer, getContainerRuntimeClient, Network, Wait } from 'testcontainers';
 import { expect, test } from 'vitest';
@@ -11,14 +11,14 @@ import { slowServer } from './support/slow-server.ts';
 const LINE = 'dead-peers';
 const COUNT = scaled({ test: 3, scorecard: 10 });
 
-/** How long the handler takes for the messages that are not answered before the network is cut. */
+/** The handler's delay for messages still unanswered when the network is cut. */
 const HANDLER_MS = 3000;
-/** How long a server that has said its last words listens on. */
+/** How long a closing server reads on. */
 const LINGER_MS = 1000;
-/** How much later it may act on a busy machine; at its own timeout of a minute it would act much later. */
+/** Tolerance for a busy machine; the server's own timeout of a minute is much later. */
 const GRACE_MS = 5000;
 
-/** On so many connections each, hears the reply to one message, and waits for the reply to another one. */
+/** On COUNT connections each: gets the reply to one message, and waits for the reply to another. */
 const CLIENTS = `
   const { connect } = require('node:net');
   const [, count, ...messages] = process.argv;
@@ -31,13 +31,13 @@ const CLIENTS = `
   Promise.all([
     ...sockets[0].map((socket) => once(socket, 'data')),
     ...sockets[1].map((socket) => once(socket, 'connect')),
-  ]).then(() => console.log('all have said it'));
+  ]).then(() => console.log('all have sent'));
 `;
 
-/** One line of the kernel's list of connections: proc_net_tcp(5), of which the numbers are hexadecimal. */
+/** A line of proc_net_tcp(5), with hexadecimal numbers. */
 interface KernelSocket {
   unacknowledged: number;
-  /** In seconds, where the timer is the one that asks after a silent peer. */
+  /** In seconds, if it is the keepalive timer. */
   keepAliveIn: number | undefined;
 }
 
@@ -45,7 +45,7 @@ const ESTABLISHED = '01';
 const KEEP_ALIVE = '02';
 const TICKS_PER_SECOND = 100;
 
-/** What the server's kernel knows of each of its clients. */
+/** The server's connections, as its kernel lists them. */
 async function kernelSockets(server: StartedKnockServerContainer): Promise<KernelSocket[]> {
   const { output } = await server.exec(['cat', '/proc/net/tcp', '/proc/net/tcp6']);
   const rows = output.matchAll(/^ *\d+: \S+ \S+ (\S+) (\S+):\S+ (\S+):(\S+) /gm);
@@ -57,7 +57,7 @@ async function kernelSockets(server: StartedKnockServerContainer): Promise<Kerne
     }));
 }
 
-test('the kernel asks after every client that has been silent for 15 s', async () => {
+test('the kernel sends keepalive probes to every client that was silent for 15 s', async () => {
   await using server = await new KnockServerContainer().start();
   const before = await server.numbers();
   const clients = await server.dialMany(3);
@@ -71,7 +71,7 @@ test('the kernel asks after every client that has been silent for 15 s', async (
   await server.expectHealthy(before);
 });
 
-test('clients whose network is cut are noticed, whether they were idle or their replies are on the way', async (context) => {
+test('clients whose network is cut are noticed, idle or with a reply on the way', async (context) => {
   const idleMs = scaled({ test: 3000, scorecard: 60_000 });
   await using network = await new Network().start();
   const container = await slowServer();
@@ -86,7 +86,7 @@ test('clients whose network is cut are noticed, whether they were idle or their 
   await using clients = await new GenericContainer('knock-client')
     .withEntrypoint(['node', '--eval', CLIENTS, `${COUNT}`, ...messages])
     .withNetwork(network)
-    .withWaitStrategy(Wait.forLogMessage('all have said it'))
+    .withWaitStrategy(Wait.forLogMessage('all have sent'))
     .start();
   const cutAt = Date.now();
   const { network: networks } = await getContainerRuntimeClient();
@@ -95,7 +95,7 @@ test('clients whose network is cut are noticed, whether they were idle or their 
   await expect.poll(unacknowledged, { timeout: HANDLER_MS + 5000 }).toBeGreaterThanOrEqual(COUNT);
 
   const reasons = scaled({
-    // Long before the kernel has asked.
+    // Long before the first keepalive probe.
     test: { idle_timeout: 2 * COUNT },
     scorecard: { client_closed: COUNT, idle_timeout: COUNT },
   });
@@ -108,7 +108,7 @@ test('clients whose network is cut are noticed, whether they were idle or their 
   for (const message of [idle, waiting]) {
     const values = ended.filter((ending) => ending.message === message).map(({ time }) => (time - cutAt) / 1000);
     expect(values).toHaveLength(COUNT);
-    const what = message === idle ? 'idle' : 'with a reply that it did not acknowledge';
+    const what = message === idle ? 'idle' : 'with an unacknowledged reply';
     measured(context, { line: LINE, what, values, unit: 's' });
     expect.soft(Math.max(...values), what).toBeLessThanOrEqual(longest[message] / 1000);
   }

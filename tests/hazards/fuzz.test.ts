@@ -1,4 +1,4 @@
-/** Bytes as nobody planned them: whatever comes, the handler hears exactly the messages that they hold. */
+/** Fuzzing: for any input, the handler gets exactly the messages in it. */
 import { isDeepStrictEqual } from 'node:util';
 
 import type { CloseReason } from '@knock/server/net/close-reason';
@@ -18,27 +18,27 @@ import { counterexample } from './support/tried.ts';
 const LINE = 'fuzzing';
 const IN_PROCESS = scaled({ test: 3000, scorecard: 100_000 });
 const OVER_A_SOCKET = 500;
-/** Small, so that random messages are above it often enough. */
+/** Small, so that random messages often exceed it. */
 const MAX_MESSAGE_BYTES = 100;
 const END_WITHIN_MS = 8000;
-/** What ends those who close their side or break off. */
+/** Close reasons of clients that half-close or reset. */
 const ENDS: CloseReason[] = ['client_closed', 'truncated', 'too_large', 'malformed', 'unknown_protocol', 'tls_error'];
 
-/** The replies that were said, in brackets: so no message can look like an error reply, or lose its end. */
+/** Replies in brackets: a message can then neither look like an error reply nor lose its end. */
 function repliesIn(said: Buffer, { protocol, methods }: Held, { whole }: { whole: boolean }): string[] {
   if (protocol === undefined) return [];
   return answers(protocol, said, methods).flatMap(({ kind, text }) => {
     if (kind === 'reply') return [text];
-    // HEAD is the empty message, and its reply is not sent.
+    // HEAD counts as the empty message, and gets no body.
     if (kind === 'head' && text === '200 2') return ['[]'];
-    // A client that never sends a line feed gets none.
+    // A client that never sends LF gets none.
     return kind === 'part' && protocol === 'text' && whole ? [Buffer.from(text, 'latin1').toString()] : [];
   });
 }
 
 const inBrackets = (messages: string[]) => messages.map((message) => `[${message}]`);
 
-/** How a handler takes its time: not at all, a moment, or a turn of the loop. */
+/** Handler timing: synchronous, a microtask, or a turn of the event loop. */
 const HANDLERS = {
   'at once': (message: string) => `[${message}]`,
   'in a moment': (message: string) => Promise.resolve(`[${message}]`),
@@ -49,7 +49,7 @@ const HANDLERS = {
 };
 const pace = fc.constantFrom(...(Object.keys(HANDLERS) as (keyof typeof HANDLERS)[]));
 
-test('whatever bytes come, cut anywhere, the handler hears exactly the messages that they hold, and everybody gets an end', async (context) => {
+test('for any bytes, split anywhere, the handler gets exactly the messages in them, and every connection ends', async (context) => {
   let handler: (message: string) => string | Promise<string> = HANDLERS['at once'];
   await using server = await InMemoryServer.start({ MAX_MESSAGE_BYTES, handler: (message) => handler(message) });
   const ending = fc.constantFrom<Ending>('closes', 'stays', 'resets');
@@ -57,7 +57,7 @@ test('whatever bytes come, cut anywhere, the handler hears exactly the messages 
     handler = HANDLERS[how];
     const { heard, said, reason } = await server.converse(cutAnywhere(bytes, cuts), end);
     const held = messagesIn(bytes, { closed: end === 'closes', maxBytes: MAX_MESSAGE_BYTES });
-    // Whoever breaks off may do it before the handler was asked for everything.
+    // A reset may arrive before the handler got all messages.
     const expected = end === 'resets' ? held.messages.slice(0, heard.length) : held.messages;
     expect(heard).toEqual(expected);
     const replies = repliesIn(said, held, { whole: end !== 'resets' });
@@ -83,7 +83,7 @@ const call = fc
     return { pieces: cutAnywhere(bytes, cuts), resets, held };
   });
 
-/** All that came back; undefined: there was no end to it. */
+/** All that the server sent; undefined: the connection did not end. */
 async function play(client: RawClient, { pieces, resets }: Call): Promise<Buffer | undefined> {
   for (const piece of pieces) {
     client.send(piece);
@@ -98,9 +98,9 @@ async function play(client: RawClient, { pieces, resets }: Call): Promise<Buffer
   ]);
 }
 
-test('over a socket, hostile bytes, half-closes and resets at random places are answered alike, and the server stays well', async (context) => {
+test('over a socket, hostile bytes, half-closes and random resets have the same results, and the server stays healthy', async (context) => {
   await using server = await new KnockServerContainer()
-    // No pause of this machine is to end a message: only what a client does.
+    // Only clients end messages, not a stall of this machine.
     .withSettings({ MAX_MESSAGE_BYTES: String(MAX_MESSAGE_BYTES), REPLY: '[{message}]', TEXT_IDLE_MS: '60000' })
     .start();
   const before = await server.numbers();
@@ -119,7 +119,7 @@ test('over a socket, hostile bytes, half-closes and resets at random places are 
   const what = 'crashes, hangs and changed messages over a socket';
   counted(context, { line: LINE, what, count: wrong.length, of: calls.length });
   expect(wrong, `seed ${seed}`).toEqual([]);
-  // Nobody was left to a timeout, and nothing went wrong that has no name.
+  // No connection ended by a timeout or an unnamed error.
   const reasons = (ended: object) => Object.keys(ended).every((reason) => ENDS.includes(reason as CloseReason));
   await server.expectClosed(before, expect.toSatisfy(reasons));
   await server.expectHealthy(before);

@@ -1,4 +1,4 @@
-/** Clients that send, close their side and wait, as `printf … | nc -N` does: each of them is owed its replies. */
+/** Half-close: clients that send, close their side and wait, like `printf … | nc -N`, still get their replies. */
 import { join } from 'node:path';
 
 import { RawClient } from '@knock/server/test/raw-client';
@@ -13,11 +13,11 @@ import { recordingServer } from './support/recording-server.ts';
 const LINE = 'half-close';
 const CLIENTS = scaled({ test: 25, scorecard: 100 });
 const PYTHON_CLIENTS = scaled({ test: 3, scorecard: 20 });
-/** Long enough for the end of the client's stream to be seen long before the reply. */
+/** Long enough that the client's FIN arrives long before the reply. */
 const DELAY_MS = 100;
 const PYTHON = join(import.meta.dirname, 'support/say-and-shut-down.py');
 
-/** Says all this, closes its side in the same breath, and waits for the end of the other. */
+/** Sends these bytes together with a FIN, and waits for the server's. */
 async function sayAndClose(server: StartedKnockServerContainer, protocol: Protocol, said: Buffer) {
   const { host, port } = await server.address();
   const client = await RawClient.to(port, host);
@@ -28,7 +28,7 @@ async function sayAndClose(server: StartedKnockServerContainer, protocol: Protoc
   return { heard, error: client.error, endedAfterMs: performance.now() - lastHeardAt };
 }
 
-/** The same, by a program that is none of ours: what came back on each connection. */
+/** The same with a Python program; resolves with the bytes received on each connection. */
 async function sayAndShutDown(server: StartedKnockServerContainer, said: Buffer[]): Promise<Buffer[]> {
   const { host, port } = await server.address();
   const hex = said.map((bytes) => bytes.toString('hex'));
@@ -38,7 +38,7 @@ async function sayAndShutDown(server: StartedKnockServerContainer, said: Buffer[
   return stdout.match(/.*\n/g)!.map((line) => Buffer.from(line.trimEnd(), 'hex'));
 }
 
-test('every client that closes its side before it is answered gets its reply', async (context) => {
+test('a client that half-closes before its reply still gets it', async (context) => {
   await using server = await recordingServer({ delayMs: DELAY_MS }).start();
   const before = await server.numbers();
   for (const protocol of PROTOCOLS) {
@@ -48,21 +48,20 @@ test('every client that closes its side before it is answered gets its reply', a
     const answered = clients.filter(({ heard }, n) => heard.length === 1 && heard[0]!.text === names[n]);
     counted(context, { line: LINE, what: `replies in ${protocol}`, count: answered.length, of: CLIENTS });
     const ends = clients.map(({ endedAfterMs }) => endedAfterMs);
-    measured(context, { line: LINE, what: `from the reply to the end in ${protocol}`, values: ends, unit: 'ms' });
+    measured(context, { line: LINE, what: `from the reply to the close in ${protocol}`, values: ends, unit: 'ms' });
     expect(clients.map(({ heard }) => heard)).toEqual(names.map((name) => replies([name])));
     expect(clients.filter(({ error }) => error)).toEqual([]);
-    // Whoever has closed its side is kept waiting for nothing but its reply.
-    // On a busy machine, too; to wait for a timeout would take ten seconds.
+    // After a half-close the server waits for nothing but the reply. Generous for a busy machine; a timeout would take 10 s.
     expect(Math.max(...ends)).toBeLessThan(scaled({ test: 5000, scorecard: 1000 }));
     const heard = (await server.numbers())[`knock_messages_total{protocol="${protocol.toLowerCase()}"}`];
     expect(heard).toBe(CLIENTS);
   }
-  // All of them were done: none had left, none was cut short.
+  // All were `completed`: no `client_closed`, no `truncated`.
   await server.expectClosed(before, {});
   await server.expectHealthy(before);
 });
 
-test('a client that says many things and closes its side gets every reply, in order', async () => {
+test('a client that sends many messages and half-closes gets every reply, in order', async () => {
   await using server = await recordingServer({ delayMs: 10 }).start();
   const before = await server.numbers();
   const messages = Array.from({ length: 20 }, (_, n) => `message ${n}`);
@@ -70,14 +69,14 @@ test('a client that says many things and closes its side gets every reply, in or
     const said = Buffer.concat(messages.map((message) => say(protocol, message)));
     expect(await sayAndClose(server, protocol, said)).toMatchObject({ heard: replies(messages), error: undefined });
   }
-  // The end of the stream is the end of the last line.
+  // FIN ends the last line.
   const said = Buffer.from('with an end\nwithout one');
   expect(await sayAndClose(server, 'text', said)).toMatchObject({ heard: replies(['with an end', 'without one']) });
   await server.expectClosed(before, {});
   await server.expectHealthy(before);
 });
 
-test('a program in Python that shuts its side down before it reads gets its replies', async (context) => {
+test('a Python program that calls shutdown(SHUT_WR) before it reads gets its replies', async (context) => {
   await using server = await recordingServer({ delayMs: DELAY_MS }).start();
   const before = await server.numbers();
   for (const protocol of PROTOCOLS) {
@@ -92,7 +91,7 @@ test('a program in Python that shuts its side down before it reads gets its repl
     counted(context, { line: LINE, what, count: answered.length, of: PYTHON_CLIENTS });
     expect(heard).toEqual(messages.map((message) => replies([message])));
   }
-  // As the article says it, without a line's end; so is the reply.
+  // Without a line end, as in the article; the reply has none either.
   expect(await sayAndShutDown(server, [Buffer.from('Hello, server')])).toEqual([Buffer.from('Hello, server')]);
   await server.expectClosed(before, {});
   await server.expectHealthy(before);

@@ -1,4 +1,4 @@
-/** The codec reads every request as Node's own parser does, or refuses it. Two readers that differ are how requests are smuggled. */
+/** The codec parses every request as Node's parser does, or rejects it: request smuggling needs two parsers that disagree. */
 import { expect, test } from 'vitest';
 
 import { counted, scaled } from '../scorecard/measured.ts';
@@ -14,25 +14,25 @@ import { REFUSED_THOUGH_VALID } from './http-fuzz/strictness.ts';
 const LINE = 'http-differential';
 const CASES = scaled({ test: 20_000, scorecard: 1_000_000 });
 const VALID_CASES = scaled({ test: 2000, scorecard: 50_000 });
-/** Below this the fuzz would show only that bad requests are refused. */
+/** With fewer accepted, the fuzz test would only show that bad requests are rejected. */
 const LEAST_ACCEPTED = 0.3;
 const MAX_REPORTED = 3;
-/** New cases each time. A failure shows the bytes, and the seed that leads to them. */
+/** A new seed each time. A failure prints the bytes and the seed. */
 const SEED = Date.now() % 2 ** 31;
 
 const bytesOf = (stream: string) => Buffer.from(stream, 'latin1');
 const REASONS = reasonsToRefuse();
 
-/** What became of all cases. */
+/** The results of all cases. */
 class Tally {
   cases = 0;
-  /** Streams of requests alone. */
+  /** Streams with requests only. */
   accepted = 0;
   refused = 0;
   requests = 0;
   differing = 0;
   readonly rejections = new Set<string>();
-  /** The first differences, and the number of the case that each is. */
+  /** The first differences, with their case numbers. */
   readonly differences: string[] = [];
 
   add({ difference, rejection, requests }: Comparison): void {
@@ -51,7 +51,7 @@ class Tally {
   }
 }
 
-test('every request is read as Node’s own parser reads it, or refused, however it is cut', (context) => {
+test('every request is parsed as by Node’s own parser, or rejected, however it is split', (context) => {
   const tally = new Tally();
   const random = new Random(SEED);
   const grammar = new Grammar(random);
@@ -62,10 +62,10 @@ test('every request is read as Node’s own parser reads it, or refused, however
     ({ pattern }) => !Array.from(tally.rejections).some((rejection) => pattern.test(rejection)),
   );
   const shares = [
-    { what: `streams read otherwise, among ${tally.requests} requests`, count: tally.differing, of: CASES },
+    { what: `streams parsed differently, among ${tally.requests} requests`, count: tally.differing, of: CASES },
     { what: 'streams accepted', count: tally.accepted, of: CASES },
-    { what: 'streams refused', count: tally.refused, of: CASES },
-    { what: 'reasons to refuse that occurred', count: REASONS.length - missing.length, of: REASONS.length },
+    { what: 'streams rejected', count: tally.refused, of: CASES },
+    { what: 'rejection reasons that occurred', count: REASONS.length - missing.length, of: REASONS.length },
   ];
   for (const share of shares) counted(context, { line: LINE, ...share });
   expect(tally.differences.join('\n'), `seed ${SEED}`).toBe('');
@@ -73,7 +73,7 @@ test('every request is read as Node’s own parser reads it, or refused, however
   expect(missing.map(({ text }) => text)).toEqual([]);
 });
 
-test('every reason of the codec to refuse a request has a stream that provokes it', () => {
+test('every rejection reason of the codec has a stream that provokes it', () => {
   const unprovoked = REASONS.filter(({ pattern }) => !PROVOKERS.some(({ reason }) => pattern.test(reason)));
   expect(unprovoked.map(({ text }) => text)).toEqual([]);
 });
@@ -83,7 +83,7 @@ test.for(PROVOKERS)('a stream provokes: $reason', ({ reason, stream }) => {
   expect(REASONS.filter(({ pattern }) => pattern.test(reason))).toHaveLength(1);
 });
 
-test('what is valid by the grammar is accepted, or refused for a reason that is listed', (context) => {
+test('grammatically valid requests are accepted, or rejected for a listed reason', (context) => {
   const random = new Random(SEED);
   const grammar = new Grammar(random);
   const wrong: unknown[] = [];
@@ -97,7 +97,7 @@ test('what is valid by the grammar is accepted, or refused for a reason that is 
         : rejection?.startsWith(strictness.reason);
     if (!isRight) wrong.push({ stream, rejection, expected: strictness?.reason ?? 'accepted' });
   }
-  const what = 'valid requests refused for no listed reason';
+  const what = 'valid requests rejected for an unlisted reason';
   counted(context, { line: LINE, what, count: wrong.length, of: VALID_CASES });
   expect(wrong.slice(0, MAX_REPORTED), `seed ${SEED}`).toEqual([]);
 });

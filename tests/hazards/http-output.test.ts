@@ -1,4 +1,4 @@
-/** What the server writes is read by Node's own client as one response to each request, and no head of them holds what a client said. */
+/** Node's HTTP client reads one response per request, and no client bytes appear in a response head (response splitting). */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -16,11 +16,11 @@ interface Received {
   status: number;
   closes: boolean;
   complete: boolean;
-  /** Something that the client said is in its head. */
+  /** Client bytes are in its head. */
   isMarked: boolean;
 }
 
-/** The responses that a client reads when it knows which of its requests are HEAD. Throws where the bytes are not HTTP. */
+/** Parses responses, given which requests are HEAD. Throws if the bytes are not HTTP. */
 function receive(exchanges: readonly Exchange[], bytes: Buffer): Received[] {
   const isBodiless = (messages: readonly LlhttpMessage[]) => {
     const place = messages.filter(isFinal).length - 1;
@@ -34,7 +34,7 @@ function receive(exchanges: readonly Exchange[], bytes: Buffer): Received[] {
   });
 }
 
-/** One response to each request. */
+/** One response per request. */
 const expected = (exchanges: readonly Exchange[]): Received[] =>
   exchanges.map(({ status, closes = false }) => ({ status, closes, complete: true, isMarked: false }));
 
@@ -45,7 +45,7 @@ const pipeline = fc.tuple(
 const bytesOf = (exchanges: readonly Exchange[]) =>
   Buffer.from(exchanges.map(({ request }) => request).join(''), 'latin1');
 
-/** Cut at random; or behind every head, so that a body that is asked for has not come. */
+/** Split at random, or after every head, so that a body with `Expect: 100-continue` has not arrived. */
 const cut = fc.oneof(places, fc.constant('behind heads' as const));
 
 function piecesOf(bytes: Buffer, how: number[] | 'behind heads'): Buffer[] {
@@ -54,7 +54,7 @@ function piecesOf(bytes: Buffer, how: number[] | 'behind heads'): Buffer[] {
   return pieces.map((piece) => Buffer.from(piece, 'latin1'));
 }
 
-test('every request of a pipeline gets one response, whatever it is and however it is cut, and no head holds a byte of the client', async () => {
+test('every pipelined request gets one response, however it is split, and no response head holds client bytes', async () => {
   await using server = await InMemoryServer.start({ handler: handle });
   const property = fc.asyncProperty(pipeline, cut, async ([lasting, last], how) => {
     const exchanges = last === undefined ? lasting : [...lasting, last];
@@ -65,7 +65,7 @@ test('every request of a pipeline gets one response, whatever it is and however 
 });
 
 test.for(['1.1', '1.0'])(
-  'a stream is the last response of a pipeline, and ends with the server, in HTTP/%s',
+  'an event stream is the last response of a pipeline, and ends at shutdown, in HTTP/%s',
   async (version) => {
     await using server = await InMemoryServer.start({ handler: handle });
     const exchanges = [LASTING[0]!, streamed(version)];

@@ -1,4 +1,4 @@
-/** The log is for people and machines: one line for one event, whatever strangers send; and no stranger's page gets in. */
+/** Log injection and foreign pages: one line per event, whatever clients send, and no access for other origins. */
 import { isUtf8 } from 'node:buffer';
 import { openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -16,11 +16,11 @@ import { type Ending, InMemoryServer } from './support/in-memory.ts';
 import { PROTOCOLS, say } from './support/protocols.ts';
 
 const LINE = 'log-and-hosts';
-/** In characters, of which escapes take many: samples of a message and its reply, twice each, and the places of a failure. */
+/** In characters, with many for escapes: excerpts of a message and its reply, twice each, and a stack. */
 const LONGEST_LINE = 8192;
-const CONVERSATIONS = scaled({ test: 1000, scorecard: 10_000 });
+const SESSIONS = scaled({ test: 1000, scorecard: 10_000 });
 
-/** What breaks lines, forges them, hides them, or does something to a terminal. */
+/** Strings that break, forge or hide lines, or control a terminal. */
 const TRICKS = [
   ...Array.from(
     '\n\r\0\b\t\v\f\x1b\x7f\x80\x85\x90\x9b\x9f\u00a0\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\u3000\ufeff\ufff9\u{e0041}"\\',
@@ -43,19 +43,19 @@ const trickText = fc
   .array(fc.oneof(fc.constantFrom(...TRICKS), fc.string({ unit: 'binary', maxLength: 4 })), { maxLength: 6 })
   .map((parts) => parts.join(''));
 const trick = fc.tuple(fc.constantFrom(...PROTOCOLS), trickText).map(([protocol, text]) => say(protocol, text));
-/** Not so many messages at once that their lines would fill the queue of the log, since what is above that is dropped. */
+/** Few enough messages at once for the log's queue, which drops lines when it is full. */
 const fewMessages = hostileStream.filter(({ length }) => length < 500);
 const streams: Arbitrary<Buffer> = fc.oneof(fewMessages, trick);
 const conversations = fc.tuple(streams, places, fc.constantFrom<Ending>('closes', 'stays', 'resets'));
 
-/** What must never stand in a line: C0, DEL, C1, bidi controls, line and paragraph separators, and what is invisible. */
+/** Never in a line: C0, DEL, C1, bidi controls, line and paragraph separators, invisible characters. */
 const RAW = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
 
-/** What lines for people begin with; and, below that of a failure, the places that it went through. */
+/** The start of a pretty line, and of a stack line below an error. */
 const EVENT = /^\[\d\d:\d\d:\d\d\.\d{3}\] [A-Z]+: /;
 const PLACE = /^ {4}(?:stack:$| +at )/;
 
-/** A line is what a terminal, or a program that reads lines, takes for one. */
+/** Lines as a terminal, or a program that reads lines, splits them. */
 function linesOf(log: Buffer): string[] {
   expect(isUtf8(log)).toBe(true);
   const text = log.toString();
@@ -63,7 +63,7 @@ function linesOf(log: Buffer): string[] {
   return text.slice(0, -1).split('\n');
 }
 
-/** A handler that others wrote: it answers, or complains of what it got in an error that quotes it. */
+/** A typical handler: it replies, or throws an error that quotes the message. */
 function quarrelsome(message: string): string {
   if (message.length % 3 === 0) throw new Error(`cannot make sense of ${message}`);
   return message;
@@ -71,11 +71,11 @@ function quarrelsome(message: string): string {
 
 type Talk = [stream: Buffer, cuts: number[], ending: Ending];
 
-/** The bytes of the log of these conversations, and how many messages were heard in them. */
+/** The log of these sessions, and the number of handled messages. */
 async function logOf(talks: Talk[], format: 'json' | 'pretty'): Promise<{ log: Buffer; heard: number }> {
   const directory = await mkdtemp(join(tmpdir(), 'knock-log-'));
   const path = join(directory, 'log');
-  // The log is made for the descriptors of a program's own streams; it treats any other alike, and closes it.
+  // The logger writes to any descriptor as to stdout, and closes it.
   const log = createLog({ level: 'debug', format, name: 'server-1', to: openSync(path, 'w') as 1 });
   let heard = 0;
   {
@@ -90,15 +90,15 @@ async function logOf(talks: Talk[], format: 'json' | 'pretty'): Promise<{ log: B
   return { log: bytes, heard };
 }
 
-/** The line at the end of a conversation. */
+/** The line at the end of a session. */
 interface Closing {
   connection: number;
   reason: CloseReason;
 }
 
-test('logs one line for each event, and nothing in it that is not meant to be read, whatever bytes come', async (context) => {
+test('logs exactly one line per event, without raw control characters, for any input', async (context) => {
   const seed = Date.now() % 2 ** 31;
-  const talks = fc.sample(conversations, { numRuns: CONVERSATIONS, seed });
+  const talks = fc.sample(conversations, { numRuns: SESSIONS, seed });
   const json = await logOf(talks, 'json');
   const pretty = await logOf(talks, 'pretty');
 
@@ -114,14 +114,14 @@ test('logs one line for each event, and nothing in it that is not meant to be re
     Math.abs(closings.length - talks.length) + Math.abs(lines.length - events) + Math.abs(begun.length - events);
   counted(context, {
     line: LINE,
-    what: 'lines of log that are missing or too many, json and pretty',
+    what: 'missing or surplus log lines, json and pretty',
     count: astray,
     of: 2 * talks.length,
   });
   const raw = [...lines, ...prettyLines].filter((line) => RAW.test(line));
   counted(context, {
     line: LINE,
-    what: 'lines of log with raw control characters',
+    what: 'log lines with raw control characters',
     count: raw.length,
     of: lines.length + prettyLines.length,
   });
@@ -133,12 +133,12 @@ test('logs one line for each event, and nothing in it that is not meant to be re
     lines: events,
     begun: events,
   });
-  // What is no event is a place that a failure went through, and none that a stranger made up.
+  // Other lines are real stack lines, not forged ones.
   expect(prettyLines.filter((line) => !EVENT.test(line) && (!PLACE.test(line) || line.includes('forged')))).toEqual([]);
 });
 
 test.each(['json', 'pretty'] as const)(
-  'logs short lines as %s, though messages are long and the handler complains of them at length',
+  'as %s, lines stay short even if messages and errors are long',
   async (format) => {
     const long = '\x1b'.repeat(65_535);
     const { log } = await logOf(
@@ -149,7 +149,7 @@ test.each(['json', 'pretty'] as const)(
   },
 );
 
-/** What a browser sends for the page of a stranger, or under a stranger's name. */
+/** What a browser sends for a foreign page, or with a foreign host name. */
 const FOREIGN: { name: string; head: string }[] = [
   ...[
     'evil.example',
@@ -201,7 +201,7 @@ const OWN = [
   'GET / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n',
 ];
 
-test('lets no page of a stranger in, by whatever headers it comes, and never says that one may', async (context) => {
+test('rejects requests from foreign pages, whatever their headers, and never allows one by CORS', async (context) => {
   expect(FOREIGN.length).toBeGreaterThanOrEqual(20);
   await using server = await InMemoryServer.start();
   const ask = async (head: string) => {
@@ -216,7 +216,7 @@ test('lets no page of a stranger in, by whatever headers it comes, and never say
   }
   counted(context, {
     line: LINE,
-    what: 'foreign hosts and origins that were let in',
+    what: 'foreign hosts and origins accepted',
     count: letIn.length,
     of: FOREIGN.length,
   });

@@ -1,4 +1,4 @@
-/** A network that goes away and comes back: the client's, the server's, or the name alone under which the server is found. */
+/** A network that fails and returns: the client's, the server's, or only the server's DNS name. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { CloseReason } from '@knock/server/net/close-reason';
@@ -10,17 +10,17 @@ import { expectTrueOutcomes, greetings, RECORDED } from './support/greetings.ts'
 
 const LINE = 'lost-network';
 const RUNS = scaled({ test: 3, scorecard: 20 });
-/** How long the network is away, in turn: in the longest of these, greetings are given up. */
+/** Durations of the outages; during the longest, greetings reach their deadline. */
 const OUTAGES_MS = scaled({ test: [1000], scorecard: [1000, 3000, 7000, 12_000] });
 const BACK_WITHIN_MS = 5000;
 const DEADLINE_MS = 10_000;
 
 const PATIENCE_MS = 20_000;
 
-/** Why connections may end where a network is lost; that anybody broke the protocol is no such reason. */
+/** Close reasons that a lost network may cause; protocol errors are not among them. */
 const EXPLAINED: CloseReason[] = ['completed', 'drained', 'client_closed', 'truncated', 'first_byte_timeout', 'error'];
 
-/** Hears questions and answers none, as a name server does that cannot be reached. */
+/** Receives queries and answers none, like an unreachable name server. */
 const SILENT_NAME_SERVER = `require('node:dgram').createSocket('udp4').bind(53, '127.0.0.1')`;
 
 interface Loss {
@@ -47,27 +47,27 @@ const LOSSES: Loss[] = [
   },
 ];
 
-test(`a client is answered again within 5 s of the return of its network, ${RUNS} times`, async (context) => {
+test(`a client gets replies again within 5 s of the network's return, ${RUNS} times`, async (context) => {
   await using demo = await startDemo(RECORDED);
   const waits = await loseAndRestore(demo, LOSSES);
   report(context, waits, '');
   expect(Math.max(...[...waits.values()].flat())).toBeLessThanOrEqual(BACK_WITHIN_MS);
-  await expectWell(demo);
+  await expectConsistent(demo);
 });
 
-test(`a client is answered again within 5 s where the name server was silent while the name was gone, ${RUNS} times`, async (context) => {
+test(`a client gets replies again within 5 s after an outage with a silent name server, ${RUNS} times`, async (context) => {
   await using demo = await startDemo({
     ...RECORDED,
     files: [...RECORDED.files, 'tests/hazards/support/silent-name-server.yml'],
   });
   await demo.compose('exec', '--detach', 'client', 'node', '-e', SILENT_NAME_SERVER);
   const waits = await loseAndRestore(demo, LOSSES.slice(1));
-  report(context, waits, ', the name server being silent');
+  report(context, waits, ', with a silent name server');
   expect(Math.max(...[...waits.values()].flat())).toBeLessThanOrEqual(BACK_WITHIN_MS);
-  await expectWell(demo);
+  await expectConsistent(demo);
 });
 
-/** How long it took after each return of the network until the client was answered, in milliseconds, for each loss. */
+/** For each loss: milliseconds from the return of the network to the next reply. */
 async function loseAndRestore(demo: Demo, losses: Loss[]): Promise<Map<string, number[]>> {
   await firstReplyAfter(demo, 0);
   const waits = new Map(losses.map(({ what }): [string, number[]] => [what, []]));
@@ -83,13 +83,13 @@ async function loseAndRestore(demo: Demo, losses: Loss[]): Promise<Map<string, n
   return waits;
 }
 
-/** When the first greeting was replied to after this moment, in milliseconds since 1970. */
+/** The time of the first reply after this moment, in milliseconds since 1970. */
 async function firstReplyAfter(demo: Demo, moment: number): Promise<number> {
   return vi.waitFor(
     async () => {
       const all = await greetings(demo);
       const reply = all.find(({ time, outcome }) => outcome === 'replied' && time > moment);
-      if (reply === undefined) throw new Error(`no greeting was replied to: ${JSON.stringify(all.at(-1))}`);
+      if (reply === undefined) throw new Error(`no greeting got a reply: ${JSON.stringify(all.at(-1))}`);
       return reply.time;
     },
     { timeout: PATIENCE_MS, interval: 200 },
@@ -104,8 +104,8 @@ function report(context: TestContext, waits: Map<string, number[]>, where: strin
   counted(context, { line: LINE, what: `answered again within 5 s${where}`, count: soon, of: RUNS });
 }
 
-/** The client has not crashed, each of its greetings has its outcome, and the server has nothing left of any. */
-async function expectWell(demo: Demo): Promise<void> {
+/** The client has not crashed, each greeting has an outcome, and the server has leaked nothing. */
+async function expectConsistent(demo: Demo): Promise<void> {
   await demo.compose('stop', 'client');
   expect(await demo.exitCodes('client')).toEqual([0]);
   await expectTrueOutcomes(demo, await greetings(demo), { deadlineMs: DEADLINE_MS });

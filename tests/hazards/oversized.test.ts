@@ -1,4 +1,4 @@
-/** Messages above the limit are refused by what announces them, and their clients get to read why. */
+/** Messages above the limit are rejected by their announced length, and the client can read the error reply. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -14,19 +14,19 @@ import { answers, type Protocol } from './support/protocols.ts';
 const LINE = 'oversized-messages';
 const TRIES = scaled({ test: 10, scorecard: 100 });
 const MEMORY_TRIES = scaled({ test: 200, scorecard: 1000 });
-/** In a test run on a busy machine, and still long before the ten seconds that a message has. */
-const REFUSED_WITHIN_MS = scaled({ test: 5000, scorecard: 50 });
-/** The limit as shipped, and one more. */
+/** Generous for a busy machine, and still far below the message timeout of ten seconds. */
+const REJECTED_WITHIN_MS = scaled({ test: 5000, scorecard: 50 });
+/** The default limit plus one. */
 const LIMIT = 65_536;
 const ABOVE = LIMIT + 1;
-/** Comes behind what announces it, much more than the kernels on the way would hold back. */
+/** Sent after the announcement; far more than the kernels' buffers hold. */
 const PAYLOAD = Buffer.alloc(512 * 1024, 'x');
 const ORDINARY = frame('x'.repeat(LIMIT));
 
 interface Announcement {
   what: string;
   protocol: Protocol;
-  /** What tells that the message is too large. */
+  /** The bytes that announce the size. */
   bytes: Buffer;
 }
 
@@ -46,14 +46,14 @@ const ANNOUNCEMENTS: Announcement[] = [
   },
 ];
 
-/** Whether the server has said exactly this: one error reply for the size, and the client's kernel no error. */
+/** Whether the client got exactly one error reply for the size, and no connection error. */
 function wasToldWhy({ protocol }: Announcement, client: RawClient): boolean {
   const [first, ...more] = answers(protocol, client.received);
   const isErrorReply = first?.kind === 'errorReply' && /^(?:too_large|413|431)\b/.test(first.text);
   return isErrorReply && more.length === 0 && client.error === undefined;
 }
 
-test('a message above the limit is refused as soon as it is announced, and its client reads why', async (context) => {
+test('a message above the limit is rejected as soon as it is announced, and the client reads the error reply', async (context) => {
   await using server = await new KnockServerContainer().start();
   const before = await server.numbers();
   const { host, port } = await server.address();
@@ -62,7 +62,7 @@ test('a message above the limit is refused as soon as it is announced, and its c
     const times: number[] = [];
     for (let n = 0; n < TRIES; n += 1) {
       const client = await RawClient.to(port, host);
-      // The announcement has to be enough by itself, and what comes in the same breath must not be in its way.
+      // The announcement alone must suffice, with or without data right behind it.
       const atOnce = n % 2 === 0;
       const began = performance.now();
       client.send(atOnce ? Buffer.concat([announcement.bytes, PAYLOAD]) : announcement.bytes);
@@ -75,7 +75,7 @@ test('a message above the limit is refused as soon as it is announced, and its c
     }
     const what = `time to the error reply in ${announcement.protocol}, ${announcement.what}`;
     measured(context, { line: LINE, what, values: times, unit: 'ms' });
-    expect.soft(Math.max(...times), what).toBeLessThanOrEqual(REFUSED_WITHIN_MS);
+    expect.soft(Math.max(...times), what).toBeLessThanOrEqual(REJECTED_WITHIN_MS);
   }
   const of = ANNOUNCEMENTS.length * TRIES;
   counted(context, { line: LINE, what: 'error replies read, six kinds', count: told, of });
@@ -85,7 +85,7 @@ test('a message above the limit is refused as soon as it is announced, and its c
   await server.expectHealthy(before);
 });
 
-test('a client that reads nothing until it has sent for 0.8 s what is above the limit still reads why', async (context) => {
+test('a client that sends an oversized message for 0.8 s before it reads still gets the error reply', async (context) => {
   await using server = await new KnockServerContainer().start();
   const before = await server.numbers();
   const { host, port } = await server.address();
@@ -94,7 +94,7 @@ test('a client that reads nothing until it has sent for 0.8 s what is above the 
     const client = await RawClient.to(port, host);
     client.socket.pause();
     client.send(announcement.bytes);
-    // For most of the second for which the server still reads.
+    // Most of the second for which a closing server still reads.
     for (const end = performance.now() + 800; performance.now() < end;) {
       client.send(PAYLOAD.subarray(0, PAYLOAD.length / 8));
       await sleep(100);
@@ -111,7 +111,7 @@ test('a client that reads nothing until it has sent for 0.8 s what is above the 
   await server.expectHealthy(before);
 });
 
-test('messages that are announced and refused cost no memory, and what comes behind them only what Node has not yet collected', async (context) => {
+test('rejected messages cost no memory, and the data behind them only what Node has not yet collected', async (context) => {
   await using server = await new KnockServerContainer().withResourcesQuota({ memory: MEMORY_GIB }).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
@@ -126,7 +126,7 @@ test('messages that are announced and refused cost no memory, and what comes beh
     return mostResidentMiB(server);
   };
   const [{ bytes: header }] = ANNOUNCEMENTS as [Announcement];
-  // Ordinary clients first, and some of the others: Node's own heap grows with the first thousand of any kind.
+  // Warm-up with ordinary and oversized clients: Node's heap grows with the first thousand of each.
   await peakAfter(ORDINARY);
   const warm = await peakAfter(header);
   const announced = await peakAfter(header);
@@ -136,9 +136,9 @@ test('messages that are announced and refused cost no memory, and what comes beh
   measured(context, { line: LINE, what: `memory for ${tries}`, values: [announced - warm], unit: 'MiB' });
   const what = `memory for ${tries} and of which 0.5 MiB is sent`;
   measured(context, { line: LINE, what, values: [sent - announced], unit: 'MiB' });
-  // Room for a single one of them would be 16 MiB; and as much is what a heap may grow by that has seen few clients.
+  // A buffer for one message would take 16 MiB; a heap that has seen few clients may grow as much.
   expect(announced - warm).toBeLessThan(scaled({ test: 16, scorecard: 4 }));
-  // What is read and thrown away lies about until Node collects it, which it does every 64 MiB.
+  // Discarded input stays in memory until Node collects it, every 64 MiB.
   expect(sent - announced).toBeLessThan(64);
   await server.expectClosed(before, { too_large: 3 * MEMORY_TRIES });
   await server.expectHealthy(before);

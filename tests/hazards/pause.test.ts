@@ -1,6 +1,6 @@
 /**
- * A server that is paused and goes on, as `docker pause` does it: its timeouts have run out meanwhile, and what its clients
- * sent waits in the kernel. Node runs timers before it reads, so a timeout that acts at once throws out whoever is well.
+ * A server resumes after `docker pause`: its timeouts have expired, and its clients' data waits in the kernel. Node runs timers
+ * before it reads, so a timeout that acts at once would disconnect healthy clients.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -14,19 +14,19 @@ import { paced } from './support/pacing.ts';
 import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
 
 const LINE = 'pause';
-/** The time that clients have for each thing that they do; the pause takes twice as long. */
+/** All timeouts; the pause takes twice as long. */
 const LIMIT_MS = scaled({ test: 5000, scorecard: 3000 });
 const PAUSE_MS = 2 * LIMIT_MS;
 const RUNS = scaled({ test: 1, scorecard: 10 });
-/** Those who talk all the time. */
+/** The protocols of the clients that send all the time. */
 const TALKERS: Protocol[] = [
   ...Array.from({ length: 50 }, () => 'frames' as const),
   ...Array.from({ length: 50 }, () => 'text' as const),
   ...Array.from({ length: 20 }, () => 'HTTP' as const),
 ];
 const EVERY_MS = 500;
-/** A server that has taken nothing for so long reads no more. */
-const HELD_BACK_MS = 300;
+/** If no write completes for this long, the server has stopped reading. */
+const BLOCKED_MS = 300;
 const SETTINGS = {
   ...Object.fromEntries(
     ['FIRST_BYTE', 'MESSAGE', 'IDLE', 'WRITE'].map((timeout) => [`${timeout}_TIMEOUT_MS`, `${LIMIT_MS}`]),
@@ -35,30 +35,34 @@ const SETTINGS = {
   REPLY: '{message}',
 };
 
-/** A client whose first `yield` is where the server is paused, and whose second is where it goes on. */
+/** A client: the server pauses at the first `yield`, and resumes at the second. */
 type Interrupted = AsyncGenerator<undefined, Talk>;
 
 async function* inMidMessage(address: Address, protocol: Protocol): Interrupted {
   return yield* inHalves(await PacedClient.enter(address, protocol, `in the middle of a message in ${protocol}`));
 }
 
-/** In text, inside the pause that would end its message. */
+/** In text, within TEXT_IDLE_MS, which would end the message. */
 async function* inItsFirstMessage({ host, port }: Address, protocol: Protocol): Interrupted {
   const who = `in the middle of its first message in ${protocol}`;
   return yield* inHalves(new PacedClient(await RawClient.to(port, host), protocol, who));
 }
 
 async function* silentSoFar({ host, port }: Address, protocol: Protocol): Interrupted {
-  const talker = new PacedClient(await RawClient.to(port, host), protocol, `silent until then, in ${protocol}`);
+  const talker = new PacedClient(await RawClient.to(port, host), protocol, `silent until the pause, in ${protocol}`);
   yield;
   talker.say();
   return yield* leavesWhenAnswered(talker);
 }
 
-/** The kernel lets it in while the server is paused. */
+/** Connects while the server is paused: the kernel queues it. */
 async function* notThereYet({ host, port }: Address, protocol: Protocol): Interrupted {
   yield;
-  const talker = new PacedClient(await RawClient.to(port, host), protocol, `not there until then, in ${protocol}`);
+  const talker = new PacedClient(
+    await RawClient.to(port, host),
+    protocol,
+    `connected during the pause, in ${protocol}`,
+  );
   talker.say();
   return yield* leavesWhenAnswered(talker);
 }
@@ -71,7 +75,7 @@ async function* inHalves(talker: PacedClient): Interrupted {
   return yield* leavesWhenAnswered(talker);
 }
 
-/** Not before, since its end would be an end of its message, too. */
+/** Not before, since its FIN would end its message, too. */
 async function* leavesWhenAnswered(talker: PacedClient): Interrupted {
   const left = talker
     .answered()
@@ -83,30 +87,30 @@ async function* leavesWhenAnswered(talker: PacedClient): Interrupted {
 
 async function* readsMeanwhile({ host, port }: Address, protocol: Protocol): Interrupted {
   const client = await RawClient.to(port, host);
-  const expected = await sayUntilHeldBack(client, protocol);
+  const expected = await sendUntilBlocked(client, protocol);
   yield;
   client.socket.resume();
   yield;
   const heard = answers(protocol, await client.closed());
-  return { who: `begins to read meanwhile, in ${protocol}`, expected, heard, error: client.error };
+  return { who: `starts to read during the pause, in ${protocol}`, expected, heard, error: client.error };
 }
 
-/** Has used half of its time to read before the pause, and takes more than half of it afterwards: it counts anew. */
+/** Uses half of its time before the pause and more than half afterwards: the timeout must start again. */
 async function* readsLate({ host, port }: Address, protocol: Protocol): Interrupted {
   const client = await RawClient.to(port, host);
-  const expected = await sayUntilHeldBack(client, protocol);
-  await sleep(0.5 * LIMIT_MS - HELD_BACK_MS);
+  const expected = await sendUntilBlocked(client, protocol);
+  await sleep(0.5 * LIMIT_MS - BLOCKED_MS);
   yield;
   yield;
-  // With the half of before it is more than the whole.
+  // Together with the half before the pause, more than the timeout.
   await sleep(0.65 * LIMIT_MS);
   client.socket.resume();
   const heard = answers(protocol, await client.closed());
-  return { who: `takes its time to read, in ${protocol}`, expected, heard, error: client.error };
+  return { who: `reads late, in ${protocol}`, expected, heard, error: client.error };
 }
 
-/** Reads no replies and says one thing after another until the server reads no more either; then closes its side. */
-async function sayUntilHeldBack(client: RawClient, protocol: Protocol): Promise<Answer[]> {
+/** Reads nothing and sends messages until back-pressure stops it, then half-closes. */
+async function sendUntilBlocked(client: RawClient, protocol: Protocol): Promise<Answer[]> {
   client.socket.pause();
   const sent: string[] = [];
   let isTaken: unknown = true;
@@ -114,15 +118,15 @@ async function sayUntilHeldBack(client: RawClient, protocol: Protocol): Promise<
     const message = `${sent.length} ${'x'.repeat(60_000)}`;
     sent.push(message);
     const taken = new Promise((resolve) => client.socket.write(say(protocol, message), () => resolve(true)));
-    isTaken = await Promise.race([taken, sleep(HELD_BACK_MS, false)]);
+    isTaken = await Promise.race([taken, sleep(BLOCKED_MS, false)]);
   }
   client.end();
   return replies(sent);
 }
 
 /**
- * Lets them do their first part, pauses the server while they do their second, and resolves when it goes on: with how
- * their last part ends.
+ * Runs the clients' first part, pauses the server during their second, and resolves after the resume with a function that runs
+ * their last part.
  */
 async function pauseAmong(server: StartedKnockServerContainer, clients: Interrupted[]): Promise<() => Promise<Talk[]>> {
   const step = () => Promise.all(clients.map((client) => client.next()));
@@ -139,15 +143,15 @@ async function pauseAmong(server: StartedKnockServerContainer, clients: Interrup
 
 type Way = (address: Address, protocol: Protocol) => Interrupted;
 
-/** Some clients in each protocol for each of these ways. */
+/** `count` clients per protocol and behaviour. */
 function clientsOf(ways: Way[], count: number, address: Address): Interrupted[] {
   const protocols = Array.from({ length: count }, () => PROTOCOLS).flat();
   return ways.flatMap((way) => protocols.map((protocol) => way(address, protocol)));
 }
 
-const PAUSED = `by a pause of ${PAUSE_MS} ms at limits of ${LIMIT_MS} ms, ${RUNS} times`;
+const PAUSED = `by a pause of ${PAUSE_MS} ms with timeouts of ${LIMIT_MS} ms, ${RUNS} times`;
 
-test('nobody is thrown out who talked, or was about to, while the server was paused for twice its limits', async (context) => {
+test('no client that was active before or during a pause of twice the timeouts is disconnected', async (context) => {
   await using server = await new KnockServerContainer().withSettings(SETTINGS).start();
   const before = await server.numbers();
   const address = await server.address();
@@ -176,16 +180,16 @@ test('nobody is thrown out who talked, or was about to, while the server was pau
     expect.soft(lost).toEqual([]);
   }
   const lost = disturbed(interrupted);
-  const what = `lost in the middle of a message, or before their first, ${PAUSED}`;
+  const what = `lost in the middle of a message, or before the first, ${PAUSED}`;
   counted(context, { line: LINE, what, count: lost.length, of: interrupted.length });
-  measured(context, { line: LINE, what: 'until all are answered again', values: waits, unit: 'ms' });
+  measured(context, { line: LINE, what: 'until all clients have replies again', values: waits, unit: 'ms' });
   expect(lost).toEqual([]);
   expect(Math.max(...waits)).toBeLessThan(scaled({ test: LIMIT_MS, scorecard: 1000 }));
   await server.expectClosed(before, {});
   await server.expectHealthy(before);
 });
 
-test('nobody is thrown out who has replies to read when the server is paused for twice its limits', async (context) => {
+test('no client with unread replies is disconnected by a pause of twice the timeouts', async (context) => {
   await using server = await new KnockServerContainer().withSettings(SETTINGS).start();
   const before = await server.numbers();
   const address = await server.address();

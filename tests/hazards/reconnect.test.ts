@@ -1,4 +1,4 @@
-/** A server that dies under many clients: they come back soon, each by itself, and never all at once. */
+/** Many clients reconnect after their server dies: soon, and spread by backoff with jitter (no thundering herd). */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, test } from 'vitest';
@@ -9,32 +9,32 @@ import { expectTrueOutcomes, type Greeting, greetings, RECORDED } from './suppor
 
 const LINE = 'reconnect';
 const CLIENTS = scaled({ test: 10, scorecard: 100 });
-/** How long after its death the server is started; until it listens, that makes about 1.5 and 5 s. */
+/** From the server's death to its restart; it listens after about 1.5 and 5 s. */
 const OUTAGES_MS = scaled({ test: [1000], scorecard: [1000, 4300, 1000, 4300, 1000, 4300] });
-/** The scorecard's limit; a test run may share its machine with others, and waits that grew on would be longer still. */
+/** The scorecard's limit; looser in a test run on a busy machine. Unbounded backoff would exceed both. */
 const BACK_WITHIN_MS = scaled({ test: 5000, scorecard: 2500 });
 const MOST_TRIES = 20;
 const WINDOW_MS = 100;
 const MOST_IN_A_WINDOW = 45;
 const DEADLINE_MS = 10_000;
 
-/** A line with the time at which it was logged, in milliseconds since 1970. */
+/** A log line with its time, in milliseconds since 1970. */
 type Timed = LogLine & { time: number };
 
-/** One life of the server: when it listened, and when it accepted each of its clients. */
+/** One run of the server: when it listened, and its accept times. */
 interface Life {
   listensAt: number;
   accepts: number[];
 }
 
-test(`${CLIENTS} clients whose server is killed are served again within ${BACK_WITHIN_MS / 1000} s of its return, and not all at once`, async (context) => {
+test(`after a kill and restart, ${CLIENTS} clients are served again within ${BACK_WITHIN_MS / 1000} s, and not all at once`, async (context) => {
   await using demo = await startDemo({
     services: ['server'],
     files: RECORDED.files,
-    // The log of each try is what tells how many there were.
+    // Attempts are counted from the log.
     environment: { ...RECORDED.environment, INTERVAL_MS: '1000', LOG_LEVEL: 'debug' },
   });
-  // Once it is healthy: while a hundred containers start, a health check may not get its turn.
+  // Once healthy: while a hundred containers start, health checks may time out.
   await demo.compose('up', '--detach', '--no-recreate', '--scale', `client=${CLIENTS}`, 'client');
   await untilHeard(demo, (await heard(demo)) + 3 * CLIENTS);
   const kills: number[] = [];
@@ -47,7 +47,7 @@ test(`${CLIENTS} clients whose server is killed are served again within ${BACK_W
     // Longer than any client should need.
     await untilHeard(demo, 5 * CLIENTS);
   }
-  // In its last life no connection had any other end than a good one; a client that is stopped may leave in the middle.
+  // In the last run all connections closed normally; a stopped client may close in the middle of a message.
   await demo.server.expectClosed({}, {});
   await demo.compose('stop', 'client');
 
@@ -67,13 +67,13 @@ test(`${CLIENTS} clients whose server is killed are served again within ${BACK_W
     return { outageMs, waits, triesEach, made: mostWithin(made, WINDOW_MS), accepts: mostWithin(accepts, WINDOW_MS) };
   });
   for (const [outageMs, alike] of Map.groupBy(returns, (one) => one.outageMs)) {
-    const after = `where it was started ${outageMs} ms after its death`;
+    const after = `after a restart ${outageMs} ms after the kill`;
     const waits = alike.flatMap((one) => one.waits);
     const triesEach = alike.flatMap((one) => one.triesEach);
     const made = alike.map((one) => one.made);
     const accepts = alike.map((one) => one.accepts);
     measured(context, { line: LINE, what: `served again ${after}`, values: waits, unit: 'ms' });
-    measured(context, { line: LINE, what: `tries to connect ${after}`, values: triesEach, unit: '' });
+    measured(context, { line: LINE, what: `connection attempts ${after}`, values: triesEach, unit: '' });
     measured(context, { line: LINE, what: `connections made in the worst 100 ms ${after}`, values: made, unit: '' });
     measured(context, { line: LINE, what: `accepts in the worst 100 ms ${after}`, values: accepts, unit: '' });
     expect.soft(alike.map((one) => one.waits.length)).toEqual(alike.map(() => CLIENTS));
@@ -86,12 +86,12 @@ test(`${CLIENTS} clients whose server is killed are served again within ${BACK_W
   await demo.server.expectHealthy(await demo.server.numbers());
 });
 
-/** How many messages the server has heard since it was last started. */
+/** Messages since the server's last start. */
 async function heard(demo: Demo): Promise<number> {
   return (await demo.server.numbers())['knock_messages_total{protocol="frames"}'] ?? 0;
 }
 
-/** The server's own count is what can be asked without disturbing it: each look at the log costs more than all clients. */
+/** From its metrics: reading the log would load the machine more than all clients. */
 async function untilHeard(demo: Demo, count: number): Promise<void> {
   await expect.poll(() => heard(demo), { timeout: 30_000, interval: 250 }).toBeGreaterThanOrEqual(count);
 }
@@ -100,7 +100,7 @@ const connected = ({ msg }: LogLine) => msg.startsWith('connected to ');
 
 const listens = ({ msg }: LogLine) => / listens on port /.test(msg);
 
-/** The server's lives; of each connection there is one line, at its end. */
+/** The server's runs; each connection has one log line, at its end. */
 function livesOf(lines: Timed[]): Life[] {
   const lives = lines.filter(listens).map(({ time }) => ({ listensAt: time, accepts: [] as number[] }));
   for (const { time, ms, reason } of lines) {
@@ -111,7 +111,7 @@ function livesOf(lines: Timed[]): Life[] {
   return lives;
 }
 
-/** When each client was first answered in this span of time, by its name. */
+/** The first reply to each client in this time span, by name. */
 function firstReplies(all: Greeting[], since: number, until = Infinity): [string, number][] {
   const first = new Map<string, number>();
   for (const { name, time, outcome } of all) {
@@ -121,7 +121,7 @@ function firstReplies(all: Greeting[], since: number, until = Infinity): [string
   return [...first];
 }
 
-/** When each client has tried to connect: it logs its success or its failure. */
+/** Times of each client's connection attempts, from its log. */
 function triesToConnect(lines: Timed[]): Map<string, number[]> {
   const failed = ({ level, address }: LogLine) => level === 20 && address === undefined;
   const tries = new Map<string, number[]>();
@@ -132,7 +132,7 @@ function triesToConnect(lines: Timed[]): Map<string, number[]> {
   return tries;
 }
 
-/** How many of the times lie within any span of this length, at most. */
+/** The largest number of times within any span of this length. */
 function mostWithin(times: number[], spanMs: number): number {
   const within = (start: number) => times.filter((time) => time >= start && time < start + spanMs).length;
   return Math.max(0, ...times.map(within));

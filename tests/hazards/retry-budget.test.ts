@@ -1,4 +1,4 @@
-/** A server that fails must not get twice the load because of it: what was left unanswered is seldom sent again. */
+/** Retries must not double the load on a failing server: the retry budget limits them. */
 import type { Socket } from 'node:net';
 
 import type { Client } from '@knock/client/delivery/client';
@@ -13,14 +13,14 @@ const LINE = 'retry-budget';
 const MESSAGES = Array.from({ length: 1000 }, (_, n) => `message ${n}`);
 const MOST_ATTEMPTS = 1.1;
 
-/** What the budget lets be sent again whatever happens, and after how many replies one more. */
+/** The budget's initial retries, and the number of replies that earn another. */
 const AT_FIRST = 32;
 const REPLIES_FOR_ONE_MORE = 10;
 
-/** Breaks off, all in a moment, each `nth` time that it has read a message, and answers the others. */
+/** Resets the connection after every `nth` message, and replies to the others. */
 class BreakingServer {
   readonly #nth: number;
-  /** How many messages it has read. */
+  /** Messages read. */
   heard = 0;
 
   constructor(nth: number) {
@@ -36,11 +36,11 @@ class BreakingServer {
     });
 }
 
-/** How many are on their way at once, in words. */
+/** Messages in flight, by title. */
 const MANNERS = { 'one after another': 1, 'fifty at a time': 50, 'all at once': MESSAGES.length };
 type Manner = keyof typeof MANNERS;
 
-/** Sends all messages; all of them may be handled twice. */
+/** Sends all messages as idempotent. */
 async function sendAll(client: Client, manner: Manner): Promise<SendResult[]> {
   const waiting = MESSAGES.entries();
   const deliveries: SendResult[] = [];
@@ -51,8 +51,8 @@ async function sendAll(client: Client, manner: Manner): Promise<SendResult[]> {
   return deliveries;
 }
 
-/** The client waits longer and longer where nothing is answered, which would take hours; what it may send again does not hang on it. */
-function waitForNothing(): void {
+/** Disables backoff, which would take hours; the budget does not depend on it. */
+function disableBackoff(): void {
   const random = vi.spyOn(Math, 'random').mockReturnValue(0);
   onTestFinished(() => random.mockRestore());
 }
@@ -65,9 +65,9 @@ const CASES = Object.keys(MANNERS).flatMap((manner) =>
 );
 
 test.for(CASES)(
-  'where the server breaks off $when after reading, messages sent $manner are written 1.1 times each at most',
+  'when the server resets $when after reading, messages sent $manner are written at most 1.1 times each',
   async ({ nth, when, manner }, context) => {
-    waitForNothing();
+    disableBackoff();
     const breaking = new BreakingServer(nth);
     await using server = await scripted(breaking.serve);
     const client = clientOf(server);
@@ -77,20 +77,20 @@ test.for(CASES)(
 
     const attempts = deliveries.map((delivery) => delivery.attempts);
     const written = attempts.reduce((sum, one) => sum + one, 0);
-    const what = `attempts for each, ${when} broken off, sent ${manner}, without waiting between them`;
+    const what = `attempts per message, ${when} reset, sent ${manner}, without backoff`;
     measured(context, { line: LINE, what, values: [written / MESSAGES.length], unit: '' });
     expect(written / MESSAGES.length).toBeLessThanOrEqual(MOST_ATTEMPTS);
     expect(Math.max(...attempts)).toBeLessThanOrEqual(3);
     expectTrue(deliveries, nth);
-    // What was written behind a message at which the server broke off, it has not read.
+    // The server has not read messages behind a reset.
     expect(breaking.heard).toBeLessThanOrEqual(written);
   },
 );
 
 test.for([1, 2, 5, 8, 9, 11, 100])(
-  'where the server breaks off one in %i, 32 messages are sent again, and then one for ten replies',
+  'when the server resets one in %i, 32 messages are retried, and then one per ten replies',
   async (nth) => {
-    waitForNothing();
+    disableBackoff();
     const breaking = new BreakingServer(nth);
     await using server = await scripted(breaking.serve);
     const client = clientOf(server);
@@ -101,12 +101,12 @@ test.for([1, 2, 5, 8, 9, 11, 100])(
     const replies = deliveries.filter(({ outcome }) => outcome.kind === 'replied').length;
     const again = breaking.heard - MESSAGES.length;
     expect(again).toBeLessThanOrEqual(AT_FIRST + replies / REPLIES_FOR_ONE_MORE);
-    // A budget that lets nothing be sent again would keep that, too. (Where all fails, one in three of those is at its last attempt.)
+    // A budget of 0 would pass the test above. (If all fail, a third of the retries are last attempts.)
     expect(again).toBeGreaterThanOrEqual(Math.min(AT_FIRST / 2, Math.floor(MESSAGES.length / nth)));
   },
 );
 
-/** Each has one outcome, and the right one. */
+/** Each message has one outcome, the right one. */
 function expectTrue(deliveries: SendResult[], nth: number): void {
   const outcomes = deliveries.map(({ outcome }) => (outcome.kind === 'replied' ? outcome.reply : outcome.kind));
   expect(outcomes).toEqual(MESSAGES.map((message) => expect.toBeOneOf(nth === 1 ? ['unknown'] : [message, 'unknown'])));

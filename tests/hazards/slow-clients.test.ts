@@ -1,4 +1,4 @@
-/** Clients that drip what they say, say nothing, or do not read: each is borne for so long, and for so much memory. */
+/** Slowloris, silent clients and slow readers: each has a time limit and a memory limit. */
 import type { CloseReason } from '@knock/server/net/close-reason';
 import { RawClient, frame } from '@knock/server/test/raw-client';
 import { CLOCK_ERROR_MS } from '@knock/shared/test/clock-error';
@@ -13,24 +13,24 @@ import { MEMORY_GIB, mostResidentMiB, residentMiB } from './support/memory.ts';
 import { paced } from './support/pacing.ts';
 import { answers, type Protocol, PROTOCOLS, say } from './support/protocols.ts';
 
-/** How much later than its timeout says a server may act: in a test run on a busy machine, and long before the timeout that is shipped. */
+/** Tolerance after a timeout: generous for a busy machine, and far below the default timeout. */
 const GRACE_MS = scaled({ test: 4000, scorecard: 600 });
-/** The same, of a client that has said nothing, and of one that does not read. */
+/** The same for silent clients and slow readers. */
 const LONG_GRACE_MS = scaled({ test: GRACE_MS, scorecard: 1000 });
-/** How long a server that has said its last words goes on listening to a client that does not end. */
+/** How long a closing server reads on if the client does not close. */
 const LINGER_MS = 1000;
-/** How much longer a test waits for what has to happen. */
+/** Extra time that a test waits. */
 const PATIENCE_MS = 5000;
 
-/** A client that sends its message a byte now and then. */
+/** A slowloris client: sends its message byte by byte. */
 interface Dripper {
   what: string;
   protocol: Protocol;
-  /** Is answered before it begins. */
+  /** A message that gets its reply first. */
   before?: Buffer;
-  /** The beginning of the message, at once. */
+  /** The start of the message, sent at once. */
   opening?: string;
-  /** What drips then, over and over. */
+  /** The dripping bytes, repeated. */
   drip: string | Buffer;
   everyMs?: number;
 }
@@ -38,13 +38,13 @@ interface Dripper {
 const MESSAGE_TIMEOUT_MS = scaled({ test: 1000, scorecard: 10_000 });
 const FIRST_BYTE_TIMEOUT_MS = scaled({ test: 1000, scorecard: 30_000 });
 const WRITE_TIMEOUT_MS = scaled({ test: 1000, scorecard: 10_000 });
-/** Nothing for the scorecard, which measures what is shipped. */
+/** None for the scorecard, which measures the defaults. */
 const TIMEOUTS = scaled<Record<string, string>>({
   test: {
     MESSAGE_TIMEOUT_MS: `${MESSAGE_TIMEOUT_MS}`,
     FIRST_BYTE_TIMEOUT_MS: `${FIRST_BYTE_TIMEOUT_MS}`,
     WRITE_TIMEOUT_MS: `${WRITE_TIMEOUT_MS}`,
-    // No pause of this machine is to end a message of text while it drips.
+    // A stall of this machine must not end a text message.
     TEXT_IDLE_MS: '60000',
   },
   scorecard: {},
@@ -56,7 +56,7 @@ const ENDLESS = frame('x'.repeat(5000));
 const DRIPPERS: Dripper[] = [
   { what: 'frames', protocol: 'frames', drip: ENDLESS },
   { what: 'frames, the second message', protocol: 'frames', before: say('frames', 'one'), drip: ENDLESS },
-  // Faster than the pause that would make it a message.
+  // Faster than TEXT_IDLE_MS, which would end the message.
   { what: 'text', protocol: 'text', drip: 'x', everyMs: 100 },
   { what: 'text, the second line', protocol: 'text', before: say('text', 'one'), drip: 'x' },
   { what: 'HTTP, the request line', protocol: 'HTTP', opening: 'POST /', drip: 'x' },
@@ -66,15 +66,15 @@ const DRIPPERS: Dripper[] = [
   { what: 'HTTP, chunks', protocol: 'HTTP', opening: `${HEAD}Transfer-Encoding: chunked\r\n\r\n`, drip: '1\r\nx\r\n' },
 ];
 
-/** All that was heard until the connection ended; breaks off where that takes far too long, so that a test can still say so. */
-async function heardUntilTheEnd(client: RawClient, limitMs: number): Promise<Buffer> {
+/** All bytes until the close; destroys a connection that stays open far too long, so that the test fails instead of hanging. */
+async function readUntilClosed(client: RawClient, limitMs: number): Promise<Buffer> {
   const timer = setTimeout(() => client.socket.destroy(), limitMs + PATIENCE_MS);
   const all = await client.closed();
   clearTimeout(timer);
   return all;
 }
 
-/** Drips until the connection has ended; how long that took from the first byte, and what was said to it at last. */
+/** Drips until the connection closes; resolves with the time since the first byte, and the last reply. */
 async function drip(client: RawClient, { protocol, before, opening, drip: words, everyMs = DRIP_MS }: Dripper) {
   if (before) {
     client.send(before);
@@ -87,12 +87,12 @@ async function drip(client: RawClient, { protocol, before, opening, drip: words,
   const timer = setInterval(() => {
     if (client.socket.writable) client.send(bytes.subarray(next % bytes.length, (next++ % bytes.length) + 1));
   }, everyMs);
-  const all = await heardUntilTheEnd(client, MESSAGE_TIMEOUT_MS);
+  const all = await readUntilClosed(client, MESSAGE_TIMEOUT_MS);
   clearInterval(timer);
   return { ms: performance.now() - began, heard: answers(protocol, all).at(-1) };
 }
 
-test('a client that drips its message is refused when the time for a message is over, and hears it', async (context) => {
+test('a slowloris client gets an error reply at the message timeout', async (context) => {
   await using server = await new KnockServerContainer().withSettings(TIMEOUTS).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
@@ -120,7 +120,7 @@ test('a client that drips its message is refused when the time for a message is 
   await server.expectHealthy(before);
 });
 
-test('a client that says nothing is let go when its time is over', async (context) => {
+test('a silent client is disconnected at the first-byte timeout', async (context) => {
   await using server = await new KnockServerContainer().withSettings(TIMEOUTS).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
@@ -128,7 +128,7 @@ test('a client that says nothing is let go when its time is over', async (contex
   const values = await paced(count, async () => {
     const client = await RawClient.to(port, host);
     const began = performance.now();
-    expect(await heardUntilTheEnd(client, FIRST_BYTE_TIMEOUT_MS)).toHaveLength(0);
+    expect(await readUntilClosed(client, FIRST_BYTE_TIMEOUT_MS)).toHaveLength(0);
     return performance.now() - began;
   });
   measured(context, { line: 'silent-clients', what: `at a limit of ${FIRST_BYTE_TIMEOUT_MS} ms`, values, unit: 'ms' });
@@ -138,7 +138,7 @@ test('a client that says nothing is let go when its time is over', async (contex
   await server.expectHealthy(before);
 });
 
-test('a client that heeds no end is gone all the same: a silent one in time, one that drips on a second later', async (context) => {
+test('clients that ignore the close are disconnected: a silent one in time, a dripping one a second later', async (context) => {
   await using server = await new KnockServerContainer().withSettings(TIMEOUTS).start();
   const before = await server.numbers();
   const count = scaled({ test: 10, scorecard: 50 });
@@ -151,13 +151,13 @@ test('a client that heeds no end is gone all the same: a silent one in time, one
   const ended = await endings(server);
   const openFor = (why: CloseReason) => ended.filter(({ reason }) => reason === why).map(({ ms }) => ms);
   const dripped = openFor('message_timeout');
-  const what = 'frames, until the socket is gone too, where the client drips on after its error reply';
+  const what = 'frames, until the socket is destroyed, for a client that drips on after the error reply';
   measured(context, { line: 'slow-clients', what, values: dripped, unit: 'ms' });
   expect(Math.max(...dripped)).toBeLessThanOrEqual(MESSAGE_TIMEOUT_MS + LINGER_MS + GRACE_MS);
   const said = openFor('first_byte_timeout');
   measured(context, {
     line: 'silent-clients',
-    what: 'until the socket is gone too, of a client that heeds no end',
+    what: 'until the socket is destroyed, for a client that ignores the close',
     values: said,
     unit: 'ms',
   });
@@ -165,7 +165,7 @@ test('a client that heeds no end is gone all the same: a silent one in time, one
   await server.expectHealthy(before);
 });
 
-/** What the server answers to a message of 1 KiB, of 4 KiB, and of the largest size that it takes. */
+/** Sizes of replies and of their messages, up to the largest message. */
 const REPLIES = [
   { reply: '16 KiB', bytes: 1024 },
   { reply: '64 KiB', bytes: 4096 },
@@ -173,13 +173,13 @@ const REPLIES = [
 ];
 const REPLY = '{message}'.repeat(16);
 
-test('a client that does not read is given up when it has taken nothing for the time that it has', async (context) => {
+test('a client that does not read is disconnected after the write timeout without progress', async (context) => {
   await using server = await new KnockServerContainer().withSettings({ REPLY, ...TIMEOUTS }).start();
   const before = await server.numbers();
   const count = scaled({ test: 3, scorecard: 10 });
   const kinds = PROTOCOLS.flatMap((protocol) => [
-    { what: `${protocol}, of a client that reads nothing`, protocol, takes: 0 },
-    { what: `${protocol}, of a client that reads 4 KiB`, protocol, takes: 4096 },
+    { what: `${protocol}, client reads nothing`, protocol, takes: 0 },
+    { what: `${protocol}, client reads 4 KiB`, protocol, takes: 4096 },
   ]);
   const groups = kinds.map(({ protocol, takes }) =>
     REPLIES.map(({ bytes }) => notReading(protocol, { count, bytes, takes })),
@@ -188,10 +188,10 @@ test('a client that does not read is given up when it has taken nothing for the 
   const stopped = await swarm.stoppedAt();
   await server.expectClosed(before, { write_timeout: swarm.size }, { withinMs: WRITE_TIMEOUT_MS + PATIENCE_MS });
   const closed = clientsEndedAt(await endings(server));
-  const borne = stopped.map((at, client) => closed.get(client)! - at);
+  const times = stopped.map((at, client) => closed.get(client)! - at);
   const size = count * REPLIES.length;
   for (const [n, { what }] of kinds.entries()) {
-    const values = borne.slice(n * size, (n + 1) * size);
+    const values = times.slice(n * size, (n + 1) * size);
     measured(context, {
       line: 'slow-reader-timeout',
       what: `${what}, at a limit of ${WRITE_TIMEOUT_MS} ms`,
@@ -203,24 +203,24 @@ test('a client that does not read is given up when it has taken nothing for the 
   await server.expectHealthy(before);
 });
 
-/** When each client ended, by its number: milliseconds since 1970. */
+/** Close times by client number, in milliseconds since 1970. */
 function clientsEndedAt(ended: Ending[]): Map<number, number> {
   const clients = ended.map(({ message = '', time }) => [Number(/^client (\d+)/.exec(message)?.[1]), time] as const);
   return new Map(clients);
 }
 
 test.for(REPLIES)(
-  'clients that do not read replies of $reply cost 2 MiB each at most',
+  'clients that do not read replies of $reply cost at most 2 MiB each',
   async ({ reply, bytes }, context) => {
     const count = scaled({ test: 20, scorecard: 50 });
     const values: number[] = [];
-    // In a test run a protocol for each size.
+    // In a test run, one protocol per size.
     const protocols = scaled({
       test: [PROTOCOLS[REPLIES.findIndex((other) => other.bytes === bytes)]!],
       scorecard: PROTOCOLS,
     });
     for (const protocol of protocols) {
-      // How long they are borne makes no difference to what they cost.
+      // The timeout does not affect the memory.
       await using server = await new KnockServerContainer()
         .withSettings({ REPLY, WRITE_TIMEOUT_MS: '1000' })
         .withResourcesQuota({ memory: MEMORY_GIB })
@@ -229,7 +229,7 @@ test.for(REPLIES)(
       const memoryBefore = await residentMiB(server);
       await using swarm = await ClientSwarm.at(server, [notReading(protocol, { count, bytes })]);
       await server.expectClosed(before, { write_timeout: swarm.size });
-      // The most that there has ever been: all of them at once, and what was not yet collected.
+      // The peak: all of them at once, with garbage that was not yet collected.
       values.push(((await mostResidentMiB(server)) - memoryBefore) / count);
       await server.expectHealthy(before);
     }

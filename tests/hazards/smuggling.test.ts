@@ -1,4 +1,4 @@
-/** A second request that hides in the first, or behind it: what counts is what the handler was asked, not the status. */
+/** Request smuggling: a second request hidden in or behind the first. What counts is what the handler got, not the status. */
 import { isDeepStrictEqual } from 'node:util';
 
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { type Form, FORMS } from './support/smuggling-forms.ts';
 
 const LINE = 'request-smuggling';
 const LEAST_FORMS = 40;
-/** Longer than the pause that ends a message of text. */
+/** Longer than TEXT_IDLE_MS. */
 const PAUSE: Step = { pauseMs: 300 };
 
 interface Replay {
@@ -18,14 +18,14 @@ interface Replay {
   steps: Step[];
 }
 
-/** From where on a pause no longer makes it text, nor messages of empty lines: behind the beginning of a target, or, where no valid request begins, behind the line. */
+/** From this offset on, a pause no longer turns it into text or empty lines: after the start of a target, or, without a valid request line, after the line. */
 function decidedAt(bytes: Buffer): number {
   const text = bytes.toString('latin1');
   const [beginning] = /^(?:\r?\n)*(?:POST|GET|HEAD|DELETE) [/*h]/.exec(text) ?? /^\s*.*\n/.exec(text) ?? [text];
   return beginning.length;
 }
 
-/** The form cut at every place; and, where it is HTTP, with a pause there, as soon as a pause no longer makes it text. */
+/** The form split at every place; for HTTP also with a pause there, from the offset above on. */
 function* replays(bytes: Buffer, isHttp: boolean): Generator<Replay> {
   const decided = decidedAt(bytes);
   for (let cut = 1; cut < bytes.length; cut += 1) {
@@ -35,12 +35,12 @@ function* replays(bytes: Buffer, isHttp: boolean): Generator<Replay> {
   }
 }
 
-/** What was decided, apart from the words, the date, and whether a client was told to continue, which depends on the cut. */
+/** The result without texts, dates, and `100 Continue`, which depends on the split. */
 function verdict({ heard, said, reason }: Outcome) {
   return { heard, statuses: said.toString('latin1').match(/HTTP\/1\.1 [2-5]\d+/g), reason };
 }
 
-/** Plays a form in one piece and in all replays: how many, and where something else was decided than the form says. */
+/** Plays a form whole and in all splits; returns their number, and those with a different result. */
 async function play(server: InMemoryServer, { bytes, heard }: Form) {
   const stream = Buffer.from(bytes, 'latin1');
   const whole = verdict(await server.converse([stream], 'closes'));
@@ -55,7 +55,7 @@ async function play(server: InMemoryServer, { bytes, heard }: Form) {
   return { played, wrong };
 }
 
-test('handles no request that was smuggled in, in any of the known forms, wherever it is cut and however long it pauses there', async (context) => {
+test('handles no smuggled request in any known form, wherever it is split or pauses', async (context) => {
   expect(FORMS.length).toBeGreaterThanOrEqual(LEAST_FORMS);
   expect(new Set(FORMS.map(({ bytes }) => bytes)).size).toBe(FORMS.length);
   await using server = await InMemoryServer.start();
@@ -68,12 +68,12 @@ test('handles no request that was smuggled in, in any of the known forms, wherev
     wrong += result.wrong.length;
     if (result.wrong.length > 0) failures[form.name] = result.wrong[0];
   }
-  const what = `second requests handled, or another answer given, in ${FORMS.length} forms cut at every place`;
+  const what = `second requests handled, or different responses, in ${FORMS.length} forms split at every place`;
   counted(context, { line: LINE, what, count: wrong, of: played });
   expect(failures).toEqual({});
 });
 
-test('handles both of two requests that are valid, so that a form which is refused is refused for what is wrong with it', async () => {
+test('handles both of two valid requests: rejected forms are rejected for their defect', async () => {
   await using server = await InMemoryServer.start();
   const valid: Form = {
     name: 'two requests',

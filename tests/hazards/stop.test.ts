@@ -1,4 +1,4 @@
-/** A server that is stopped, as `docker stop` does it: at once where nobody is served, else when all were answered. */
+/** Graceful shutdown on `docker stop`: at once if idle, else after the last reply. */
 import { text } from 'node:stream/consumers';
 
 import type { RawClient } from '@knock/server/test/raw-client';
@@ -14,9 +14,9 @@ import { recordingServer } from './support/recording-server.ts';
 
 const LINE = 'graceful-shutdown';
 const RUNS = scaled({ test: 1, scorecard: 10 });
-/** What Compose gives a server to stop, which is more than any needs. */
+/** Compose's stop_grace_period, more than any server needs. */
 const GRACE_SECONDS = 15;
-/** In a test run on a busy machine, and still long before the 8 s of a drain are over. */
+/** Generous for a busy machine, and still far below DRAIN_TIMEOUT_MS. */
 const AT_ONCE_MS = scaled({ test: 4000, scorecard: 500 });
 
 interface Client {
@@ -25,7 +25,7 @@ interface Client {
   said: string[];
 }
 
-/** Clients in all protocols in turn, each of which has said all this in one breath. */
+/** Clients with alternating protocols; each has sent all messages at once. */
 async function clientsThatSaid(server: StartedKnockServerContainer, all: string[][]): Promise<Client[]> {
   const dialled = await server.dialMany(all.length);
   return dialled.map((client, n) => {
@@ -36,7 +36,7 @@ async function clientsThatSaid(server: StartedKnockServerContainer, all: string[
   });
 }
 
-/** Waits until the handler has been given so many messages. */
+/** Waits until the handler got `count` messages. */
 async function expectHandling(server: StartedKnockServerContainer, messages: number): Promise<void> {
   const heard = async () => {
     const numbers = Object.entries(await server.numbers());
@@ -45,20 +45,20 @@ async function expectHandling(server: StartedKnockServerContainer, messages: num
   await expect.poll(heard, { interval: 20 }).toBe(messages);
 }
 
-/** What a client hears of a server that leaves, when it has been answered: in frames there is a word for it. */
+/** What follows the last reply at shutdown: a goaway, in frames. */
 function farewell(protocol: Protocol): Answer[] {
   return protocol === 'frames' ? [{ kind: 'goaway', text: '' }] : [];
 }
 
-/** Why its connections have ended, in its own words. */
+/** Close reasons, from its log. */
 async function reasons(server: StartedKnockServerContainer): Promise<string[]> {
   return (await endings(server)).map(({ reason }) => reason);
 }
 
-/** How a server ended. */
+/** How a server exited. */
 interface Ended {
   exitCode: number;
-  /** From the last signal to the end of the process: the engine's own work around them is not the server's. */
+  /** From the last signal to the exit, without the engine's own work. */
   ms: number;
   lines: LogLine[];
 }
@@ -71,7 +71,7 @@ async function ended(server: StartedKnockServerContainer): Promise<Ended> {
   return { exitCode: State.ExitCode, ms: Date.parse(State.FinishedAt) - (await lastSignalAt(server, lines)), lines };
 }
 
-/** In milliseconds since 1970. The engine says so when it has sent it; by then the server may have heard it. */
+/** In milliseconds since 1970. The engine's event may come after the server got the signal. */
 async function lastSignalAt(server: StartedKnockServerContainer, lines: LogLine[]): Promise<number> {
   const { dockerode } = (await getContainerRuntimeClient()).container;
   const filters = { container: [server.getId()], event: ['kill'] };
@@ -81,7 +81,7 @@ async function lastSignalAt(server: StartedKnockServerContainer, lines: LogLine[
   return Math.min(sent.at(-1)!, heard.at(-1)!);
 }
 
-/** `docker stop`; `callMs` is how long the engine took for the whole of it. */
+/** `docker stop`; `callMs` is its total duration. */
 async function stop(server: StartedKnockServerContainer): Promise<Ended & { callMs: number }> {
   const began = performance.now();
   await (await server.engine()).stop({ t: GRACE_SECONDS });
@@ -89,40 +89,37 @@ async function stop(server: StartedKnockServerContainer): Promise<Ended & { call
   return { ...(await ended(server)), callMs };
 }
 
-test.for([0, 9])(
-  'a server with %i idle clients and nobody to serve ends at once on docker stop',
-  async (count, context) => {
-    const [times, calls]: [number[], number[]] = [[], []];
-    for (let run = 0; run < RUNS; run += 1) {
-      await using server = await new KnockServerContainer().withSettings({ REPLY: '{message}' }).start();
-      const clients = await clientsThatSaid(
-        server,
-        Array.from({ length: count }, () => ['Hello']),
-      );
-      await Promise.all(clients.map(({ client }) => client.until('Hello')));
-      // A third of them, one in each protocol, do not close their side when the server does.
-      for (const { client } of clients.slice(0, count / 3)) client.socket.removeAllListeners('end');
+test.for([0, 9])('a server with %i idle clients exits at once on docker stop', async (count, context) => {
+  const [times, calls]: [number[], number[]] = [[], []];
+  for (let run = 0; run < RUNS; run += 1) {
+    await using server = await new KnockServerContainer().withSettings({ REPLY: '{message}' }).start();
+    const clients = await clientsThatSaid(
+      server,
+      Array.from({ length: count }, () => ['Hello']),
+    );
+    await Promise.all(clients.map(({ client }) => client.until('Hello')));
+    // A third of them, in each protocol, do not close when the server does.
+    for (const { client } of clients.slice(0, count / 3)) client.socket.removeAllListeners('end');
 
-      const { exitCode, ms, callMs } = await stop(server);
-      times.push(ms);
-      calls.push(callMs);
-      expect(exitCode).toBe(0);
-      for (const { client, protocol, said } of clients) {
-        client.end();
-        expect(answers(protocol, await client.closed())).toEqual([...replies(said), ...farewell(protocol)]);
-      }
-      expect(await reasons(server)).toEqual(clients.map(() => 'drained'));
+    const { exitCode, ms, callMs } = await stop(server);
+    times.push(ms);
+    calls.push(callMs);
+    expect(exitCode).toBe(0);
+    for (const { client, protocol, said } of clients) {
+      client.end();
+      expect(answers(protocol, await client.closed())).toEqual([...replies(said), ...farewell(protocol)]);
     }
-    measured(context, { line: LINE, what: `${count} idle clients: signal to end, code 0`, values: times, unit: 'ms' });
-    measured(context, { line: LINE, what: `${count} idle clients: docker stop as a whole`, values: calls, unit: 'ms' });
-    expect(Math.max(...times)).toBeLessThanOrEqual(AT_ONCE_MS);
-  },
-);
+    expect(await reasons(server)).toEqual(clients.map(() => 'drained'));
+  }
+  measured(context, { line: LINE, what: `${count} idle clients: signal to end, code 0`, values: times, unit: 'ms' });
+  measured(context, { line: LINE, what: `${count} idle clients: docker stop in total`, values: calls, unit: 'ms' });
+  expect(Math.max(...times)).toBeLessThanOrEqual(AT_ONCE_MS);
+});
 
-test('a server that is stopped answers 20 clients whose messages are being handled, and ends', async (context) => {
+test('a stopping server replies to 20 clients with messages in flight, then exits', async (context) => {
   const times: number[] = [];
   let answered = 0;
-  // Three have said more than what is being handled.
+  // Three have sent further messages.
   const all = Array.from({ length: 20 }, (_, n) => (n < 3 ? ['some work', 'more work'] : ['some work']));
   for (let run = 0; run < RUNS; run += 1) {
     await using server = await recordingServer({ delayMs: 2000 }).start();
@@ -157,7 +154,7 @@ test('a server that is stopped answers 20 clients whose messages are being handl
   expect(Math.max(...times)).toBeLessThanOrEqual(8000);
 });
 
-test('a server that is stopped cuts off whoever still waits for its handler when the time is up, without a goaway', async (context) => {
+test('a stopping server disconnects clients whose handler exceeds DRAIN_TIMEOUT_MS, without a goaway', async (context) => {
   const limitMs = scaled({ test: 1000, scorecard: 8000 });
   const times: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
@@ -179,7 +176,7 @@ test('a server that is stopped cuts off whoever still waits for its handler when
   expect(Math.max(...times)).toBeLessThanOrEqual(limitMs + AT_ONCE_MS);
 });
 
-test('a second signal ends a server at once, with code 1, whoever is being served', async (context) => {
+test('a second signal ends a server at once with code 1, even while it serves clients', async (context) => {
   const times: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     await using server = await recordingServer({ delayMs: 60_000 }).start();

@@ -1,4 +1,4 @@
-/** A stream has no messages until it is decoded, and it means the same however it is cut. */
+/** TCP is a byte stream: it decodes to the same messages however it is split into chunks. */
 import { isDeepStrictEqual } from 'node:util';
 
 import { frame } from '@knock/server/test/raw-client';
@@ -15,22 +15,21 @@ const LINE = 'chunking';
 const CHUNKINGS = scaled({ test: 2000, scorecard: 10_000 });
 const ENDINGS: Ending[] = ['closes', 'stays'];
 const REPLAYED_ENDINGS = scaled<Ending[]>({ test: ['closes'], scorecard: ENDINGS });
-/** The longest stream that is cut into single bytes as well, since each of them takes a turn of the loop. */
+/** The longest stream that is also sent byte by byte, at a turn of the event loop per byte. */
 const LONGEST_DRIP = 400;
 
 const CHUNKED = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
 const NEVER = 'never heard';
 
 /**
- * What was decided; the date in it is no decision. Whether a client is told to continue depends on how much of the body
- * has come with the head, as it should.
+ * The result without dates, and without `100 Continue`, which rightly depends on how much of the body came with the head.
  */
 function decided({ heard, said, reason }: Outcome) {
   const text = said.toString('latin1').replaceAll('HTTP/1.1 100 Continue\r\n\r\n', '');
   return { heard, said: text.replaceAll(/^Date: .*\r\n/gm, ''), reason };
 }
 
-/** All ways to cut so many bytes into two or three pieces. */
+/** All ways to split `length` bytes into two or three pieces. */
 function* cuts(length: number): Generator<number[]> {
   for (let first = 1; first < length; first += 1) {
     yield [first];
@@ -59,12 +58,12 @@ test.for([
     heard: ['GET well soon', '', 'naïve 世界 👋', 'the last one'],
   },
   {
-    what: 'text that begins as a request',
+    what: 'text that starts like a request',
     stream: Buffer.from('POST / is a line\r\nHost: a\r\n'),
     heard: ['POST / is a line', 'Host: a'],
   },
   {
-    what: 'what is only nearly a request',
+    what: 'an almost valid request',
     stream: Buffer.concat([Buffer.from('post / HTTP/2.0\r\nCookie: a=b\r\n\r\n'), say('HTTP', NEVER)]),
     heard: [],
   },
@@ -77,11 +76,11 @@ test.for([
     heard: ['naïve 👋', 'one\r\n'],
   },
   {
-    what: 'a request, and what is none',
+    what: 'a request, then a line that is not one',
     stream: Buffer.concat([say('HTTP', 'one'), frame(NEVER), say('HTTP', NEVER)]),
     heard: ['one'],
   },
-])('hears the same, wherever it is cut once or twice: $what', async ({ what, stream, heard }, context) => {
+])('decodes the same, wherever it is split once or twice: $what', async ({ what, stream, heard }, context) => {
   await using server = await InMemoryServer.start();
   const differing: unknown[] = [];
   let replayed = 0;
@@ -96,14 +95,14 @@ test.for([
   }
   counted(context, {
     line: LINE,
-    what: `${what}, cut at every one and two places`,
+    what: `${what}, split at every one and two places`,
     count: differing.length,
     of: replayed,
   });
   expect(differing).toEqual([]);
 });
 
-test('hears the same, however any stream is cut, valid or not', async (context) => {
+test('any stream, valid or not, decodes the same however it is split', async (context) => {
   await using server = await InMemoryServer.start();
   const property = fc.asyncProperty(hostileStream, places, fc.constantFrom(...ENDINGS), async (bytes, cut, ending) => {
     const whole = decided(await server.converse([bytes], ending));
@@ -112,20 +111,20 @@ test('hears the same, however any stream is cut, valid or not', async (context) 
     const each = Array.from(bytes, (byte) => Buffer.of(byte));
     expect(decided(await server.converse(each, ending))).toEqual(whole);
   });
-  const what = 'random streams, cut at random and into single bytes';
+  const what = 'random streams, split at random and into single bytes';
   expect(await counterexample(context, { line: LINE, what, runs: CHUNKINGS, property })).toBeUndefined();
 });
 
-/** Redis' three regression tests of lost synchronisation: these bytes, then blocks without end. */
+/** Redis' three regression tests for protocol desync: these bytes, then endless blocks. */
 const SEEDS = ['\0', '*\0', '$\0'];
-/** Without the line feed that redis' blocks end with, since that would make each of them a message in text. */
+/** Without redis' final LF, which would make each block a text message. */
 const BLOCK = Buffer.alloc(1024, 'A');
-/** What would be messages if anything were parsed after the error. */
+/** These would be messages if parsing went on after the error. */
 const BEHIND = [Buffer.from(`\n${NEVER}\n`), frame(NEVER), say('HTTP', NEVER)];
 const MESSAGE_TIMEOUT_MS = 10_000;
 const LINGER_MS = 1000;
 
-test('after redis’ seeds and blocks that never end a message, ends in bounded time and parses nothing more', async (context) => {
+test('after redis’ seeds and endless blocks, the connection ends in bounded time, and nothing more is parsed', async (context) => {
   await using server = await InMemoryServer.start();
   const blocks = Array.from({ length: 100 }, () => BLOCK);
   const dripping: Step[] = blocks.flatMap((block) => [block, { pauseMs: 200 }]);
@@ -138,8 +137,11 @@ test('after redis’ seeds and blocks that never end a message, ends in bounded 
     expect(drip).toMatchObject({ heard: [], reason: seed === '\0' ? 'too_large' : 'message_timeout' });
     ms.drip.push(drip.ms);
   }
-  // A client that is told why and stays is borne a while longer.
-  const whats = { flood: 'redis’ seeds and a flood: until the end', drip: 'redis’ seeds and 5 KiB/s: until the end' };
+  // A client that stays after its error reply is disconnected a little later.
+  const whats = {
+    flood: 'redis’ seeds and a flood: until the close',
+    drip: 'redis’ seeds and 5 KiB/s: until the close',
+  };
   measured(context, { line: LINE, what: whats.flood, values: ms.flood, unit: 'ms' });
   measured(context, { line: LINE, what: whats.drip, values: ms.drip, unit: 'ms' });
   expect(Math.max(...ms.flood)).toBeLessThanOrEqual(LINGER_MS);

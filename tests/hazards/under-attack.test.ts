@@ -1,4 +1,4 @@
-/** Many clients that mean no good, all at once and one kind after another: what they cost, and what everybody else notices of it. */
+/** Many hostile clients, together and one kind after another: their cost, and their effect on others. */
 import type { CloseReason } from '@knock/server/net/close-reason';
 import { RawClient, frame } from '@knock/server/test/raw-client';
 import { expect, test } from 'vitest';
@@ -26,12 +26,12 @@ import { slowServer } from './support/slow-server.ts';
 const PATIENCE_MS = scaled({ test: 25_000, scorecard: 45_000 });
 const MANY = { MAX_CONNECTIONS: '2500' };
 const DESCRIPTORS = { nofile: { soft: 4096, hard: 4096 } };
-/** Sixteen times what was said: the replies to non-readers are as large as the largest message, those to the others short. */
+/** Sixteen times the message: replies to non-readers are as large as the largest message, others are short. */
 const REPLY = '{message}'.repeat(16);
 const FOR_LARGE_REPLIES = MAX_MESSAGE_BYTES / 16;
 
-test('all that do not read, that drip and that are silent cost 72 MiB together, and hold no healthy client up', async (context) => {
-  // In a test run a fifth of them, for as long as it takes to see what they do.
+test('non-readers, slowloris and silent clients cost at most 72 MiB together, and delay no healthy client', async (context) => {
+  // In a test run a fifth of them, for a shorter time.
   const [share, timeouts] = scaled({
     test: [0.2, { MESSAGE_TIMEOUT_MS: '9000', WRITE_TIMEOUT_MS: '9000', FIRST_BYTE_TIMEOUT_MS: '9000' }],
     scorecard: [1, {}],
@@ -46,7 +46,7 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   const address = await server.address();
   const seconds = scaled({ test: 2, scorecard: 5 });
   const alone = await latencies(address, { seconds });
-  // The patient ones first, so that all are there together for a while.
+  // Those with the longest timeouts first, so that all are connected at the same time.
   await using swarm = await ClientSwarm.at(server, [
     silent({ count: 1000 * share }),
     notReading('frames', { count: 200 * share, bytes: FOR_LARGE_REPLIES }),
@@ -55,7 +55,7 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   const memory = [await residentMiB(server)];
   const attacked = await latencies(address, { seconds });
   memory.push(await residentMiB(server));
-  // None of them was gone before the end; the one who asks is a client as well.
+  // All were still connected at the end; the request for metrics is a client as well.
   expect(await server.numbers()).toMatchObject({ 'knock_connections{state="served"}': swarm.size + 1 });
   const added = Math.max(...memory) - memoryBefore;
   measured(context, { line: 'attack-memory', what: `for ${swarm.size} clients`, values: [added], unit: 'MiB' });
@@ -65,9 +65,9 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
     ['onNewConnections', 'over a new connection for each message'],
   ] as const) {
     const [base, p99] = [percentile(alone[way], 99), percentile(attacked[way], 99)];
-    const beside = `of ${attacked[way].length} messages; without them ${base.toPrecision(3)} ms, so ${(p99 / base).toPrecision(2)} times`;
-    measured(context, { line: 'attack-latency', what: `${what} (${beside})`, values: [p99], unit: 'ms' });
-    // A test run may share its machine, and is no place to measure speed: who is held up waits for seconds.
+    const comparison = `of ${attacked[way].length} messages; without them ${base.toPrecision(3)} ms, so ${(p99 / base).toPrecision(2)} times`;
+    measured(context, { line: 'attack-latency', what: `${what} (${comparison})`, values: [p99], unit: 'ms' });
+    // A test run on a shared machine cannot measure speed; a blocked client would wait for seconds.
     expect.soft(p99, what).toBeLessThanOrEqual(scaled({ test: Math.max(500, 5 * base), scorecard: 20 }));
   }
   const reasons = {
@@ -79,13 +79,13 @@ test('all that do not read, that drip and that are silent cost 72 MiB together, 
   await server.expectHealthy(before);
 });
 
-/** Clients of which each has to end for the same reason. */
+/** Clients that must all close for the same reason. */
 interface Attack {
   reason: CloseReason;
   groups: Group[];
 }
 
-/** All that clients can do to a server in each of its protocols; `share` says how many of them do it. */
+/** All attacks in each protocol; `share` scales their numbers. */
 function attacks(share: number): Attack[] {
   const inEach = (group: (protocol: Protocol) => Group) => PROTOCOLS.map((protocol) => group(protocol));
   return [
@@ -109,7 +109,7 @@ function attacks(share: number): Attack[] {
   ];
 }
 
-test('no attack exhausts a memory of 256 MiB, and a second round of all leaves no more behind than the first', async (context) => {
+test('no attack exhausts 256 MiB of memory, and a second round leaks no more than the first', async (context) => {
   const share = scaled({ test: 0.2, scorecard: 1 });
   const timeouts = scaled({
     test: {
@@ -133,22 +133,22 @@ test('no attack exhausts a memory of 256 MiB, and a second round of all leaves n
       for (const attack of attacks(share)) await withstand(server, attack);
       left.push(await residentMiB(server));
     }
-    // What is only not yet collected goes, what leaked stays.
+    // Garbage goes, leaks stay.
     const grown = async () => (left[1] = Math.min(left[1]!, await residentMiB(server))) - left[0]!;
     await expect.poll(grown, { timeout: 20_000, interval: 500 }).toBeLessThanOrEqual(8);
     const sizes = {
-      'the growth of the process from the first round of all attacks to the second': left[1]! - left[0]!,
-      'the process at its peak': await mostResidentMiB(server),
-      'the container at its peak': await mostCountedMiB(server),
+      'growth of the process from the first round of attacks to the second': left[1]! - left[0]!,
+      'peak of the process': await mostResidentMiB(server),
+      'peak of the container': await mostCountedMiB(server),
     };
     for (const [what, size] of Object.entries(sizes))
       measured(context, { line: 'memory-limit', what, values: [size], unit: 'MiB' });
   } finally {
-    // First of all, since a server that was killed fails whatever comes.
+    // First, since a killed server fails every other check.
     const { State } = await (await server.engine()).inspect();
     counted(context, {
       line: 'memory-limit',
-      what: 'servers killed for memory',
+      what: 'servers killed for lack of memory',
       count: State.OOMKilled ? 1 : 0,
       of: 1,
     });
@@ -163,12 +163,12 @@ async function withstand(server: StartedKnockServerContainer, { reason, groups }
   await server.expectClosed(before, { [reason]: swarm.size }, { withinMs: PATIENCE_MS });
 }
 
-test('clients cost nothing for what they have said before, and their next message finds room', async (context) => {
+test('idle clients cost nothing for earlier messages, and their next message is handled', async (context) => {
   await using server = await new KnockServerContainer().withResourcesQuota({ memory: MEMORY_GIB }).start();
   const before = await server.numbers();
   const { host, port } = await server.address();
   const count = scaled({ test: 400, scorecard: 990 });
-  // For one such character a string takes two bytes for each.
+  // One such character makes the string take two bytes per character.
   const largest = frame(`${'x'.repeat(MAX_MESSAGE_BYTES - 2)}\u0101`);
   const memoryBefore = await residentMiB(server);
   const clients = await paced(count, async () => {
@@ -178,7 +178,7 @@ test('clients cost nothing for what they have said before, and their next messag
     return client;
   });
   const each = (((await residentMiB(server)) - memoryBefore) / count) * 1024;
-  const what = `for each of ${count} idle clients that have said the largest message`;
+  const what = `per idle client, of ${count} that have sent the largest message`;
   measured(context, { line: 'memory-limit', what, values: [each], unit: 'KiB' });
   expect.soft(each).toBeLessThanOrEqual(64);
 
@@ -191,7 +191,7 @@ test('clients cost nothing for what they have said before, and their next messag
   const answered = heard.filter((bytes) => answers('frames', bytes).length === 2);
   counted(context, {
     line: 'memory-limit',
-    what: 'answered once more, all at once',
+    what: 'replies to another message, all at once',
     count: answered.length,
     of: count,
   });

@@ -1,4 +1,4 @@
-/** How a test says what it measured; the scorecard is made of it. */
+/** How tests report measurements for the scorecard. */
 import type { TestContext } from 'vitest';
 
 import type { LineId } from './lines.ts';
@@ -6,7 +6,7 @@ import type { LineId } from './lines.ts';
 export interface Measurement {
   line: LineId;
   what: string;
-  /** In words: the number of values, the median and the worst one; or how many of how many. */
+  /** Median, worst and number of values; or a count out of a total. */
   result: string;
 }
 
@@ -16,12 +16,12 @@ declare module 'vitest' {
   }
 }
 
-/** How often, or for how long: `pnpm scorecard` takes the whole measure, a test run a small one. */
+/** A size or duration: full for `pnpm scorecard`, small for a test run. */
 export function scaled<Size>({ test, scorecard }: { test: Size; scorecard: Size }): Size {
   return process.env['SCORECARD'] === undefined ? test : scorecard;
 }
 
-/** Says what was measured, and how often: `values`, of which the largest is the worst. */
+/** Reports `values`, of which the largest is the worst. */
 export function measured(
   { task }: TestContext,
   { line, what, values, unit }: { line: LineId; what: string; values: number[]; unit: string },
@@ -36,7 +36,7 @@ export function measured(
   (task.meta.measurements ??= []).push({ line, what, result });
 }
 
-/** Says how many of how many. */
+/** Reports `count` out of `of`. */
 export function counted(
   { task }: TestContext,
   { line, what, count, of }: { line: LineId; what: string; count: number; of: number },

@@ -1,4 +1,4 @@
-/** Writes `docs/scorecard.md` when a run is over. Lines that were not part of the run keep what was measured before. */
+/** Writes `docs/scorecard.md` after a run. Lines that were not measured keep their earlier results. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
@@ -9,7 +9,6 @@ import { type Line, type LineId, LINES } from './lines.ts';
 const RAW = 'docs/scorecard.json';
 const PAGE = 'docs/scorecard.md';
 
-/** What is known of one line. */
 interface Entry {
   day: string;
   met: boolean;
@@ -34,7 +33,7 @@ function entriesOf(modules: readonly TestModule[]): Entries {
     for (const { line, what, result } of test.meta().measurements ?? []) {
       const entry = (entries[line] ??= { day, met: true, results: [] });
       entry.results.push(`${what}: ${result}`);
-      // A test whose expectations do not hold has measured something else than what was promised.
+      // A failed test means the promise was not met.
       entry.met &&= test.result().state === 'passed';
     }
   }
@@ -53,10 +52,10 @@ function page(entries: Entries): string {
   return `${[
     '# The scorecard',
     '',
-    'What Knock promises under attack and in bad weather, beside what trusted systems promise, and what was measured, on the day that',
-    'stands behind it: on the real containers, with the limits that are shipped, where the line does not say otherwise.',
-    `\`npx -y pnpm@12 scorecard\` measures all lines anew and makes this page (${availableParallelism()} cores, Node ${process.versions.node} when it was made);`,
-    'the same tests run with smaller numbers in `npx -y pnpm@12 test`.',
+    'What Knock promises under attack and in failures, compared with other trusted systems, and what was measured, with its date.',
+    'Unless a line says otherwise, tests use the real containers with the default limits. `npx -y pnpm@12 scorecard` measures all',
+    `lines again and rewrites this page (last: ${availableParallelism()} cores, Node ${process.versions.node}). \`npx -y pnpm@12 test\``,
+    'runs the same tests with smaller numbers.',
     '',
     '| line | measure | the field | our promise | measured | met | on |',
     '|---|---|---|---|---|---|---|',

@@ -1,6 +1,6 @@
 /**
- * How far servers go together: one to three of them, each held to a fifth of a core so that this machine has enough for all of
- * them and for the load. Prints a table for docs/operating.md. Needs the images (`docker compose build`).
+ * Scaling from one to three servers, each limited to a fifth of a core, which leaves enough of the machine for the load. Prints
+ * a table for docs/operating.md. Needs the images (`docker compose build`).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,7 +10,7 @@ import { clientOf, ROUND_MS, throughput } from './load.ts';
 
 const CPU = 0.2;
 const ROUNDS = 5;
-/** New connections a second, over all servers: more would use up this machine's ports. */
+/** New connections a second, over all servers: more would exhaust the ephemeral ports. */
 const GREETINGS_PER_SECOND = 200;
 
 function startServer(): Promise<StartedTestContainer> {
@@ -21,7 +21,7 @@ function startServer(): Promise<StartedTestContainer> {
     .start();
 }
 
-/** Milliseconds of a server's core for one greeting on a connection of its own. */
+/** CPU milliseconds of a server per greeting on a new connection. */
 async function costOfGreeting(servers: StartedTestContainer[]): Promise<number> {
   const before = await cpuMs(servers);
   const greetings = (GREETINGS_PER_SECOND * ROUND_MS) / 1000;
@@ -34,11 +34,11 @@ async function costOfGreeting(servers: StartedTestContainer[]): Promise<number> 
     await sleep(1000 / GREETINGS_PER_SECOND);
   }
   const lost = (await Promise.all(greeted)).filter(({ outcome }) => outcome.kind !== 'replied').length;
-  if (lost > 0) throw new Error(`${lost} greetings of ${greetings} were not replied to`);
+  if (lost > 0) throw new Error(`${lost} greetings of ${greetings} got no reply`);
   return ((await cpuMs(servers)) - before) / greetings;
 }
 
-/** What all servers have had of their cores so far, by their own account. */
+/** CPU time of all servers so far, from their metrics. */
 async function cpuMs(servers: StartedTestContainer[]): Promise<number> {
   let total = 0;
   for (const server of servers) {

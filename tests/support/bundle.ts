@@ -1,11 +1,11 @@
-/** The server's program with another handler in it, to be mounted over that of the real image. */
+/** Bundles the server with another handler, to be mounted over the bundle in the real image. */
 import { join } from 'node:path';
 
 import { build } from 'rolldown';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** `handler` and `file` are paths from the root of the repository. Resolves with the whole path of the file. */
+/** `handler` and `file` are paths from the root of the repository. Resolves with the absolute path of the bundle. */
 export async function bundleServer({ handler, file }: { handler: string; file: string }): Promise<string> {
   const bundle = join(ROOT, file);
   await build({

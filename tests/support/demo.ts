@@ -1,4 +1,4 @@
-/** The demo as `docker compose up` runs it: the real Compose file and images, under a name and on a port of its own. */
+/** The demo as `docker compose up` runs it: the real Compose file and images, with its own project name and port. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,7 +19,7 @@ const run = promisify(execFile);
 /** One line of a service's log. */
 export type LogLine = Record<string, unknown> & { name: string; msg: string };
 
-/** The part of `docker inspect` that tests look at. */
+/** The fields of `docker inspect` that tests read. */
 interface Inspected {
   State: {
     ExitCode: number;
@@ -35,9 +35,9 @@ interface Inspected {
 export interface DemoOptions {
   /** What a user would set before `docker compose up`. */
   environment?: Record<string, string>;
-  /** How many replicas of a service, where it is not one. */
+  /** Replicas per service; default 1. */
   scale?: Record<string, number>;
-  /** Which services, where it is not all. */
+  /** Default: all. */
   services?: string[];
   /** Further Compose files, relative to the repository. */
   files?: string[];
@@ -79,27 +79,27 @@ export class Demo implements AsyncDisposable {
     this.#settings = settings;
   }
 
-  /** The port of this machine under which the server is published. */
+  /** The server's published port on this machine. */
   get port(): number {
     return this.#started.getContainer('server-1').getMappedPort(12000);
   }
 
-  /** The first server, to be called, counted, killed and started. */
+  /** The first server. */
   get server(): StartedKnockServerContainer {
     return new StartedKnockServerContainer(this.#started.getContainer('server-1'));
   }
 
-  /** The network on which server and clients meet. */
+  /** The network of server and clients. */
   get networkName(): string {
     return `${this.#project}_knock`;
   }
 
-  /** Takes the first container of a service off the network: it keeps running, and nothing reaches it or leaves it. */
+  /** Takes the first container of a service off the network. It keeps running, unreachable. */
   async disconnect(service: 'server' | 'client'): Promise<void> {
     await (await this.#network()).disconnect({ Container: this.#idOf(service), Force: true });
   }
 
-  /** Brings it back, under its name again: the engine gives a container no other name than its own by itself. */
+  /** Reconnects it with its alias, which the engine does not restore by itself. */
   async connect(service: 'server' | 'client'): Promise<void> {
     const network = await this.#network();
     await network.connect({ Container: this.#idOf(service), EndpointConfig: { Aliases: [service] } });
@@ -119,13 +119,13 @@ export class Demo implements AsyncDisposable {
     });
   }
 
-  /** What the engine knows of all containers of this demo, ended ones too. */
+  /** All containers of this demo, including exited ones. */
   async inspect(service?: 'server' | 'client'): Promise<Inspected[]> {
     const ids = await this.compose('ps', '--all', '--quiet', ...(service ? [service] : []));
     return inspect(...ids.trim().split('\n'));
   }
 
-  /** Removes a container that has ended, and says what the engine knew of it. */
+  /** Removes an exited container; resolves with its last state. */
   async takeAway(name: string): Promise<Inspected> {
     const [inspected] = await inspect(name);
     await run('docker', ['rm', name]);
@@ -136,7 +136,7 @@ export class Demo implements AsyncDisposable {
     return (await this.inspect(service)).map(({ State }) => State.ExitCode);
   }
 
-  /** When the server's container was started, and when it was first found healthy, in milliseconds. */
+  /** When the server's container started, and when it was first healthy, in milliseconds. */
   async health(): Promise<{ started: number; healthy: number }> {
     const [server] = await this.inspect('server');
     const { StartedAt, Health } = server!.State;
@@ -144,14 +144,14 @@ export class Demo implements AsyncDisposable {
     return { started: Date.parse(StartedAt), healthy: Date.parse(first.End) };
   }
 
-  /** What a service has logged so far, all its replicas together. */
+  /** The log of all replicas of a service so far. */
   async logs(service: 'server' | 'client'): Promise<LogLine[]> {
-    // What a container says on stderr is on the one or the other, as the version of Compose has it.
+    // The version of Compose decides where a container's stderr appears.
     const { stdout, stderr } = await this.composeOutput('logs', '--no-color', '--no-log-prefix', service);
     return (
       `${stdout}\n${stderr}`
         .split('\n')
-        // Some versions of Compose begin each line with a terminal's escape sequence, whatever they are told.
+        // Some versions of Compose start each line with an escape sequence despite --no-color.
         .map((line) => line.slice(line.indexOf('{')))
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line) as LogLine)

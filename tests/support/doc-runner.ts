@@ -1,4 +1,4 @@
-/** Somebody who does what a paper says, in terminals of their own, and compares what is seen with what the paper shows. */
+/** Types the commands of a document into terminals, and compares their output with what the document shows. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,33 +13,33 @@ import { uniqueName } from './unique-name.ts';
 /** A command may update a swarm. */
 const COMMAND_TIMEOUT_MS = 180_000;
 const SEEN_TIMEOUT_MS = 30_000;
-/** The one of nearly all commands, and the one for those who cannot have it. */
-const PAPERS_PORTS = ['12000', '12345'];
+/** The default port, and the alternative for people who cannot use it. */
+const DOC_PORTS = ['12000', '12345'];
 const ANY_LINES = '…';
 const CTRL_C = '^C';
-/** In front of a line that is typed into what runs. */
+/** Marks a line that is typed into the running command. */
 const INPUT = '> ';
 
 export class DocRunner implements AsyncDisposable {
-  /** In the place of the ports and the names that the papers use, so that nothing else of this machine is touched. */
+  /** Replace the ports of the docs, so that nothing else on this machine is touched. */
   readonly #ports: ReadonlyMap<string, string>;
   readonly #stack = uniqueName();
   readonly #folder = mkdtempSync(join(tmpdir(), 'knock-reader-'));
   readonly #terminals = new Map<string, Terminal>();
   #inSwarm = false;
 
-  static async come(): Promise<DocRunner> {
-    const ports = PAPERS_PORTS.map(async (port) => [port, String(await freePort())] as const);
+  static async create(): Promise<DocRunner> {
+    const ports = DOC_PORTS.map(async (port) => [port, String(await freePort())] as const);
     return new DocRunner(new Map(await Promise.all(ports)));
   }
 
   constructor(ports: ReadonlyMap<string, string>) {
     this.#ports = ports;
-    // Where no terminal is, curl shows its progress.
+    // Without a terminal, curl shows its progress.
     writeFileSync(join(this.#folder, '.curlrc'), 'silent');
   }
 
-  /** Types and looks, block by block. Resolves with the first thing that is not as the paper has it, in words. */
+  /** Types and compares, block by block. Resolves with a description of the first difference, if any. */
   async follow({ blocks }: Chapter): Promise<string | undefined> {
     let typed = '';
     for (const [index, block] of blocks.entries()) {
@@ -51,15 +51,15 @@ export class DocRunner implements AsyncDisposable {
       await this.type(block);
       const next = blocks[index + 1];
       const isShown = next?.kind === 'text' && next.terminal === undefined;
-      // Where the paper shows nothing, it has to go well at least.
+      // A command without shown output must at least succeed.
       if (block.terminal === undefined && !isShown && this.#terminal().exitCode !== 0) {
-        return this.#difference(typed, { body: 'that it goes well' });
+        return this.#difference(typed, { body: 'exit code 0' });
       }
     }
     return undefined;
   }
 
-  /** Waits for the end of the commands, unless they are to stay in a terminal of their own. */
+  /** Waits for the end of the commands, unless they run in a named terminal. */
   async type({ terminal: name, body }: Pick<Block, 'terminal' | 'body'>): Promise<void> {
     const terminal = this.#terminal(name);
     if (/^docker swarm (?:init|leave)/m.test(body)) this.#inSwarm = !body.includes('docker swarm leave');
@@ -67,35 +67,35 @@ export class DocRunner implements AsyncDisposable {
     else await terminal.type(this.#own(body));
   }
 
-  /** Whether a terminal shows this, soon if something still runs there; `^C`, and what stands behind `> `, is typed first. */
+  /** Whether a terminal shows these lines, within a timeout if it still runs. Types `^C`, and lines marked with `> `, first. */
   async sees({ terminal: name, body }: Pick<Block, 'terminal' | 'body'>): Promise<boolean> {
     const lines = body.trimEnd().split('\n');
     if (name === undefined) return isAll(lines, this.shown());
     for (const line of lines.filter(isTyped)) {
       if (line === CTRL_C) await this.#terminal(name).interrupt();
-      else this.#terminal(name).answer(line.slice(INPUT.length));
+      else this.#terminal(name).input(line.slice(INPUT.length));
     }
     const until = performance.now() + SEEN_TIMEOUT_MS;
     while (!isAmong(lines, this.shown(name))) {
       if (performance.now() > until) return false;
       await sleep(50);
     }
-    // The next time only what is new counts.
+    // The next comparison sees only new output.
     this.#terminal(name).wipe();
     return true;
   }
 
-  /** What is new in a terminal, with the ports and the names of the papers. */
+  /** New output of a terminal, with the ports and names of the docs. */
   shown(name?: string): string {
-    let asInPapers = this.#terminal(name).shown.replaceAll(this.#stack, 'knock');
-    for (const [papers, own] of this.#ports) asInPapers = asInPapers.replaceAll(own, papers);
-    return withoutProgress(stripVTControlCharacters(asInPapers).replaceAll(/[ \r]+$/gm, ''));
+    let output = this.#terminal(name).shown.replaceAll(this.#stack, 'knock');
+    for (const [port, own] of this.#ports) output = output.replaceAll(own, port);
+    return withoutProgress(stripVTControlCharacters(output).replaceAll(/[ \r]+$/gm, ''));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const terminal of this.#terminals.values()) await terminal.interrupt();
     await this.#terminal().run('docker compose down --timeout 2', COMMAND_TIMEOUT_MS);
-    // Those that were built under this reader's own names. (Not by Compose's `--rmi`, which takes the others as well.)
+    // Images built under this runner's names. (Compose's `--rmi` would remove the shared ones as well.)
     const own = `docker image ls --quiet --filter reference='${this.#stack}-*'`;
     await this.#terminal().run(`${own} | xargs --no-run-if-empty docker image rm --force`, COMMAND_TIMEOUT_MS);
     if (this.#inSwarm) await this.#terminal().run('docker swarm leave --force', COMMAND_TIMEOUT_MS);
@@ -108,14 +108,14 @@ export class DocRunner implements AsyncDisposable {
     const [port] = this.#ports.values();
     const terminal = new Terminal({
       COMPOSE_PROJECT_NAME: this.#stack,
-      // The images that are there already.
+      // Use the images that are already built.
       COMPOSE_FILE: 'docker-compose.yml:tests/support/compose.images.yml',
       KNOCK_PORT: port!,
       KNOCK_CERTIFICATES: this.#folder,
       CURL_HOME: this.#folder,
-      // For the programs of the article, and for the clients in other languages.
+      // For the article's programs, and for the clients in other languages.
       PORT: port!,
-      // The Node of this project comes first, since the article's programs are in TypeScript.
+      // This project's Node first: the article's programs are in TypeScript.
       PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
     });
     this.#terminals.set(name, terminal);
@@ -124,13 +124,13 @@ export class DocRunner implements AsyncDisposable {
 
   #own(commands: string): string {
     return commands
-      .replaceAll(/(?<=localhost[ :]|KNOCK_PORT=)\d+\b/g, (papers) => this.#ports.get(papers) ?? papers)
+      .replaceAll(/(?<=localhost[ :]|KNOCK_PORT=)\d+\b/g, (port) => this.#ports.get(port) ?? port)
       .replaceAll(/(?<= )certificates\//g, `${this.#folder}/`)
       .replaceAll(/(?<= )knock(?=_|$)/gm, this.#stack);
   }
 
   #difference(typed: string, { terminal, body }: Partial<Block>): string {
-    return `typed:\n${typed}\nto be seen:\n${body}\nseen:\n${this.shown(terminal)}`;
+    return `typed:\n${typed}\nexpected:\n${body}\nactual:\n${this.shown(terminal)}`;
   }
 }
 
@@ -138,18 +138,18 @@ function isTyped(line: string): boolean {
   return line === CTRL_C || line.startsWith(INPUT);
 }
 
-/** Compose's lines about containers that come and go are for a person who waits. */
+/** Drops Compose's progress lines about containers. */
 function withoutProgress(shown: string): string {
   return shown.replaceAll(/^ ?(?:Container|Network|Volume|Image) .*\n/gm, '');
 }
 
-/** These lines are all that is shown, in their order; with `…` for a line, they are among what is shown. */
+/** Whether the output is exactly these lines, in order; with a line `…`, whether it contains them. */
 function isAll(lines: readonly string[], shown: string): boolean {
   if (lines.includes(ANY_LINES)) return isAmong(lines, shown);
   return new RegExp(`^${lines.map((line) => `${pattern(line)}\n`).join('')}$`).test(shown);
 }
 
-/** In any order, since several programs speak, or one on two streams; and each at least as often as it stands here. */
+/** Whether the output has each line at least as often, in any order: several programs, or two streams, interleave. */
 function isAmong(lines: readonly string[], shown: string): boolean {
   return Array.from(Map.groupBy(lines, (line) => line)).every(([line, times]) => {
     if (line === ANY_LINES || isTyped(line)) return true;
@@ -157,11 +157,11 @@ function isAmong(lines: readonly string[], shown: string): boolean {
   });
 }
 
-/** What is different each time: `…`, a time of day, how long it took, how wide a column is. */
+/** Parts that vary: `…`, times of day, durations, column widths. */
 const VARIES = /(…|\d\d:\d\d:\d\d\.\d{3}|\b\d+(?= ms\b)| +)/;
 
 function pattern(line: string): string {
-  // `split` gives what varies at the odd places.
+  // `split` puts the captured parts at odd indexes.
   const parts = line.split(VARIES).map((part, place) => (place % 2 === 0 ? RegExp.escape(part) : anyLike(part)));
   return parts.join('');
 }

@@ -1,8 +1,8 @@
-/** A paper as its reader follows it: the commands to type, and what is to be seen then, in the paper's order. */
+/** A document as its reader follows it: commands to type and output to expect, in order. */
 import { readFileSync } from 'node:fs';
 
 export interface Block extends Fence {
-  /** `sh`: to be typed. `text`: to be seen. */
+  /** `sh`: commands. `text`: expected output. */
   kind: 'sh' | 'text';
 }
 
@@ -13,9 +13,9 @@ export interface Chapter {
 
 /** A block between fences. */
 interface Fence {
-  /** What stands behind the fence first: a language, or nothing. */
+  /** The language after the fence, or nothing. */
   kind: string;
-  /** The terminal in which a command stays; none: the command ends by itself. */
+  /** The terminal in which a command keeps running; none: the command ends by itself. */
   terminal: string | undefined;
   body: string;
 }
@@ -31,14 +31,14 @@ export function fencesOf(text: string): Fence[] {
   return Array.from(text.matchAll(FENCES), ([, kind, terminal, body]) => ({ kind: kind!, terminal, body: body! }));
 }
 
-/** The commands that a paper names in the middle of a sentence. */
+/** Commands that a document names inline, in a sentence. */
 export function commandsInSentencesOf(path: string): string[] {
   const sentences = readDoc(path).replaceAll(FENCES, '');
   const commands = sentences.matchAll(/`((?:[A-Z_]+=\S+ )*(?:curl|docker|nc|node|npx|printf|python3) [^`]+)`/g);
   return Array.from(commands, ([, command]) => command!);
 }
 
-/** The chapters of a paper that have something to type. */
+/** The chapters of a document that have commands or output. */
 export function chaptersOf(path: string): Chapter[] {
   return readDoc(path)
     .split(/^## /m)

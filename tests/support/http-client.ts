@@ -1,4 +1,4 @@
-/** What the tests of HTTP clients share: one server's container, what it saw of each client, and a way to run a program. */
+/** Fixtures for tests of HTTP clients: a server's container, its log of each connection, and a way to run a program. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,10 +8,10 @@ import { expect, test as base } from 'vitest';
 import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from './knock-server.ts';
 import { Program } from './program.ts';
 
-/** Above the server's limit, and larger than what fits into the buffers of a connection that nobody reads. */
+/** Above the server's limit, and above what the buffers of an unread connection hold. */
 const LARGE_BYTES = 1024 * 1024;
 
-/** What the server has logged of the HTTP connections that have ended, apart from health checks. */
+/** The server's log lines of closed HTTP connections, without health checks. */
 async function sessions(server: StartedKnockServerContainer): Promise<LogLine[]> {
   const lines = await server.logLines();
   return lines.filter(({ level, protocol, reason }) => level === 30 && protocol === 'http' && reason !== undefined);
@@ -27,7 +27,7 @@ export const test = base
     const { host, port } = await server.address();
     return `http://${host}:${port}/`;
   })
-  /** Expects that this test has made exactly these connections, by what the log says of each. */
+  /** Expects exactly these connections since the start of the test, as the log has them. */
   .extend('expectSessions', async ({ server }) => {
     const before = (await sessions(server)).length;
     return async (...expected: Record<string, unknown>[]) => {
@@ -44,7 +44,7 @@ export const test = base
     return file;
   });
 
-/** Runs a client to its end. */
+/** Runs a client until it exits. */
 export async function output(...command: [string, ...string[]]) {
   await using program = new Program(command);
   const { exitCode, stdout } = await program.ended();

@@ -1,4 +1,4 @@
 import { join } from 'node:path';
 
-/** A file that holds what went wrong, or nothing, as soon as the images are built. */
+/** Exists once the build is over; holds its error, if any. */
 export const IMAGES_BUILT = join(import.meta.dirname, '../../.build/images-built');

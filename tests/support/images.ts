@@ -1,6 +1,6 @@
 /**
- * Builds the images once, as a user does, and what else the tests of the containers need: the server that records, the
- * browser, and the proxies. Other tests run meanwhile; `await-images.ts` waits.
+ * Builds the images once, as a user does, and what else container tests need: the recording server, the browser, the
+ * proxies. Unit tests run meanwhile; `await-images.ts` waits.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** The server's real image, as a container that a test starts and owns. */
+/** The server's real image, in a container that belongs to one test. */
 import { execFile } from 'node:child_process';
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -17,7 +17,7 @@ import { expect } from 'vitest';
 
 const IMAGE = 'knock-server';
 const PORT = 12000;
-/** Less than a test has, so that the test can still say what failed and take its container away. */
+/** Below a test's own timeout, so that the test can still report the failure and remove its container. */
 const STARTUP_TIMEOUT_MS = 20_000;
 const END_TIMEOUT_MS = 10_000;
 const run = promisify(execFile);
@@ -25,10 +25,10 @@ const run = promisify(execFile);
 /** One line of the server's log. */
 export type LogLine = Record<string, unknown> & { name: string; msg: string };
 
-/** What `/metrics` says: each number under its name, labels included. */
+/** The values of `/metrics` by name and labels. */
 type Numbers = Record<string, number>;
 
-/** How many connections ended for which reason. */
+/** Closed connections by reason. */
 type Reasons = Partial<Record<CloseReason, number>>;
 
 export class KnockServerContainer extends GenericContainer {
@@ -37,7 +37,7 @@ export class KnockServerContainer extends GenericContainer {
     this.withExposedPorts(PORT).withWaitStrategy(Wait.forHealthCheck()).withStartupTimeout(STARTUP_TIMEOUT_MS);
   }
 
-  /** The server's settings, under the names that they have in its environment. */
+  /** The server's settings, as environment variables. */
   withSettings(settings: Record<string, string>): this {
     return this.withEnvironment(settings);
   }
@@ -48,19 +48,19 @@ export class KnockServerContainer extends GenericContainer {
 }
 
 export class StartedKnockServerContainer extends AbstractStartedContainer {
-  /** The port of the host under which the server is published. */
+  /** The server's published port on the host. */
   get port(): number {
     return this.getMappedPort(PORT);
   }
 
-  /** The container in the engine's own words, to pause, kill, start and inspect it. */
+  /** The container as the engine's API has it, to pause, kill, start and inspect it. */
   async engine(): Promise<ReturnType<ContainerRuntimeClient['container']['getById']>> {
     return (await getContainerRuntimeClient()).container.getById(this.getId());
   }
 
   /**
-   * Where this machine reaches the server: on Linux at the container's own address, since the engine's proxy behind a
-   * published port reads, ends and resets as suits itself.
+   * The server's address for this machine. On Linux the container's own: the proxy behind a published port has its own
+   * buffering, closes and resets.
    */
   async address(): Promise<{ host: string; port: number }> {
     const { NetworkSettings } = await (await this.engine()).inspect();
@@ -80,7 +80,7 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
     return Promise.all(Array.from({ length: count }, () => RawClient.to(port, host)));
   }
 
-  /** What the server counts and holds now. The one who asks is a client as well. */
+  /** The server's metrics now. The request itself counts as a client. */
   async numbers(): Promise<Numbers> {
     const { host, port } = await this.address();
     const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -89,15 +89,14 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
     return Object.fromEntries(Array.from(lines, ([, name, value]) => [name, Number(value)]));
   }
 
-  /** Waits until exactly these connections have ended since `before`, apart from those that were `done`. */
+  /** Waits until exactly these connections have closed since `before`, not counting `completed` ones. */
   async expectClosed(before: Numbers, expected: Reasons, { withinMs = 10_000 } = {}): Promise<void> {
     const since = async () => closed(before, await this.numbers());
     await expect.poll(since, { timeout: withinMs, interval: 100 }).toEqual(expected);
   }
 
   /**
-   * Whatever was done to it, the server answers somebody else, and soon; and it has nothing left of those who are gone:
-   * no socket, no timer.
+   * The server answers another client quickly, and has leaked nothing of the closed connections: no socket, no timer.
    */
   async expectHealthy(before: Numbers): Promise<void> {
     const client = await this.dial();
@@ -106,16 +105,16 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
     const answer = await client.closed();
     expect(answer.subarray(0, 1).toString('hex')).toBe('00');
     expect(answer.length).toBeGreaterThan(4);
-    // On a busy machine, too; who waits for a timeout of the server's waits for ten seconds.
+    // Generous for a busy machine; a server timeout would take ten seconds.
     expect(performance.now() - began).toBeLessThan(5000);
     const left = async () => remains(await this.numbers());
     const most = Math.max(1, remains(before).timers);
     await expect
       .poll(left, { timeout: 10_000, interval: 100 })
-      .toEqual({ served: 1, turnedAway: 0, timers: expect.toSatisfy((timers: number) => timers <= most) });
+      .toEqual({ served: 1, denied: 0, timers: expect.toSatisfy((timers: number) => timers <= most) });
   }
 
-  /** What the server has logged so far. (`logs` is the base class's, a stream that goes on.) */
+  /** The server's log so far. (`logs` is the base class's, a stream that goes on.) */
   async logLines(): Promise<LogLine[]> {
     const { stdout } = await run('docker', ['logs', this.getId()], { maxBuffer: 2 ** 28 });
     return stdout
@@ -124,13 +123,13 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
       .map((line) => JSON.parse(line) as LogLine);
   }
 
-  /** The most memory that the server has had so far, in bytes, by its own account: `VmHWM` of proc(5). */
+  /** The server's peak memory in bytes: `VmHWM` of proc(5). */
   async memoryBytes(): Promise<number> {
     const { output } = await this.exec(['cat', '/proc/1/status']);
     return Number(/^VmHWM:\s*(\d+) kB$/m.exec(output)![1]) * 1024;
   }
 
-  /** Resolves with the server's exit code when it has ended by itself. */
+  /** Resolves with the server's exit code once it has exited. */
   async exitCode(): Promise<number> {
     const { stdout } = await run('docker', ['wait', this.getId()], { timeout: END_TIMEOUT_MS });
     return Number(stdout);
@@ -142,7 +141,7 @@ function closed(before: Numbers, now: Numbers): Reasons {
   for (const [name, number] of Object.entries(now)) {
     const reason = /^knock_connections_closed_total\{.*reason="(\w+)"\}$/.exec(name)?.[1] as CloseReason | undefined;
     const since = number - (before[name] ?? 0);
-    // Whoever asks for the numbers is done as well.
+    // The requests for metrics complete as well.
     if (reason !== undefined && reason !== 'completed' && since > 0) reasons[reason] = (reasons[reason] ?? 0) + since;
   }
   return reasons;
@@ -151,7 +150,7 @@ function closed(before: Numbers, now: Numbers): Reasons {
 function remains(numbers: Numbers) {
   return {
     served: numbers['knock_connections{state="served"}'],
-    turnedAway: numbers['knock_connections{state="denied"}'],
+    denied: numbers['knock_connections{state="denied"}'],
     timers: numbers['nodejs_active_resources{type="Timeout"}'] ?? 0,
   };
 }

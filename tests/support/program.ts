@@ -1,4 +1,4 @@
-/** A program that a test runs, and that ends with its test. */
+/** A program that ends with its test. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -6,12 +6,12 @@ import type { Readable } from 'node:stream';
 import { vi } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
-/** The start of a program alone takes a busy machine ten seconds. */
+/** A busy machine needs ten seconds for the start of a program alone. */
 const PATIENCE_MS = 30_000;
 
-/** What a program has left behind. */
+/** The result of a program. */
 interface Ended {
-  /** Null where a signal ended it. */
+  /** Null if a signal ended it. */
   exitCode: number | null;
   stdout: string;
   stderr: string;
@@ -25,7 +25,7 @@ export class Program implements AsyncDisposable {
   #stderr = '';
   #ended: Ended | undefined;
 
-  /** Starts it in the root of the repository, with `environment` on top of what the tests run in. */
+  /** Starts it in the root of the repository, with `environment` added to that of the tests. */
   constructor([file, ...args]: [string, ...string[]], environment: Record<string, string> = {}) {
     this.#command = [file, ...args].join(' ');
     this.#child = spawn(file, args, {
@@ -42,12 +42,12 @@ export class Program implements AsyncDisposable {
     });
   }
 
-  /** Resolves with the first match in what the program prints. */
+  /** Resolves with the first match in the program's stdout. */
   async printed(pattern: RegExp, { withinMs = PATIENCE_MS } = {}): Promise<RegExpExecArray> {
     return this.#until(`print ${pattern}`, withinMs, () => pattern.exec(this.#stdout));
   }
 
-  /** Resolves when the program has ended and all that it printed was read. */
+  /** Resolves when the program has exited and its output is complete. */
   async ended({ withinMs = PATIENCE_MS } = {}): Promise<Ended> {
     return this.#until(`end within ${withinMs} ms`, withinMs, () => this.#ended);
   }
@@ -57,16 +57,16 @@ export class Program implements AsyncDisposable {
     await this.#closed;
   }
 
-  /** Gives up before the test's own time is over, which would leave the program running. */
+  /** Times out before the test does, which would leave the program running. */
   async #until<Result>(what: string, timeout: number, look: () => Result | null | undefined): Promise<Result> {
-    const complaint = () => new Error(`${this.#command} did not ${what}\n${this.#stdout}${this.#stderr}`);
+    const failure = () => new Error(`${this.#command} did not ${what}\n${this.#stdout}${this.#stderr}`);
     const check = () => {
       const result = look();
-      if (!result && !this.#ended) throw complaint();
+      if (!result && !this.#ended) throw failure();
       return result;
     };
     const result = await vi.waitFor(check, { timeout, interval: 10 });
-    if (!result) throw complaint();
+    if (!result) throw failure();
     return result;
   }
 }

@@ -1,9 +1,9 @@
-/** Choices that look random and are the same each time: xorshift (Marsaglia 2003) is good enough to choose from lists. */
+/** Reproducible pseudo-random choices: xorshift (Marsaglia 2003). */
 export class Random {
   #state: number;
 
   constructor(seed: number) {
-    // Zero would stay zero; and neighbouring seeds are to begin differently.
+    // Zero would stay zero, and neighbouring seeds must differ at once.
     this.#state = Math.imul(seed + 1, 0x9e3779b1) | 1;
     for (let skipped = 0; skipped < 8; skipped += 1) this.below(2);
   }

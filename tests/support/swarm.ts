@@ -1,4 +1,4 @@
-/** The stack as `docker stack deploy` runs it: the real stack file and images, in a swarm of this one engine alone. */
+/** The stack as `docker stack deploy` runs it: the real stack file and images, in a swarm with one node. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,32 +10,32 @@ import { uniqueName } from './unique-name.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const FILES = ['deploy/docker-stack.yml', 'tests/support/recording/stack.yml'];
-/** No replaced container is cleared away as long as its log may be read. */
+/** Keeps replaced containers: the tests read their logs. */
 const TASK_HISTORY = 100;
-/** The label of containers that a user would run beside the stack. */
+/** The label of containers outside the stack. */
 const CLIENT_OF = 'knock-test-client-of';
 const PATIENCE_MS = 60_000;
-/** A conversation is a command, too. */
+/** Also for `send`, which runs for a whole session. */
 const COMMAND_TIMEOUT_MS = 120_000;
 const run = promisify(execFile);
 
 type Service = 'server' | 'client';
 
-/** The part of `docker service inspect` that tests look at. */
+/** The fields of `docker service inspect` that tests read. */
 interface InspectedService {
   Spec: { TaskTemplate: { ContainerSpec: { Image: string } } };
   UpdateStatus?: { State: string };
 }
 
-/** The part of `docker inspect` that tests look at. */
+/** The fields of `docker inspect` that tests read. */
 interface InspectedContainer {
   State: { Running: boolean; ExitCode: number };
   Config: { Image: string };
 }
 
 /**
- * Three servers with the recording handler, healthy, and no client yet: {@link Swarm.deploy} with `CLIENTS` brings them. `environment`
- * is what a user would set before `docker stack deploy`. Rejects where the engine is in a swarm already.
+ * Three healthy servers with the recording handler, and no client: {@link Swarm.deploy} with `CLIENTS` adds them. `environment` is
+ * that of `docker stack deploy`. Rejects if the engine is already in a swarm.
  */
 export async function startSwarm(environment: Record<string, string>): Promise<Swarm> {
   const name = uniqueName();
@@ -57,13 +57,13 @@ export class Swarm implements AsyncDisposable {
     this.#settings = settings;
   }
 
-  /** From now on these end with it. */
+  /** Disposes of these with the swarm. */
   own(owned: AsyncDisposableStack): this {
     this.#owned = owned;
     return this;
   }
 
-  /** Runs `docker stack deploy`, with `changes` to what was set before; resolves when as many run as there should be. */
+  /** Runs `docker stack deploy`, with `changes` to the earlier settings; resolves when all replicas run. */
   async deploy(changes: Record<string, string> = {}): Promise<void> {
     await this.beginDeploy(changes);
     await vi.waitFor(
@@ -75,7 +75,7 @@ export class Swarm implements AsyncDisposable {
     );
   }
 
-  /** The same, and does not wait for anything. */
+  /** The same, without waiting for replicas. */
   async beginDeploy(changes: Record<string, string>): Promise<void> {
     this.#settings = { ...this.#settings, ...changes };
     const files = FILES.flatMap((file) => ['-c', file]);
@@ -86,22 +86,22 @@ export class Swarm implements AsyncDisposable {
     });
   }
 
-  /** How the last update of the servers goes, in Swarm's own word. */
+  /** Swarm's state of the last update of the servers. */
   async updateState(): Promise<string | undefined> {
     return (await this.#inspectServers()).UpdateStatus?.State;
   }
 
-  /** The image that the servers are to have. */
+  /** The image in the servers' specification. */
   async serverImage(): Promise<string> {
     return (await this.#inspectServers()).Spec.TaskTemplate.ContainerSpec.Image;
   }
 
-  /** What the engine knows of all containers of a service, ended ones too. */
+  /** All containers of a service, including exited ones. */
   async inspect(service: Service): Promise<InspectedContainer[]> {
     return JSON.parse(await docker('inspect', ...(await this.#containers(service)))) as InspectedContainer[];
   }
 
-  /** What each container of a service has logged so far, ended ones too. */
+  /** The log of each container of a service so far, including exited ones. */
   async logs(service: Service): Promise<LogLine[][]> {
     const containers = await this.#containers(service);
     return Promise.all(
@@ -116,19 +116,19 @@ export class Swarm implements AsyncDisposable {
     );
   }
 
-  /** Sends all texts from a container of the client that a user runs beside the stack; resolves with the replies that came. */
+  /** Sends all texts from a client container outside the stack; resolves with the replies. */
   async send(texts: string[], settings: Record<string, string>): Promise<string[]> {
     const options = [`--label=${CLIENT_OF}=${this.#name}`, `--network=${this.#name}_knock`];
     const environment = Object.entries({ SERVER_HOST: 'server', ...settings }).map(
       ([name, value]) => `--env=${name}=${value}`,
     );
     const sending = docker('run', ...options, ...environment, 'knock-client', 'send', ...texts);
-    // A message without a reply makes the command fail, and the replies to others have come all the same.
+    // A message without a reply fails the command, but stdout has the other replies.
     const output = await sending.catch((error: unknown) => (error as { stdout: string }).stdout);
     return output.split('\n').slice(0, -1);
   }
 
-  /** Tells all clients to stop, and waits until they have. Swarm starts no others, and what they have said can be read. */
+  /** Stops all clients and waits for them. Swarm does not restart them, and their logs remain. */
   async stopClients(): Promise<void> {
     await docker('stop', ...(await this.#containers('client')));
   }
@@ -147,12 +147,12 @@ export class Swarm implements AsyncDisposable {
   }
 }
 
-/** Makes a swarm of this engine alone, that nobody else can reach. */
+/** Creates a swarm with this engine as its only node, unreachable for others. */
 async function initSwarm(owned: AsyncDisposableStack): Promise<void> {
   const state = (await docker('info', '--format', '{{.Swarm.LocalNodeState}}')).trim();
   if (state !== 'inactive') {
-    const advice = 'these tests make one and leave it again. Run them on another engine, or, if nobody needs it:';
-    throw new Error(`this engine is in a swarm already (${state}), and ${advice} docker swarm leave --force`);
+    const advice = 'these tests create and leave one: use another engine, or run';
+    throw new Error(`this engine is already in a swarm (${state}); ${advice} docker swarm leave --force`);
   }
   const bridge = ['network', 'ls', '--filter', 'name=^docker_gwbridge$'];
   if ((await list(...bridge)).length === 0) {
@@ -167,15 +167,15 @@ async function initSwarm(owned: AsyncDisposableStack): Promise<void> {
   });
 }
 
-/** Resolves when nothing of it is left, since a swarm that is left too soon leaves its containers behind. */
+/** Resolves when the stack is gone: leaving the swarm earlier would orphan its containers. */
 async function removeStack(name: string): Promise<void> {
-  // They would hold the network.
+  // They would keep the network in use.
   const clients = await list('ps', '--all', '--filter', `label=${CLIENT_OF}=${name}`);
   if (clients.length > 0) await docker('rm', '--force', ...clients);
   const own = ['--filter', `label=com.docker.stack.namespace=${name}`];
   await vi.waitFor(
     async () => {
-      // Again each time: it gives up where the network is in use for a moment longer than the containers.
+      // Repeated: it fails while the network outlives the containers.
       await docker('stack', 'rm', '--detach=true', name);
       const left = [...(await list('ps', '--all', ...own)), ...(await list('network', 'ls', ...own))];
       if (left.length > 0) throw new Error(`${left.length} containers and networks of ${name} are still there`);
@@ -184,7 +184,7 @@ async function removeStack(name: string): Promise<void> {
   );
 }
 
-/** The ids that a command of Docker's lists. */
+/** The ids that a docker command lists. */
 async function list(...args: string[]): Promise<string[]> {
   return (await docker(...args, '--quiet')).split('\n').filter(Boolean);
 }

@@ -1,4 +1,4 @@
-/** A terminal of a reader: what is typed into it runs in a shell, and what it shows is kept. */
+/** A reader's terminal: runs typed commands in a shell, and keeps the output. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -6,30 +6,30 @@ import type { Readable, Writable } from 'node:stream';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** How long what was interrupted may take to end. */
+/** How long an interrupted command may take to exit. */
 const CTRL_C_MS = 4000;
 
 export class Terminal {
   readonly #environment: Record<string, string>;
   #shell: ChildProcessByStdio<Writable, Readable, null> | undefined;
   #closed: Promise<void> = Promise.resolve();
-  /** What it has shown since something was typed into it, or since it was {@link wipe}d. */
+  /** Output since the last command or {@link wipe}. */
   shown = '';
-  /** Of the command that has ended, or the first of several that was not 0; null where a signal ended it. */
+  /** Of the last command, or the first nonzero one of several; null after a signal. */
   exitCode: number | null = 0;
 
   constructor(environment: Record<string, string>) {
     this.#environment = environment;
   }
 
-  /** Types a command, and waits for nothing. What still runs is interrupted first, as a reader would have to. */
+  /** Types a command without waiting for it. Interrupts a running one first, as a reader must. */
   async type(command: string): Promise<void> {
     await this.interrupt();
     this.wipe();
     this.#start(command);
   }
 
-  /** Types commands, one a line, and waits for the end of each. Rejects where one has not ended in time. */
+  /** Runs commands, one per line, and waits for each. Rejects if one exceeds `withinMs`. */
   async run(commands: string, withinMs: number): Promise<void> {
     await this.interrupt();
     this.wipe();
@@ -39,25 +39,25 @@ export class Terminal {
       const timer = setTimeout(() => this.#signal('SIGKILL'), withinMs);
       await this.#closed;
       clearTimeout(timer);
-      if (this.exitCode === null) throw new Error(`not over after ${withinMs} ms: ${command}\n${this.shown}`);
-      // The next prompt begins a line.
+      if (this.exitCode === null) throw new Error(`still running after ${withinMs} ms: ${command}\n${this.shown}`);
+      // A prompt starts on a new line.
       if (this.shown !== '' && !this.shown.endsWith('\n')) this.shown += '\n';
       worst ||= this.exitCode;
     }
     this.exitCode = worst;
   }
 
-  /** Types a line into what runs. */
-  answer(line: string): void {
+  /** Types a line into the running command. */
+  input(line: string): void {
     this.#shell?.stdin.write(`${line}\n`);
   }
 
-  /** What is shown from now on is new. */
+  /** Forgets the output so far. */
   wipe(): void {
     this.shown = '';
   }
 
-  /** Ctrl-C; resolves when what ran has ended. (Some versions of Compose do not end by it each time.) */
+  /** Ctrl-C; resolves when the command has exited. (Some versions of Compose ignore it at times, hence SIGKILL.) */
   async interrupt(): Promise<void> {
     this.#signal('SIGINT');
     const timer = setTimeout(() => this.#signal('SIGKILL'), CTRL_C_MS);
@@ -70,7 +70,7 @@ export class Terminal {
       cwd: ROOT,
       env: { ...process.env, ...this.#environment },
       stdio: ['pipe', 'pipe', 'inherit'],
-      // A group of its own, to which Ctrl-C goes, as in a terminal.
+      // Its own process group, which receives Ctrl-C as in a terminal.
       detached: true,
     });
     shell.stdout.setEncoding('utf8').on('data', (text: string) => (this.shown += text));

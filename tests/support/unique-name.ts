@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** A name for what one test makes in the engine, and nothing else has. */
+/** A unique name for what a test creates in the engine. */
 export function uniqueName(): string {
   return `knock-test-${randomBytes(4).toString('hex')}`;
 }

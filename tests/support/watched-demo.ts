@@ -1,4 +1,4 @@
-/** The server under `docker compose up --watch`, in a copy of what its image is made from, so that a test can change it. */
+/** The server under `docker compose up --watch`, in a copy of its sources that a test can change. */
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ export class WatchedDemo implements AsyncDisposable {
     this.#running = new Program(['docker', ...this.#compose('up', '--watch', 'server')], { KNOCK_PORT: `${port}` });
   }
 
-  /** Resolves when Compose watches: a change before that is not noticed. */
+  /** Resolves when Compose watches: it misses earlier changes. */
   async watching(): Promise<void> {
     await this.#running.printed(/Watch enabled/, { withinMs: BUILD_TIMEOUT_MS });
   }
@@ -51,12 +51,12 @@ export class WatchedDemo implements AsyncDisposable {
     writeFileSync(file, edit(readFileSync(file, 'utf8')));
   }
 
-  /** What the server answers, or what went wrong. */
+  /** The server's reply, or the error. */
   async reply(): Promise<string> {
     return fetch(`http://localhost:${this.#port}/`).then((response) => response.text(), String);
   }
 
-  /** The id of the server's container: each rebuild brings another. */
+  /** The id of the server's container, which changes with each rebuild. */
   async container(): Promise<string> {
     return (await run('docker', this.#compose('ps', '--quiet', 'server'))).stdout.trim();
   }
@@ -64,7 +64,7 @@ export class WatchedDemo implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#running[Symbol.asyncDispose]();
     await run('docker', this.#compose('down', '--timeout', '2'));
-    // An image that a rebuild replaced has no name any more, but Compose's label.
+    // A replaced image has lost its name, but keeps Compose's label.
     const own = ['--filter', `label=com.docker.compose.project=${this.#project}`];
     const images = (await run('docker', ['image', 'ls', '--quiet', ...own])).stdout.split('\n').filter(Boolean);
     if (images.length > 0) await run('docker', ['image', 'rm', '--force', ...images]);

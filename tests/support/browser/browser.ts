@@ -1,4 +1,4 @@
-/** A real browser in a container of its own, on the network of a demo: it opens the page where the clients find the server. */
+/** A real browser in its own container, on a demo's network, where the server's host name is `server`. */
 import { type Browser as Chromium, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 
@@ -24,7 +24,7 @@ export class Browser implements AsyncDisposable {
     this.#chromium = started;
   }
 
-  /** Opens the server's page as somebody who has never been there (its context ends with it), and waits until it is live. */
+  /** Opens the server's page in a fresh context, which closes with the page, and waits until it is live. */
   async open(options: BrowserContextOptions = {}): Promise<Page> {
     const page = await this.#chromium.newPage({ viewport: { width: 1280, height: 900 }, ...options });
     page.setDefaultTimeout(30_000);

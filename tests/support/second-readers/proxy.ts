@@ -1,4 +1,4 @@
-/** A proxy that is not ours, in a container in front of the server; its log says which requests it forwards. */
+/** A third-party proxy in a container in front of the server; its log has the requests it forwards. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
@@ -6,21 +6,21 @@ import { RawClient } from '@knock/server/test/raw-client';
 import { GenericContainer, type StartedNetwork, type StartedTestContainer, Wait } from 'testcontainers';
 
 export const PROXY_IMAGE = 'knock-test-second-readers';
-/** Where a silent connection is soon closed, and where a slow client is waited for. */
+/** One port with a short timeout, and one for slow clients. */
 const PORTS = { impatient: 8080, patient: 8081 };
-/** How each is started, and what it logs once it listens. */
+/** The command of each, and the log line of its start. */
 const PROXIES = {
   nginx: { command: ['nginx', '-c', '/etc/second-readers/nginx.conf'], ready: 'start worker process ' },
   HAProxy: { command: ['haproxy', '-W', '-db', '-f', '/etc/second-readers/haproxy.cfg'], ready: 'Loading success' },
 };
-/** What the logs of nginx and HAProxy have in place of a server where a request was not forwarded, and of an empty body. */
+/** Placeholders in the logs of nginx and HAProxy: not forwarded, and an empty body. */
 const NO_SERVER = ['', '<NOSRV>'];
 const NO_BODY = ['', '-'];
 const run = promisify(execFile);
 
 export type ProxyName = keyof typeof PROXIES;
 
-/** A request that the proxy forwarded, as the proxy read it, and the server's status. */
+/** A forwarded request as the proxy parsed it, and the server's status. */
 export interface Forwarded {
   method: string;
   body: string;
@@ -30,7 +30,7 @@ export interface Forwarded {
 export class Proxy implements AsyncDisposable {
   readonly #container: StartedTestContainer;
 
-  /** The server must be there under the name `server`. */
+  /** The server's host name must be `server`. */
   static async start(name: ProxyName, network: StartedNetwork): Promise<Proxy> {
     const { command, ready } = PROXIES[name];
     const container = await new GenericContainer(PROXY_IMAGE)
@@ -46,14 +46,14 @@ export class Proxy implements AsyncDisposable {
     this.#container = container;
   }
 
-  /** Sends these bytes on a connection of their own; resolves with all that came back, once the proxy has closed it. */
+  /** Sends these bytes on a new connection; resolves with the whole response once the proxy has closed it. */
   async converse(bytes: Buffer | string, patience: keyof typeof PORTS): Promise<string> {
     const client = await RawClient.to(this.#container.getMappedPort(PORTS[patience]));
     client.send(bytes);
     return (await client.closed()).toString('latin1');
   }
 
-  /** The requests that were forwarded so far, in the order in which they ended. */
+  /** The requests forwarded so far, in the order of completion. */
   async forwarded(): Promise<Forwarded[]> {
     const { stdout } = await run('docker', ['logs', this.#container.getId()]);
     return (stdout.match(/^\{.*\}$/gm) ?? [])
