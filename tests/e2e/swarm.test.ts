@@ -218,7 +218,7 @@ async function saidBy(swarm: Swarm): Promise<Greeting[]> {
 
 /** The test itself stopped the client in the middle of it, so nobody knows what became of it. */
 function isCutShort({ why }: Greeting): boolean {
-  return why === 'this client was told to stop';
+  return why === 'this client was stopped';
 }
 
 /** How long each client had to wait from one reply to the next, in milliseconds. */

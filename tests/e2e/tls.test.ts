@@ -359,9 +359,12 @@ test('the client sends nothing to a server whose certificate is not good, and sa
   await using old = await serve(pair('old', await authority.sign('localhost', { days: -2 })), count);
   await using plain = await start(count);
   const why = async (server: TestServer) => ask(server, { TLS_CA_FILE: CA, DEADLINE_MS: '2000' });
-  expect(await why(foreign)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('does not vouch') });
-  expect(await why(renamed)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('for another name') });
-  expect(await why(old)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('out of date') });
+  expect(await why(foreign)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('is not trusted') });
+  expect(await why(renamed)).toMatchObject({
+    kind: 'not_handled',
+    why: expect.stringContaining('is not for SERVER_HOST'),
+  });
+  expect(await why(old)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('has expired') });
   expect(await why(plain)).toMatchObject({ kind: 'not_handled', why: expect.stringContaining('does it speak TLS?') });
   expect(heard).toEqual([]);
 });
@@ -370,25 +373,25 @@ test.each([
   [
     serverSettings,
     { TLS_CERT_FILE: '/nowhere' },
-    ['TLS_CERT_FILE="/nowhere": must be a file in PEM with a certificate that this program can read (ENOENT)'],
+    ['TLS_CERT_FILE="/nowhere": must be a PEM file with a certificate: cannot be read (ENOENT)'],
   ],
   [
     serverSettings,
     { TLS_CERT_FILE: SERVER.TLS_KEY_FILE, TLS_KEY_FILE: SERVER.TLS_KEY_FILE },
-    [`TLS_CERT_FILE="${SERVER.TLS_KEY_FILE}": must be a file in PEM with a certificate`],
+    [`TLS_CERT_FILE="${SERVER.TLS_KEY_FILE}": must be a PEM file with a certificate`],
   ],
   [
     serverSettings,
     { TLS_CERT_FILE: SERVER.TLS_CERT_FILE, PORT: 'x' },
     [
       'PORT="x": must be a whole number from 0 to 65535',
-      'TLS_KEY_FILE: must be the key of TLS_CERT_FILE: both are set, or none',
+      'TLS_KEY_FILE: must be the private key of TLS_CERT_FILE: set both, or neither',
     ],
   ],
   [
     serverSettings,
     { ...SERVER, TLS_KEY_FILE: CLIENT.TLS_KEY_FILE },
-    [`TLS_KEY_FILE="${CLIENT.TLS_KEY_FILE}": must be the key of TLS_CERT_FILE: both are set, or none`],
+    [`TLS_KEY_FILE="${CLIENT.TLS_KEY_FILE}": must be the private key of TLS_CERT_FILE: set both, or neither`],
   ],
   [
     serverSettings,
@@ -398,7 +401,7 @@ test.each([
   [
     clientSettings,
     { TLS_CA_FILE: BROKEN_CHAIN },
-    [`TLS_CA_FILE="${BROKEN_CHAIN}": must be a file in PEM with a certificate`],
+    [`TLS_CA_FILE="${BROKEN_CHAIN}": must be a PEM file with a certificate`],
   ],
   [
     serverSettings,

@@ -1,4 +1,4 @@
-/** Drives an HttpCodec as a session does: pushes pieces, answers each request, and notes what was decoded. */
+/** Drives an HttpCodec as a session does: pushes pieces, answers each request, and records what was decoded. */
 import { HttpError } from '../src/codec/http/http-error.ts';
 import { HttpCodec } from '../src/codec/http/request-codec.ts';
 import type { HttpRequest } from '../src/codec/http/request.ts';
@@ -6,7 +6,7 @@ import { WriteBuffer } from '../src/codec/write-buffer.ts';
 
 export const MAX_BODY_BYTES = 1000;
 
-/** A request, without what depends on the cut: whether a byte of the body had come with the head. */
+/** A request, without the one thing that depends on the cut: whether part of the body came with the head. */
 export interface Decoded {
   line: string;
   path: string;
@@ -26,11 +26,11 @@ export interface Outcome {
   hasPartial: boolean;
 }
 
-/** Bytes from a text in which each character is a byte. */
+/** Latin-1: one byte per character. */
 export const bytesOf = (text: string) => Buffer.from(text, 'latin1');
 export const oneByOne = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
 
-/** `answersHeads`: a request with a body is answered before that is complete. */
+/** `answersHeads`: requests with a body are answered before the body is complete. */
 export function decodeAll(pieces: Buffer[], { answersHeads = false } = {}): Outcome {
   const codec = new HttpCodec({ maxBodyBytes: MAX_BODY_BYTES });
   const out = new WriteBuffer();
@@ -40,7 +40,7 @@ export function decodeAll(pieces: Buffer[], { answersHeads = false } = {}): Outc
     if (request === undefined) return false;
     decoded.push(describe(request));
     if (request.complete || answersHeads) codec.encode('ok', out);
-    // Its memory is used again, by the next of a million calls too.
+    // Returns its memory to the pool: fuzz tests call this a million times.
     out.drop();
     return true;
   };
@@ -59,10 +59,10 @@ export function decodeAll(pieces: Buffer[], { answersHeads = false } = {}): Outc
   }
 }
 
-/** Of a long text, only so much comes byte by byte: limits are passed at its end. */
+/** Only the end of a long text is sent byte by byte: that is where it passes a limit. */
 const SLOW_BYTES = 1000;
 
-/** What comes of the bytes, which is the same in one piece and byte by byte. */
+/** Decodes the bytes in one piece and byte by byte. Throws if the results differ. */
 export function decodeText(text: string): Outcome {
   const whole = decodeAll([bytesOf(text)]);
   const slow = decodeAll([bytesOf(text.slice(0, -SLOW_BYTES)), ...oneByOne(bytesOf(text.slice(-SLOW_BYTES)))]);
@@ -72,7 +72,7 @@ export function decodeText(text: string): Outcome {
   return whole;
 }
 
-/** The status and detail of the error that the bytes end in; undefined: there is none. */
+/** Status and detail of the error at the end, if there is one. */
 export function failureOf(text: string): string | undefined {
   const { failure } = decodeText(text);
   return failure && `${failure.status} ${failure.detail}`;

@@ -66,7 +66,7 @@ test('rejects a frame above the limit by its header, and the error reply arrives
   client.end(Buffer.alloc(512 * 1024));
   const answer = (await client.closed()).toString();
   expect(answer).toContain('hello from the server!');
-  expect(answer).toContain('too_large: a message of 101 bytes is above the limit of 100');
+  expect(answer).toContain('too_large: a message of 101 bytes exceeds the limit of 100');
   expect(client.error).toBeUndefined();
   await server.expectReasons('too_large');
   await server.expectHealthy();
@@ -90,7 +90,7 @@ test('rejects a kind of frame that only servers may send, and ends the session',
   client.send(frame('busy: me', 1));
   const answer = (await client.closed()).toString();
   expect(answer).toContain('hello from the server!');
-  expect(answer).toContain('bad_frame: a frame of kind 1 came');
+  expect(answer).toContain('bad_frame: unexpected frame kind 1');
   await server.expectReasons('malformed');
   await server.expectHealthy();
 });

@@ -23,19 +23,19 @@ export const REFUSED_THOUGH_VALID: readonly { reason: string; parts: Partial<Par
   { reason: '431 the request has more than 100 fields', parts: { fields: Array.from({ length: 100 }, () => 'X: y') } },
   { reason: '413 the body exceeds', parts: sized(`${MAX_BODY_BYTES + 1}`, 'a'.repeat(MAX_BODY_BYTES + 1)) },
   {
-    reason: '400 the line with the size of a chunk exceeds',
+    reason: '400 the chunk-size line exceeds',
     parts: { version: HTTP_1_1, ...chunked(`0;${'e'.repeat(255)}\r\n\r\n`) },
   },
   // What some servers read differently.
-  { reason: '400 the target holds a percent-encoded control', parts: { target: '/%0d%0a' } },
-  { reason: '400 the target does not name one valid host', parts: { target: 'http://u@h/' } },
-  { reason: '400 the target names another host', parts: { target: 'http://other/' } },
-  { reason: '400 the Host is not one valid host', parts: { host: 'Host:' } },
+  { reason: '400 the target contains a percent-encoded control', parts: { target: '/%0d%0a' } },
+  { reason: '400 the target must name one valid host', parts: { target: 'http://u@h/' } },
+  { reason: '400 the target and the Host header', parts: { target: 'http://other/' } },
+  { reason: '400 Host must be one valid host', parts: { host: 'Host:' } },
   { reason: '400 the Content-Length is not a decimal number', parts: sized('03', 'abc') },
   {
-    reason: '400 white space follows the Transfer-Encoding',
+    reason: '400 white space after the value of Transfer-Encoding',
     parts: { version: HTTP_1_1, ...chunked('0\r\n\r\n', 'Transfer-Encoding: chunked \t') },
   },
-  { reason: '400 a chunk has no hexadecimal size', parts: { version: HTTP_1_1, ...chunked('0 ;a\r\n\r\n') } },
-  { reason: '400 a trailer has a name', parts: { version: HTTP_1_1, ...chunked('0\r\nExpect: x\r\n\r\n') } },
+  { reason: '400 invalid chunk size', parts: { version: HTTP_1_1, ...chunked('0 ;a\r\n\r\n') } },
+  { reason: '400 forbidden trailer', parts: { version: HTTP_1_1, ...chunked('0\r\nExpect: x\r\n\r\n') } },
 ];

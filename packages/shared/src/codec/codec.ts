@@ -1,14 +1,10 @@
-/**
- * What all codecs have in common, so that a session need not know which protocol it speaks: what comes out of a decoder,
- * what goes wrong in one, and what can be encoded.
- */
-
+/** The interface of all codecs, so that a session need not know which protocol it speaks. */
 import type { WriteBuffer } from './write-buffer.ts';
 
 /** Why the server did not answer a message with a reply. */
 export type ErrorCode = 'bad_frame' | 'bad_utf8' | 'busy' | 'failed' | 'timeout' | 'too_large';
 
-/** The server says no. A client may hear a code that it does not know, so a code is any text. */
+/** An error instead of a reply. `code` is any text: a server may send codes that its client does not know. */
 export class ErrorReply {
   readonly code: string;
   readonly detail: string;
@@ -19,21 +15,20 @@ export class ErrorReply {
   }
 }
 
-/** It says nothing but that it came. */
 class Goaway {
   readonly detail = '';
 }
 
-/** The server leaves: nothing that is unanswered when this comes was handled, and nothing follows it. */
+/** The server ends the session: messages still unanswered were not handled, and nothing follows. */
 export const GOAWAY = new Goaway();
 
-/** What the server says in frames and lines beside replies. */
+/** What the server sends in frames and lines, other than replies. */
 export type Notice = ErrorReply | Goaway;
 
-/** What one end says to the other: a message (or its reply), an error reply, or a goaway. */
+/** What one end sends to the other: a message or its reply, an error reply, or a goaway. */
 export type Reply = string | Notice;
 
-/** What came is not what the protocol allows. The decoder that threw it has moved past the fault if `fatal` is false. */
+/** The input violates the protocol. Decoding can go on behind the error if `fatal` is false. */
 export class CodecError extends Error {
   override readonly name = 'CodecError';
   readonly code: ErrorCode;
@@ -46,32 +41,32 @@ export class CodecError extends Error {
   }
 }
 
-/** `what` is too large: "a message of 9 bytes", or "this line". `maxBytes`: the limit. */
+/** `what` is the subject of the message: "a message of 9 bytes", or "this line". */
 export function tooLarge(what: string, maxBytes: number): CodecError {
-  const detail = `${what} is above the limit of ${maxBytes} bytes: send less, or raise MAX_MESSAGE_BYTES`;
+  const detail = `${what} exceeds the limit of ${maxBytes} bytes: send less, or ask the operator to raise MAX_MESSAGE_BYTES`;
   return new CodecError('too_large', detail, { fatal: true });
 }
 
 /**
- * One protocol's bytes, for one connection. `In` is what it decodes: a message, or a request. `Out` is what it encodes
- * beside replies, which are strings.
+ * Decodes and encodes the bytes of one connection. `In` is what it decodes: a message, or a request. `Out` is what it encodes
+ * in addition to replies, which are strings.
  */
 export interface Codec<In, Out> {
-  /** Takes bytes as they came, however they were cut. They must not change until they are decoded. */
+  /** Takes bytes as they came, cut anywhere. They must not change until they are decoded. */
   push(bytes: Buffer): void;
-  /** The next thing that has come; undefined: more bytes are needed. Throws a {@link CodecError}. */
+  /** The next complete input; undefined: more bytes are needed. Throws a {@link CodecError}. */
   next(): In | undefined;
-  /** No more bytes will come: what that makes of the rest. Throws a {@link CodecError} if it is no whole message. */
+  /** The end of the stream (half-close): the last message, if it ends one. Throws a {@link CodecError} for an incomplete one. */
   end(): In | undefined;
   /**
-   * Appends a reply, or what else is said. Throws a RangeError that says why if the protocol cannot carry it, and has
-   * appended nothing then. `last`: the connection ends with it, which some protocols say.
+   * Appends a reply to `out`. If the protocol cannot carry it, throws a RangeError that says why, and appends nothing.
+   * `last`: the connection closes behind it, which some protocols announce.
    */
   encode(reply: string | Out, out: WriteBuffer, last?: boolean): void;
-  /** Whether bytes of an unfinished message are held. */
+  /** Whether part of a message is held. */
   readonly hasPartial: boolean;
-  /** Whether a pause of the other end means that its message is complete. */
+  /** Whether a pause ends the message that is held. */
   readonly idleEndsMessage: boolean;
-  /** Nothing is decoded any more: what was encoded last ends the connection. */
+  /** Nothing more is decoded: the connection ends behind what was encoded last. */
   readonly over?: boolean;
 }

@@ -199,13 +199,14 @@ test('measures the limit in bytes', () => {
 
 test('says what is wrong in the words of a person', () => {
   const detail = (codec: FrameCodec, digits: string) => decode(codec, [hex(digits)]).heard.at(-1);
-  expect(detail(clients(), '02')).toMatchObject({ detail: 'a frame of kind 2 came: a client sends only kind 0' });
-  expect(detail(servers(), '48')).toMatchObject({ detail: 'a frame of kind 72 came: the kinds are 0, 1 and 2' });
+  expect(detail(clients(), '02')).toMatchObject({ detail: 'unexpected frame kind 2: clients send only kind 0' });
+  expect(detail(servers(), '48')).toMatchObject({ detail: 'unexpected frame kind 72: the kinds are 0, 1 and 2' });
   expect(detail(clients(), '00 00 00 09')).toMatchObject({
-    detail: 'a message of 9 bytes is above the limit of 8 bytes: send less, or raise MAX_MESSAGE_BYTES',
+    detail:
+      'a message of 9 bytes exceeds the limit of 8 bytes: send less, or ask the operator to raise MAX_MESSAGE_BYTES',
   });
   expect(decode(clients(), [hex('00 00 00 01 61 00 00 00')]).end).toMatchObject({
-    detail: 'the stream ended inside a frame, after 3 of its bytes',
+    detail: 'the stream ended inside a frame, after 3 bytes of it',
   });
 });
 

@@ -26,12 +26,12 @@ const client = (maxBytes = LIMIT) => new LineCodec({ maxBytes, role: 'client' })
 const tooLarge: Fault = {
   code: 'too_large',
   fatal: true,
-  detail: 'this line is above the limit of 4 bytes: send less, or raise MAX_MESSAGE_BYTES',
+  detail: 'this line exceeds the limit of 4 bytes: send less, or ask the operator to raise MAX_MESSAGE_BYTES',
 };
 const badUtf8: Fault = {
   code: 'bad_utf8',
   fatal: false,
-  detail: 'the message is not valid UTF-8: encode text so, and other bytes as text (Base64)',
+  detail: 'not valid UTF-8: send UTF-8, and Base64-encode binary data',
 };
 
 /** What a step gives, or the fault that it throws. */

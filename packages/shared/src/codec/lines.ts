@@ -1,6 +1,6 @@
 /**
- * Lines: what a person types, and what the article's client sends. A line ended by LF is a message (a CR before the
- * LF is dropped); until the first LF, a pause ends a message as well, and half-close always ends the last one.
+ * Lines: what a person types, and what the article's client sends. LF ends a message (a CR before it is dropped), and so
+ * does half-close. Until the first LF, a pause ends a message too.
  */
 import { type Codec, type Notice, ErrorReply, type Reply, tooLarge } from './codec.ts';
 import { ReadBuffer } from './read-buffer.ts';
@@ -13,9 +13,9 @@ const CR = 0x0d;
 const LINE_END_BYTES = 2;
 
 interface LineCodecOptions {
-  /** The longest line that is taken, in bytes, its end not counted. */
+  /** The longest line that is accepted, in bytes, without its line end. */
   maxBytes: number;
-  /** Who decodes: the server's replies have no line end for a client that never sent one, since it waits for bytes. */
+  /** The end that decodes. A server sends no line end to a client that never sent one. */
   role: 'server' | 'client';
 }
 
@@ -24,7 +24,7 @@ export class LineCodec implements Codec<string, Notice> {
   readonly #role: 'server' | 'client';
   readonly #input: ReadBuffer;
   readonly #texts = new TextBatch();
-  /** How many unread bytes were searched for an LF: a line that comes byte by byte is not searched again each time. */
+  /** How many bytes were already searched for LF: a line that comes byte by byte is searched only once. */
   #searched = 0;
   #sawLineEnd = false;
 
@@ -43,20 +43,20 @@ export class LineCodec implements Codec<string, Notice> {
   }
 
   push(bytes: Buffer): void {
-    // What is unread may move, and its memory may be used again.
+    // The unread bytes may move, and their memory may be reused.
     this.#texts.close();
     this.#input.push(bytes);
   }
 
-  /** Throws a {@link CodecError}: `too_large` is fatal, after `bad_utf8` decoding goes on. */
+  /** Throws a {@link CodecError}: `too_large` is fatal, `bad_utf8` is not. */
   next(): string | undefined {
     const { bytes, start, end } = this.#input;
-    // Not beyond `end`, where there may be as much unused room as there are bytes.
+    // Not beyond `end`: the buffer may have as much unused room as bytes.
     const used = end === bytes.length ? bytes : bytes.subarray(0, end);
     const lineEnd = used.indexOf(LF, start + this.#searched);
     if (lineEnd < 0) {
       this.#searched = end - start;
-      this.#judgeLength(this.#withoutCr(end));
+      this.#checkLength(this.#withoutCr(end));
       this.#texts.close();
       this.#input.compact();
       return undefined;
@@ -70,8 +70,8 @@ export class LineCodec implements Codec<string, Notice> {
   }
 
   /**
-   * Throws a RangeError for a text that holds an LF, that ends in a CR which would be lost, or that is not well-formed. Text has
-   * no word for leaving: the end of the stream says it.
+   * Throws a RangeError for a text that contains LF, ends in a CR that would be lost, or is not well-formed. A goaway is no
+   * bytes: in text only the end of the stream tells it.
    */
   encode(reply: Reply, out: WriteBuffer): void {
     if (typeof reply === 'string') this.#encodeText(reply, out);
@@ -80,30 +80,33 @@ export class LineCodec implements Codec<string, Notice> {
 
   #encodeText(text: string, out: WriteBuffer): void {
     assertWellFormed(text);
-    if (text.includes('\n')) throw new RangeError('the text holds a line feed, so it cannot be sent as one line');
+    if (text.includes('\n'))
+      throw new RangeError('text with a line feed (LF) cannot be sent as one line: remove it, or use frames');
     const bare = this.#role === 'server' && !this.#sawLineEnd;
     if (!bare && text.endsWith('\r')) {
-      throw new RangeError('the text ends in a carriage return, which a line would lose');
+      throw new RangeError(
+        'the text ends in a carriage return (CR), which the other end would drop: remove it, or use frames',
+      );
     }
     out.appendText(text);
     if (!bare) out.appendText('\n');
   }
 
-  /** The text from the first unread byte to `end`; reading goes on at `next`. */
+  /** Takes the text from the first unread byte to `end`. The next line starts at `next`. */
   #take(end: number, next: number): string {
     const { bytes, start, end: available } = this.#input;
-    this.#judgeLength(end);
+    this.#checkLength(end);
     this.#input.start = next;
     this.#searched = 0;
     return this.#texts.decode(bytes, start, end, available);
   }
 
-  /** Where a line that ends at `end` has its text end. */
+  /** The end of the line's text, without a CR before `end`. */
   #withoutCr(end: number): number {
     return end > this.#input.start && this.#input.bytes[end - 1] === CR ? end - 1 : end;
   }
 
-  #judgeLength(end: number): void {
+  #checkLength(end: number): void {
     if (end - this.#input.start > this.#maxBytes) throw tooLarge('this line', this.#maxBytes);
   }
 }

@@ -1,8 +1,8 @@
 /**
- * The bytes of one connection that came and are not decoded yet, always in one piece.
+ * The bytes of one connection that are not decoded yet, always contiguous.
  *
- * A list of chunks would be the simpler store, but a client that sends byte by byte would then cost some 200 bytes
- * for each of its bytes; and joining the chunks at each arrival would cost a square of the message's length.
+ * A list of chunks would be simpler, but a client that sends byte by byte (slowloris) would cost about 200 bytes per byte;
+ * joining the chunks at each arrival would take quadratic time.
  */
 import { bufferPool } from './buffer-pool.ts';
 
@@ -12,17 +12,17 @@ export class ReadBuffer {
   bytes: Buffer = NOTHING;
   start = 0;
   end = 0;
-  /** How long the message at the start is known to be, with its framing; 0: not known. */
+  /** The length of the message at the start, with its framing; 0: not known. */
   expectedLength = 0;
   readonly #maxBytes: number;
-  /** Nobody keeps what was read from here, so its memory may be used again. */
+  /** Readers keep no references to this memory, so it may be reused. */
   readonly #reuses: boolean;
-  /** The memory is its own, and not that of a chunk. */
+  /** The memory is this buffer's own, not a chunk's. */
   #owns = false;
 
   /**
-   * `most`: the size of the largest message with its framing; room is not grown beyond it ahead of need. `reuses`: whoever reads from it
-   * keeps nothing of its memory.
+   * `maxBytes`: the size of the largest message with its framing; memory is not grown beyond it ahead of need. `reuses`:
+   * readers keep no references to its memory.
    */
   constructor(maxBytes: number, { reuses = false } = {}) {
     this.#maxBytes = maxBytes;
@@ -45,7 +45,7 @@ export class ReadBuffer {
     this.end += chunk.copy(this.bytes, this.end);
   }
 
-  /** Gives back the memory of what was read: a few bytes must not hold on to the whole chunk that they came in. */
+  /** Releases the memory of bytes that were read: a few unread bytes must not keep a whole chunk alive. */
   compact(): undefined {
     if (this.length === 0) {
       this.#release();
@@ -54,15 +54,15 @@ export class ReadBuffer {
     }
   }
 
-  /** Makes room for `needed` bytes in all, or more. */
+  /** Makes room for at least `needed` bytes in all. */
   #grow(needed: number): void {
-    // Of what is only announced no more than seven times what has come: an announcement costs its client nothing.
+    // At most 8 times what has come: announcing a large message costs a client nothing.
     const ahead =
       this.expectedLength > 0 ? Math.min(8 * needed, this.expectedLength) : Math.min(2 * needed, this.#maxBytes);
     this.#moveTo(Math.max(needed, ahead));
   }
 
-  /** Moves what is unread to the beginning of another piece of memory, with room for so many bytes. */
+  /** Moves the unread bytes to the start of new memory with room for `room` bytes. */
   #moveTo(room: number): void {
     const { bytes, start, end } = this;
     const grown = this.#reuses ? bufferPool.acquire(room) : Buffer.allocUnsafeSlow(room);

@@ -1,8 +1,8 @@
 /**
- * Cuts many short texts out of one piece of memory. To decode one is a call into V8 and costs 80 ns, however short it is; so
- * ASCII is decoded for a whole batch at once, and each text is cut out of that, in 10 ns.
+ * Decodes many short texts at once. Each decoding is a call into V8 and costs 80 ns, however short the text. ASCII is
+ * decoded a batch at a time, and each text is a slice of it, which costs 10 ns.
  *
- * A batch is small, since whoever keeps a text that was cut out keeps the whole batch in memory.
+ * A batch is small because a slice keeps the whole batch in memory.
  */
 import { isAscii } from 'node:buffer';
 
@@ -14,16 +14,16 @@ export class TextBatch {
   #bytes: Buffer | undefined;
   #from = 0;
   #to = 0;
-  /** Undefined: there is something in the batch that is not ASCII. */
+  /** Undefined: the batch is not all ASCII. */
   #text: string | undefined;
 
   /**
-   * The text of `bytes[start, end)`, where `bytes` holds more that will be asked for up to `available`, and does not change.
-   * Throws a `CodecError` `bad_utf8` that is not fatal.
+   * The text of `bytes[start, end)`. More texts may follow up to `available`, and `bytes` must not change until `close`.
+   * Throws a non-fatal `CodecError` `bad_utf8`.
    */
   decode(bytes: Buffer, start: number, end: number, available: number): string {
     if (this.#bytes !== bytes || start < this.#from || end > this.#to) {
-      // For the last one, or for one that fills a batch, there is nothing to gain.
+      // A batch gains nothing for the last text, or for one that would fill it.
       if (end === available || end - start > BATCH_BYTES / 2) return decodeUtf8(bytes, start, end);
       this.#open(bytes, start, Math.min(available, start + BATCH_BYTES));
     }
@@ -31,7 +31,7 @@ export class TextBatch {
     return this.#text.slice(start - this.#from, end - this.#from);
   }
 
-  /** Lets go of the memory that it has seen. */
+  /** Drops its references to the bytes and the batch. */
   close(): void {
     this.#bytes = undefined;
     this.#text = undefined;

@@ -1,13 +1,13 @@
-/** Settings come from the environment, are checked before anything starts, and are wrong all at once or not at all. */
+/** Settings from the environment, checked before anything starts. All problems are reported at once. */
 import { z } from 'zod';
 
 /** The exit code for wrong settings: EX_CONFIG of sysexits(3). */
 export const EXIT_WRONG_SETTINGS = 78;
 
-/** Node's timers hold 31 bits of milliseconds; beyond that they would fire at once. */
+/** Node's timers hold 31 bits of milliseconds: longer ones would fire at once. */
 const MAX_MILLISECONDS = 2 ** 31 - 1;
 
-/** Some settings are wrong; `problems` has one line for each: its name, the value given, the rule. */
+/** Some settings are wrong. `problems` has one line for each: name, value and rule. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -18,7 +18,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads what the schema names and nothing else. Throws a {@link ConfigError} that lists every problem. */
+/** Reads only the variables that the schema names. Throws a {@link ConfigError} that lists every problem. */
 export function readConfig<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv): z.output<Schema> {
   const result = schema.safeParse(env);
   if (result.success) return result.data;
@@ -45,7 +45,7 @@ export function wholeNumber({ min, max }: { min: number; max: number }) {
     .meta({ rule: `${min} to ${max}` });
 }
 
-/** A span of time in milliseconds, from 1. */
+/** A duration in milliseconds, from `min`. */
 export function milliseconds({ min = 1 } = {}) {
   return wholeNumber({ min, max: MAX_MILLISECONDS }).meta({ rule: 'milliseconds' });
 }
@@ -56,7 +56,7 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(...wor
   return z.enum(words, { error: rule }).meta({ rule: words.join(', ') });
 }
 
-/** The two settings of the log, alike for both ends. */
+/** The log settings of both programs. */
 export const logSettings = {
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
     .default('info')

@@ -1,11 +1,11 @@
-/** The settings of TLS: files in PEM that are read, and looked into, before anything starts. */
+/** The TLS settings: PEM files, read and checked before anything starts. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
 import { z } from 'zod';
 
-/** A file in PEM (RFC 7468) that could be read, and holds what it should. */
+/** A PEM file (RFC 7468) that was read and checked. */
 export interface PemFile {
   path: string;
   pem: string;
@@ -17,27 +17,27 @@ export interface TlsFiles {
   TLS_CA_FILE?: PemFile | undefined;
 }
 
-/** A file with a certificate, and with those that vouch for it behind it. */
+/** A file with a certificate, followed by its chain. */
 export function certificateFile() {
   return pemFile('a certificate', (pem) => {
     parseCertificates(pem);
-    // What can be read may still be too weak to be used.
+    // A certificate that parses may still be too weak for OpenSSL.
     createSecureContext({ cert: pem });
   });
 }
 
-/** A file with the certificates of those who vouch for others. */
+/** A file with CA certificates. */
 export function authorityFile() {
   return pemFile('a certificate', parseCertificates);
 }
 
-/** Each by itself: OpenSSL stops at the first that it cannot read, and says nothing. */
+/** Parses each certificate separately: OpenSSL silently stops at the first invalid one. */
 function parseCertificates(pem: string): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [pem];
   return blocks.map((block) => new X509Certificate(block));
 }
 
-/** A file with a private key that needs no passphrase. */
+/** A file with a private key without a passphrase. */
 export function keyFile() {
   return pemFile('a private key without a passphrase', createPrivateKey);
 }
@@ -52,19 +52,19 @@ function pemFile(what: string, parse: (pem: string) => unknown) {
         return { path, pem };
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? '';
-        const why = /^E[A-Z]+$/.test(code) ? ` that this program can read (${code})` : becauseOf(code);
-        context.addIssue(`must be a file in PEM with ${what}${why}`);
+        const why = /^E[A-Z]+$/.test(code) ? `: cannot be read (${code})` : opensslReason(code);
+        context.addIssue(`must be a PEM file with ${what}${why}`);
         return z.NEVER;
       }
     })
     .meta({ rule: 'a file' });
 }
 
-function becauseOf(code: string): string {
-  return code.startsWith('ERR_SSL_') ? ` that can be used (${code})` : '';
+function opensslReason(code: string): string {
+  return code.startsWith('ERR_SSL_') ? `: cannot be used (${code})` : '';
 }
 
-/** Whether the certificate and the key are there together or not at all, and belong together. */
+/** Certificate and key belong together, and neither is set alone. */
 export const pairRule = {
   check: ({ TLS_CERT_FILE: certificate, TLS_KEY_FILE: key }: TlsFiles) =>
     certificate && key
@@ -72,12 +72,12 @@ export const pairRule = {
       : certificate === key,
   params: {
     path: ['TLS_KEY_FILE'],
-    error: 'must be the key of TLS_CERT_FILE: both are set, or none',
+    error: 'must be the private key of TLS_CERT_FILE: set both, or neither',
     when: filesAreGood,
   },
 };
 
-/** A rule about several files is looked at when each of them is good, whatever else is wrong. */
+/** Rules about several files are checked only if each file is valid by itself. */
 export function filesAreGood({ issues }: { issues: readonly { path?: PropertyKey[] | undefined }[] }): boolean {
   return !issues.some(({ path = [] }) => String(path[0]).startsWith('TLS'));
 }

@@ -98,7 +98,7 @@ describe.concurrent('the log', () => {
         if (line.includes('dropped')) child.stdin.write('go on');
       }
       const kept = Math.floor(MAX_WAITING_BYTES / (lines[0]!.length + 1));
-      const report = `${100 - kept} log lines were dropped, because nobody read them fast enough`;
+      const report = `${100 - kept} log lines were dropped: the reader of the log is too slow`;
       expect(lines).toHaveLength(kept + 2);
       expect(lines.slice(0, kept).every((line) => line.includes('x'.repeat(20_000)))).toBe(true);
       expect(lines[kept]).toContain(report);

@@ -1,4 +1,4 @@
-/** The log: JSON for machines, or one readable line for people, both on the same stream that never holds its program up. */
+/** The log: JSON for machines or readable lines for people, on a stream that never blocks the program. */
 import { once } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,53 +9,50 @@ import { prettyFactory } from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
-/** What may wait for a reader that does not read, in bytes; lines beyond it are dropped and counted. */
+/** Bytes that may wait for a slow reader; further lines are dropped and counted. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 /**
- * Lines wait this long for others to be written together: each write is handed to a thread, which cost more than half of what a
- * connection with one message costs in all.
+ * Lines wait this long to be written together. Each write goes through a thread: unbatched, that was more than half of the
+ * cost of a connection with one message.
  */
-const GATHER_MS = 20;
-/** As much is written at once in any case, in bytes. */
-const GATHER_BYTES = 8192;
+const BATCH_MS = 20;
+/** A batch of this many bytes is written at once. */
+const BATCH_BYTES = 8192;
 
-/** How long an ending program waits for its last lines to be taken. */
+/** How long `close` waits for the reader to take the last lines. */
 const CLOSE_TIMEOUT_MS = 200;
 
 interface LogOptions {
   level: LevelWithSilent;
   format: 'json' | 'pretty';
-  /** Who speaks: in every JSON line. */
+  /** The program's name, in every JSON line. */
   name: string;
   /** A file descriptor: 1 is stdout, 2 is stderr. */
   to?: 1 | 2;
-  /** Each line is written at once, between what else the program writes, and the program waits for it. */
+  /** Writes are synchronous: each line stays in order with other output on the same terminal. */
   inOrder?: boolean;
 }
 
 export interface Log {
   logger: Logger;
-  /** Aborts when whoever read the log has gone: further lines go nowhere. */
+  /** Aborts when the reader of the log is gone (EPIPE): further lines go nowhere. */
   readerGone: AbortSignal;
-  /** Resolves when all lines were handed over, or after 200 ms; nothing may be logged afterwards. */
+  /** Resolves when all lines are written, or after 200 ms. Nothing may be logged afterwards. */
   close(): Promise<void>;
 }
 
-/**
- * Lines go to stdout or stderr, at most 1 MiB of them waits for a reader, and what is more is dropped and counted. One log
- * for each descriptor.
- */
+/** Logs to stdout or stderr. At most 1 MiB waits for a slow reader; further lines are dropped and counted. One log per descriptor. */
 export function createLog({ level, format, name, to = 1, inOrder = false }: LogOptions): Log {
   makeNonBlocking(to);
   const destination = pino.destination({
     dest: to,
     sync: inOrder,
     maxLength: MAX_WAITING_BYTES,
-    minLength: inOrder ? 0 : GATHER_BYTES,
+    minLength: inOrder ? 0 : BATCH_BYTES,
   });
-  const gathered = inOrder ? destination : gather(destination);
-  const logger = pino({ level, base: { name } }, format === 'json' ? gathered : prettyStream(gathered, to));
+  const batched = inOrder ? destination : batch(destination);
+  const logger = pino({ level, base: { name } }, format === 'json' ? batched : prettyStream(batched, to));
 
   let dropped = 0;
   destination.on('drop', () => (dropped += 1));
@@ -63,35 +60,35 @@ export function createLog({ level, format, name, to = 1, inOrder = false }: LogO
     if (dropped === 0) return;
     const count = dropped;
     dropped = 0;
-    logger.error({ dropped: count }, `${count} log lines were dropped, because nobody read them fast enough`);
+    logger.error({ dropped: count }, `${count} log lines were dropped: the reader of the log is too slow`);
   });
 
-  const unread = new AbortController();
-  destination.on('error', () => unread.abort());
+  const readerGone = new AbortController();
+  destination.on('error', () => readerGone.abort());
 
   return {
     logger,
-    readerGone: unread.signal,
+    readerGone: readerGone.signal,
     async close() {
-      if (unread.signal.aborted) return;
-      const taken = once(destination, 'close').catch(() => undefined);
+      if (readerGone.signal.aborted) return;
+      const closed = once(destination, 'close').catch(() => undefined);
       destination.end();
-      await Promise.race([taken, sleep(CLOSE_TIMEOUT_MS)]);
+      await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS)]);
       destination.destroy();
     },
   };
 }
 
 /**
- * A pipe that nobody reads would otherwise hold one of the threads that Node writes with, and a program cannot end
- * while one of its threads hangs in a write. Node makes a pipe non-blocking when its stream is first asked for.
+ * A write to a pipe that nobody reads would block one of Node's threads, and the program could not exit. Node makes a pipe
+ * non-blocking when `process.stdout` or `process.stderr` is first accessed.
  */
 function makeNonBlocking(to: 1 | 2): void {
   if (fstatSync(to).isFIFO()) void (to === 1 ? process.stdout : process.stderr);
 }
 
-/** Lines are written soon: together with those that come within 20 ms. */
-function gather(destination: { write(line: string): unknown; flush(): unknown; destroyed?: boolean }) {
+/** Batches lines: each is written together with those that come within 20 ms. */
+function batch(destination: { write(line: string): unknown; flush(): unknown; destroyed?: boolean }) {
   let waiting: NodeJS.Timeout | undefined;
   return {
     write(line: string): void {
@@ -99,20 +96,20 @@ function gather(destination: { write(line: string): unknown; flush(): unknown; d
       waiting ??= setTimeout(() => {
         waiting = undefined;
         if (!destination.destroyed) destination.flush();
-      }, GATHER_MS).unref();
+      }, BATCH_MS).unref();
     },
   };
 }
 
 /**
- * People get the time, the level, the sentence and, of an error, the places that it went through. The line is made in
- * place, not in a stream between, where lines would wait uncounted.
+ * Lines for people: time, level, message, and the stack of an error. Formatted synchronously: in a transform stream lines
+ * would wait uncounted.
  */
 function prettyStream(destination: { write(line: string): unknown }, to: 1 | 2) {
   const pretty = prettyFactory({
     colorize: isatty(to) && process.env['NO_COLOR'] === undefined,
     include: 'level,time,stack',
-    customPrettifiers: { stack: (places) => `\n${places as string}` },
+    customPrettifiers: { stack: (stack) => `\n${stack as string}` },
     translateTime: 'SYS:HH:MM:ss.l',
   });
   return { write: (line: string) => void destination.write(pretty(line)) };

@@ -1,27 +1,27 @@
-/** A chunked body, decoded as it comes (RFC 9112 section 7.1). */
+/** Decodes a chunked body as it comes (RFC 9112 section 7.1). */
 import { ReadBuffer } from '../read-buffer.ts';
 import type { HeadDecoder } from './head.ts';
 import { badRequest, type HttpError } from './http-error.ts';
 import { takeLine } from './line.ts';
 
-/** The line with the size of a chunk, in bytes, without CR LF. */
+/** The chunk-size line, in bytes, without CR LF. */
 const MAX_CHUNK_LINE_BYTES = 256;
 
-/** RFC 9112 section 7.1.1, without white space around `;` and `=`: few senders use it, and readers do not agree on it. */
+/** RFC 9112 section 7.1.1, without white space around `;` and `=`: few senders use it, and parsers disagree about it. */
 const CHUNK_LINE =
   /^(?<size>[\da-f]+)(?<extensions>(?:;[!#$%&'*+.^`|~\w-]+(?:=(?:[!#$%&'*+.^`|~\w-]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*)$/i;
 
-const lineTooLong = () => badRequest(`the line with the size of a chunk exceeds ${MAX_CHUNK_LINE_BYTES} bytes`);
-const chunkTooLong = () => badRequest('a chunk is longer than its size says');
+const lineTooLong = () => badRequest(`the chunk-size line exceeds ${MAX_CHUNK_LINE_BYTES} bytes`);
+const chunkTooLong = () => badRequest('a chunk is longer than its announced size');
 
 export class ChunkedBody {
-  /** What has come of the content. */
+  /** The content so far. */
   readonly #content: ReadBuffer;
   readonly #maxBytes: number;
   readonly #head: HeadDecoder<unknown>;
   readonly #tooLarge: (maxBytes: number) => HttpError;
   #expects: 'size' | 'data' | 'data-end' | 'trailers' = 'size';
-  /** What is missing of the chunk, in bytes. */
+  /** Bytes of the chunk that have not come. */
   #missing = 0;
 
   constructor(maxBytes: number, head: HeadDecoder<unknown>, tooLarge: (maxBytes: number) => HttpError) {
@@ -31,7 +31,7 @@ export class ChunkedBody {
     this.#content = new ReadBuffer(maxBytes);
   }
 
-  /** Takes what has come from `input`. The content, once the body has ended; throws an {@link HttpError}. */
+  /** Takes what has come from `input`. Returns the content once the body is complete. Throws an {@link HttpError}. */
   decode(input: ReadBuffer): Buffer | undefined {
     while (this.#expects !== 'trailers') {
       if (!this.#takePart(input)) return undefined;
@@ -40,7 +40,7 @@ export class ChunkedBody {
     return this.#content.bytes.subarray(this.#content.start, this.#content.end);
   }
 
-  /** False: the part has not come as a whole. */
+  /** False: the part is not complete. */
   #takePart(input: ReadBuffer): boolean {
     if (this.#expects === 'data') return this.#takeData(input);
     const isSize = this.#expects === 'size';
@@ -51,9 +51,9 @@ export class ChunkedBody {
 
   #startChunk(line: string): 'data' | 'trailers' {
     const { size, extensions } = CHUNK_LINE.exec(line)?.groups ?? {};
-    if (size === undefined) throw badRequest('a chunk has no hexadecimal size, or extensions that are not valid');
+    if (size === undefined) throw badRequest('invalid chunk size or chunk extension: the size is hexadecimal');
     this.#head.spend(extensions!.length);
-    // Not exact beyond 2^53, and far above any limit there.
+    // Inexact beyond 2^53, but that is far above any limit.
     this.#missing = Number.parseInt(size, 16);
     if (this.#content.length + this.#missing > this.#maxBytes) throw this.#tooLarge(this.#maxBytes);
     return this.#missing === 0 ? 'trailers' : 'data';
@@ -62,7 +62,7 @@ export class ChunkedBody {
   #takeData(input: ReadBuffer): boolean {
     const { bytes, start } = input;
     const data = bytes.subarray(start, start + Math.min(this.#missing, input.length));
-    // The first piece is copied here, since it would be kept as it is, in memory that is not ours.
+    // ReadBuffer keeps the first piece without a copy, in memory that is not ours: copied here.
     if (data.length > 0) this.#content.push(this.#content.length === 0 ? Buffer.from(data) : data);
     input.start += data.length;
     this.#missing -= data.length;

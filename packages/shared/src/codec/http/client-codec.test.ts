@@ -94,9 +94,13 @@ describe('decodes', () => {
 const READ = 'the response cannot be read: ';
 
 test.each([
-  ['rubbish', 'hello\r\n', `${READ}it begins with no status line of HTTP/1.0 or HTTP/1.1`],
-  ['another version', 'HTTP/2.0 200 OK\r\n', `${READ}it begins with no status line of HTTP/1.0 or HTTP/1.1`],
-  ['a status of four digits', 'HTTP/1.1 2000 OK\r\n', `${READ}it begins with no status line of HTTP/1.0 or HTTP/1.1`],
+  ['rubbish', 'hello\r\n', `${READ}it does not begin with a status line of HTTP/1.0 or HTTP/1.1`],
+  ['another version', 'HTTP/2.0 200 OK\r\n', `${READ}it does not begin with a status line of HTTP/1.0 or HTTP/1.1`],
+  [
+    'a status of four digits',
+    'HTTP/1.1 2000 OK\r\n',
+    `${READ}it does not begin with a status line of HTTP/1.0 or HTTP/1.1`,
+  ],
   ['a status line without end', `HTTP/1.1 200 ${'x'.repeat(8000)}`, 'the status line exceeds 8000 bytes'],
   [
     'a head without end',
@@ -104,7 +108,11 @@ test.each([
     'the head of the response exceeds 16384 bytes: send fewer or shorter fields',
   ],
   ['too many fields', OK + 'X: y\r\n'.repeat(101), 'the response has more than 100 fields: send fewer'],
-  ['a switch of protocols', 'HTTP/1.1 101 Switching\r\n\r\n', `${READ}it switches to a protocol that nobody asked for`],
+  [
+    'a switch of protocols',
+    'HTTP/1.1 101 Switching\r\n\r\n',
+    `${READ}it switches to a protocol that was not requested`,
+  ],
   [
     'a length and chunks',
     `${OK}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`,
@@ -146,7 +154,10 @@ test.each([
   `${OK}Content-Length: 2\r\n\r\nx`,
   `${OK}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n`,
 ])('says that the stream ended inside of %j', (text) => {
-  expect(decodeText(text, { ends: true })).toEqual({ responses: [], error: `${READ}the stream ended inside it` });
+  expect(decodeText(text, { ends: true })).toEqual({
+    responses: [],
+    error: `${READ}the stream ended inside the response`,
+  });
 });
 
 test('encodes a message as a request', () => {

@@ -12,9 +12,9 @@ import { takeBytes } from './line.ts';
 export interface ReceivedResponse {
   readonly status: number;
   readonly fields: Fields;
-  /** A view, which is valid until bytes are pushed. */
+  /** A view: valid until bytes are pushed. */
   readonly body: Buffer;
-  /** The server takes more requests on this connection. */
+  /** The server takes further requests on this connection. */
   readonly keepAlive: boolean;
 }
 
@@ -25,18 +25,18 @@ const RESPONSE_HEAD = new HeadFormat(
   parseStatusLine,
   (maxBytes) => new HttpError(431, `the status line exceeds ${maxBytes} bytes`),
 );
-/** RFC 9112 section 4. The reason may be left out, and says nothing: clients go by the status. */
+/** RFC 9112 section 4. The reason phrase is optional, and ignored. */
 const STATUS_LINE = /^HTTP\/(?<version>1\.[01]) (?<status>[1-5]\d\d)(?: .*)?$/;
 const DECIMAL = /^\d+$/;
 const tooLarge = (maxBytes: number) => new HttpError(413, `the body of the response exceeds ${maxBytes} bytes`);
 
-/** What of a response has come, until its body has. */
+/** A response whose head has come, but not its body. */
 interface Incoming extends Omit<ReceivedResponse, 'body'> {
-  /** What tells where the body ends: its length in bytes, its chunks, or the end of the stream. */
+  /** What ends the body: its length in bytes, its last chunk, or the end of the stream. */
   readonly framing: number | ChunkedBody | 'close';
 }
 
-/** Requests are `POST /` with a message as the body. `next` and `end` throw a `CodecError` for what is no response. */
+/** Requests are `POST /` with a message as the body. `next` and `end` throw a `CodecError` for an invalid response. */
 export class HttpClientCodec implements Codec<ReceivedResponse, never> {
   readonly idleEndsMessage = false;
   readonly #maxBodyBytes: number;
@@ -45,7 +45,7 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
   #head = new HeadDecoder(RESPONSE_HEAD);
   #incoming: Incoming | undefined;
 
-  /** `host`: the value of `Host`, with a port if it is not the usual one (RFC 9110 section 7.2). */
+  /** `host`: the value of `Host`, without a default port (RFC 9110 section 7.2). */
   constructor({ host, maxBodyBytes }: { host: string; maxBodyBytes: number }) {
     this.#maxBodyBytes = maxBodyBytes;
     this.#requestHead = `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: `;
@@ -60,24 +60,24 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
     this.#input.push(bytes);
   }
 
-  /** The next response that is final: interim ones only say that it will come (RFC 9110 section 15.2). */
+  /** The next final response. Interim ones are skipped (RFC 9110 section 15.2). */
   next(): ReceivedResponse | undefined {
     while (this.#incoming === undefined) {
       const fields = this.#head.decode(this.#input);
       if (fields === undefined) return this.#input.compact();
       const line = this.#head.line!;
       if (line.status >= 200) this.#incoming = this.#begin(line, fields);
-      else if (line.status === 101) throw badResponse('it switches to a protocol that nobody asked for');
+      else if (line.status === 101) throw badResponse('it switches to a protocol that was not requested');
       else this.#head = new HeadDecoder(RESPONSE_HEAD);
     }
     const body = this.#takeBody(this.#incoming.framing);
     return body === undefined ? this.#input.compact() : this.#complete(this.#incoming, body);
   }
 
-  /** The end of the stream ends a body that nothing else ends. */
+  /** The end of the stream ends a body without a length or chunks. */
   end(): ReceivedResponse | undefined {
     if (!this.hasPartial) return undefined;
-    if (this.#incoming?.framing !== 'close') throw badResponse('the stream ended inside it');
+    if (this.#incoming?.framing !== 'close') throw badResponse('the stream ended inside the response');
     return this.#complete(this.#incoming, takeBytes(this.#input, this.#input.length)!);
   }
 
@@ -93,7 +93,7 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
     return { status, fields, framing, keepAlive };
   }
 
-  /** RFC 9112 section 6.3. Two answers to where a body ends are none: the next response could be part of it. */
+  /** RFC 9112 section 6.3. A response with two lengths is rejected: part of its body could pass as the next response. */
   #framingOf(status: number, fields: Fields): Incoming['framing'] {
     const [length, coding] = [fields.get('content-length'), fields.get('transfer-encoding')?.toLowerCase()];
     if (status === 204 || status === 304) return 0;
@@ -107,7 +107,7 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
     return Number(length);
   }
 
-  /** Undefined: the body has not come as a whole. */
+  /** Undefined: the body is not complete. */
   #takeBody(framing: Incoming['framing']): Buffer | undefined {
     if (framing instanceof ChunkedBody) return framing.decode(this.#input);
     if (framing !== 'close') return takeBytes(this.#input, framing);
@@ -124,11 +124,11 @@ export class HttpClientCodec implements Codec<ReceivedResponse, never> {
 
 function parseStatusLine(line: string): StatusLine {
   const { version, status } = STATUS_LINE.exec(line)?.groups ?? {};
-  if (status === undefined) throw badResponse('it begins with no status line of HTTP/1.0 or HTTP/1.1');
+  if (status === undefined) throw badResponse('it does not begin with a status line of HTTP/1.0 or HTTP/1.1');
   return { version: version as StatusLine['version'], status: Number(status) };
 }
 
-/** Where such a response ends is not certain, so nothing may be decoded behind it. */
+/** Fatal: where such a response ends is unknown, so nothing may be decoded behind it. */
 function badResponse(detail: string): CodecError {
   return new CodecError('bad_frame', `the response cannot be read: ${detail}`, { fatal: true });
 }

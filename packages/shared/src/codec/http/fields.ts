@@ -1,4 +1,4 @@
-/** Fields: the lines of a head behind the first, and trailers (RFC 9110 section 5, RFC 9112 section 5). */
+/** Header fields and trailers (RFC 9110 section 5, RFC 9112 section 5). */
 import { badRequest } from './http-error.ts';
 import { TOKEN } from './line.ts';
 
@@ -6,33 +6,34 @@ import { TOKEN } from './line.ts';
 const CONTROL = /[^\t\x20-\x7e\x80-\xff]/;
 const isWhiteSpace = (character: string | undefined) => character === ' ' || character === '\t';
 
-/** The fields of one head, in the order in which they came. */
+/** The fields of one head, in their order. */
 export class Fields {
-  /** In lower case, since names have no case (RFC 9110 section 5.1). */
+  /** In lower case: names are case-insensitive (RFC 9110 section 5.1). */
   readonly names: string[] = [];
   readonly values: string[] = [];
 
-  /** Adds the field in the line from `at` to `end` in `text`; returns its name. Throws an {@link HttpError}. */
+  /** Adds the field in `text` from `at` to `end`. Returns its name. Throws an {@link HttpError}. */
   addLine(text: string, at: number, end: number): string {
     const colon = text.indexOf(':', at);
     const token = text.slice(at, colon);
     // RFC 9112 sections 5.1 (no white space before the colon) and 5.2 (no folding).
-    if (colon < 0 || !TOKEN.test(token)) throw badRequest('a field is not a name and, at once, a colon');
+    if (colon < 0 || !TOKEN.test(token)) throw badRequest('a field name must be followed at once by a colon');
     let start = colon + 1;
     let stop = end;
     while (isWhiteSpace(text[start])) start += 1;
     while (stop > start && isWhiteSpace(text[stop - 1])) stop -= 1;
     const name = token.toLowerCase();
     const value = text.slice(start, stop);
-    if (CONTROL.test(value)) throw badRequest('the value of a field holds a control character');
-    // RFC 9112 section 6.1: to some this is another coding, and the body ends elsewhere.
-    if (stop < end && name === 'transfer-encoding') throw badRequest('white space follows the Transfer-Encoding');
+    if (CONTROL.test(value)) throw badRequest('a field value contains a control character');
+    // RFC 9112 section 6.1: some parsers take this for another coding, with another end of the body (request smuggling).
+    if (stop < end && name === 'transfer-encoding')
+      throw badRequest('white space after the value of Transfer-Encoding');
     this.names.push(name);
     this.values.push(value);
     return name;
   }
 
-  /** The value; of several fields with that name, their values in one list (RFC 9110 section 5.2). */
+  /** The value. Several fields with this name are combined into one list (RFC 9110 section 5.2). */
   get(name: string): string | undefined {
     const first = this.names.indexOf(name);
     if (first < 0) return undefined;
@@ -40,7 +41,7 @@ export class Fields {
     return this.values.filter((_, place) => this.names[place] === name).join(', ');
   }
 
-  /** The members of a list, in lower case (RFC 9110 section 5.6.1); none if there is no such field. */
+  /** The members of a list, in lower case (RFC 9110 section 5.6.1). Empty if there is no such field. */
   list(name: string): string[] {
     return (
       this.get(name)
@@ -49,7 +50,7 @@ export class Fields {
     );
   }
 
-  /** The value of a field that may come once (RFC 9110 section 5.3). Throws an {@link HttpError} if it came twice. */
+  /** The value of a field that may come only once (RFC 9110 section 5.3). Throws an {@link HttpError} for a second one. */
   single(name: string): string | undefined {
     const first = this.names.indexOf(name);
     if (first >= 0 && this.names.includes(name, first + 1)) throw badRequest(`the request has more than one ${name}`);
@@ -57,7 +58,7 @@ export class Fields {
   }
 }
 
-/** Whether these options of Connection leave the connection open (RFC 9112 section 9.3). */
+/** Whether these options of Connection keep it alive (RFC 9112 section 9.3). */
 export function persists(version: '1.0' | '1.1', options: readonly string[]): boolean {
   return !options.includes('close') && (version === '1.1' || options.includes('keep-alive'));
 }

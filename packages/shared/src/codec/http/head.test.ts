@@ -7,13 +7,13 @@ const get = (lines: string[], version = '1.1') =>
   `GET / HTTP/${version}\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 const errorOf = (lines: string[], version?: string) => failureOf(get(lines, version));
 
-const NOT_A_FIELD = '400 a field is not a name and, at once, a colon';
-const CONTROL = '400 the value of a field holds a control character';
-const NO_HOST = '400 the request has no Host';
-const BAD_HOST = '400 the Host is not one valid host, port or no port';
-const OTHER_HOST = '400 the target names another host than the Host does';
+const NOT_A_FIELD = '400 a field name must be followed at once by a colon';
+const CONTROL = '400 a field value contains a control character';
+const NO_HOST = '400 the request has no Host header';
+const BAD_HOST = '400 Host must be one valid host, with or without a port';
+const OTHER_HOST = '400 the target and the Host header name different hosts';
 const LENGTH = '400 the Content-Length is not a decimal number';
-const CODING = '400 the Transfer-Encoding does not end in chunked, once: send chunked alone';
+const CODING = '400 Transfer-Encoding must end in chunked, exactly once: send chunked alone';
 const OTHER_CODING = '501 unsupported Transfer-Encoding: only chunked';
 const EXPECTATION = '417 unsupported Expect: only 100-continue';
 const CONTENT_CODING = '415 unsupported Content-Encoding: only identity';
@@ -34,9 +34,9 @@ describe('a field', () => {
     ['X: a\0b', CONTROL],
     ['X: \x01', CONTROL],
     ['X: \x7f', CONTROL],
-    ['X: a\n', '400 a line ends in LF alone: lines end in CR LF'],
-    ['X: a\rb', '400 a CR came without LF: lines end in CR LF'],
-    ['X: a\r', '400 a CR came without LF: lines end in CR LF'],
+    ['X: a\n', '400 bare LF: lines end in CR LF'],
+    ['X: a\rb', '400 bare CR: lines end in CR LF'],
+    ['X: a\r', '400 bare CR: lines end in CR LF'],
   ])('is refused: %j', (line, error) => {
     expect(errorOf(['Host: h', line])).toBe(error);
     expect(errorOf([line, 'Host: h'])).toBe(error);
@@ -149,8 +149,8 @@ describe('the framing of the body', () => {
     [['Transfer-Encoding: chunked,'], CODING],
     [['Transfer-Encoding: gzip, chunked'], OTHER_CODING],
     [['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], OTHER_CODING],
-    [['Transfer-Encoding: chunked '], '400 white space follows the Transfer-Encoding'],
-    [['Transfer-Encoding: chunked\t'], '400 white space follows the Transfer-Encoding'],
+    [['Transfer-Encoding: chunked '], '400 white space after the value of Transfer-Encoding'],
+    [['Transfer-Encoding: chunked\t'], '400 white space after the value of Transfer-Encoding'],
   ])('is refused: %j', (lines, error) => {
     expect(errorOf(['Host: h', ...lines])).toBe(error);
   });

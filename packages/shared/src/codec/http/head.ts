@@ -1,21 +1,21 @@
-/** The head of one message, decoded line by line as it comes, or at once where all of it has come; and its trailers. */
+/** Decodes the head of one request or response, line by line as it comes, and its trailers. */
 import type { ReadBuffer } from '../read-buffer.ts';
 import { Fields } from './fields.ts';
 import { badRequest, HttpError } from './http-error.ts';
 import { CR, findLineEnd, LF, LINE_END_BYTES, textOf } from './line.ts';
 
-/** Without CR LF: what RFC 9112 section 3 asks every server to take. */
+/** Without CR LF: the minimum that RFC 9112 section 3 recommends. */
 const MAX_FIRST_LINE_BYTES = 8000;
-/** With the empty lines before it, the chunk extensions and the trailers (RFC 6585 section 5). */
+/** Includes empty lines before it, chunk extensions and trailers (RFC 6585 section 5). */
 const MAX_HEAD_BYTES = 16_384;
 const MAX_FIELDS = 100;
 
 const HEAD_END = Buffer.from('\r\n\r\n');
-/** What they say was decided at the head (RFC 9110 section 6.5.1). */
+/** The head has already decided what these say (RFC 9110 section 6.5.1). */
 const FORBIDDEN_TRAILERS =
   /^(?:authorization|connection|content-length|content-type|expect|host|proxy-connection|transfer-encoding)$/;
 
-/** What tells the head of a request from that of a response: its first line. One for all decoders of a kind. */
+/** The difference between the heads of requests and of responses: the first line. */
 export class HeadFormat<Line> {
   readonly kind: 'request' | 'response';
   /** Throws an {@link HttpError}. */
@@ -48,7 +48,7 @@ export class HeadDecoder<Line> {
     this.#format = format;
   }
 
-  /** Takes whole lines from `input`. The fields, once all have come; throws an {@link HttpError}. */
+  /** Takes complete lines from `input`. Returns the fields once all have come. Throws an {@link HttpError}. */
   decode(input: ReadBuffer): Fields | undefined {
     if (this.line === undefined) this.#skipEmptyLines(input);
     const text = textOf(input, Math.min(this.#headLength(input), MAX_HEAD_BYTES));
@@ -62,7 +62,7 @@ export class HeadDecoder<Line> {
     return this.#takeFields(input, text, at, this.#fields) ? this.#fields : undefined;
   }
 
-  /** Takes whole lines from `input`; true: the trailers have come. They are dropped (RFC 9112 section 7.1.2). */
+  /** Takes complete lines from `input`. True: all trailers have come. They are dropped (RFC 9112 section 7.1.2). */
   decodeTrailers(input: ReadBuffer): boolean {
     return this.#takeFields(input, textOf(input, MAX_HEAD_BYTES), 0, (this.#trailers ??= new Fields()));
   }
@@ -73,7 +73,7 @@ export class HeadDecoder<Line> {
     if (this.#bytesLeft < 0) throw this.#format.tooLarge();
   }
 
-  /** RFC 9112 section 2.2. A CR alone is held until more has come. */
+  /** RFC 9112 section 2.2. A CR at the end stays until the next byte has come. */
   #skipEmptyLines(input: ReadBuffer): void {
     const { bytes, end } = input;
     let { start } = input;
@@ -82,14 +82,14 @@ export class HeadDecoder<Line> {
     input.start = start;
   }
 
-  /** How many bytes of `input` may belong to the head; if all of it has come, one search finds its end. */
+  /** How many bytes of `input` may belong to the head. If all of it has come, one search finds its end. */
   #headLength({ bytes, start, end, length }: ReadBuffer): number {
     const found = this.line === undefined ? bytes.indexOf(HEAD_END, start) : -1;
-    // Beyond `end` there may be old bytes.
+    // The buffer may hold old bytes beyond `end`.
     return found >= 0 && found + HEAD_END.length <= end ? found + HEAD_END.length - start : length;
   }
 
-  /** Takes what is before `at` and the lines behind it from `input`, which begins with `text`. True: an empty one came. */
+  /** Takes `at` bytes and the lines behind them from `input`, which begins with `text`. True: an empty line ended the fields. */
   #takeFields(input: ReadBuffer, text: string, at: number, fields: Fields): boolean {
     let start = at;
     for (;;) {
@@ -111,7 +111,7 @@ export class HeadDecoder<Line> {
       throw new HttpError(431, `the ${this.#format.kind} has more than ${MAX_FIELDS} fields: send fewer`);
     }
     if (fields === this.#trailers && FORBIDDEN_TRAILERS.test(name)) {
-      throw badRequest('a trailer has a name that only the head may have');
+      throw badRequest('forbidden trailer: this field belongs in the head');
     }
   }
 }

@@ -1,12 +1,12 @@
-/** What is wrong with a request, and the response that says so. Nothing may be decoded behind it: its end is not certain. */
+/** An error in a request, with the status to answer. Nothing may be decoded behind it: where the request ends is unknown. */
 import { CodecError } from '../codec.ts';
 
 const TOO_LARGE = [413, 414, 431];
 
-/** Its message is one line that says what was wrong and what to send. It holds no byte of the input. */
+/** The message is one line: what was wrong, and what to send. It contains no input, so nothing can be injected. */
 export class HttpError extends CodecError {
   readonly status: number;
-  /** What the header Allow has to say, with status 405 (RFC 9110 section 15.5.6). */
+  /** The value of Allow, with status 405 (RFC 9110 section 15.5.6). */
   readonly allow: string | undefined;
 
   constructor(status: number, message: string, { allow }: { allow?: string } = {}) {

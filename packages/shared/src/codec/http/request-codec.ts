@@ -1,6 +1,6 @@
 /**
- * The server's half of HTTP/1.1 (RFC 9110 and 9112): bytes to requests, responses to bytes. Where the RFCs leave
- * leniency to the server it refuses, since requests are smuggled where two readers disagree.
+ * The server's half of HTTP/1.1 (RFC 9110 and 9112): bytes to requests, responses to bytes. Strict where the RFCs allow
+ * leniency: request smuggling needs two parsers that disagree.
  */
 import type { Codec } from '../codec.ts';
 import { ReadBuffer } from '../read-buffer.ts';
@@ -13,25 +13,25 @@ import { REQUEST_HEAD } from './request-line.ts';
 import { bodyTooLarge, createRequest, type HttpRequest } from './request.ts';
 import { encodeResponse, type HttpResponse } from './response.ts';
 
-/** `next` and `end` throw an {@link HttpError} for bad input, and the codec is over. */
+/** `next` and `end` throw an {@link HttpError} for bad input. The codec is `over` then. */
 export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
   readonly idleEndsMessage = false;
-  /** No request is decoded any more: the connection ends with the response that was encoded last, or with an error. */
+  /** No further request is decoded: the connection ends behind the last response, or with an error. */
   over = false;
   readonly #maxBodyBytes: number;
   readonly #input: ReadBuffer;
   #head = new HeadDecoder(REQUEST_HEAD);
-  /** The request that was decoded last, until it has its response. */
+  /** The last request, until its response is encoded. */
   #request: HttpRequest | undefined;
   #chunks: ChunkedBody | undefined;
 
-  /** `maxBodyBytes`: the largest body that is taken. */
+  /** `maxBodyBytes`: the largest body that is accepted. */
   constructor({ maxBodyBytes }: { maxBodyBytes: number }) {
     this.#maxBodyBytes = maxBodyBytes;
     this.#input = new ReadBuffer(maxBodyBytes, { reuses: true });
   }
 
-  /** Bytes of an unfinished request are held. Empty lines belong to none, nor does a CR that may become one. */
+  /** Whether part of a request is held. Empty lines do not count, nor does a CR that may begin one. */
   get hasPartial(): boolean {
     const { bytes, end } = this.#input;
     let { start } = this.#input;
@@ -40,12 +40,12 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
     return !this.over && (inside || start < end);
   }
 
-  /** Holds the bytes until they are decoded: their memory must not change until then. */
+  /** Keeps the bytes until they are decoded: they must not change until then. */
   push(bytes: Buffer): void {
     if (!this.over) this.#input.push(bytes);
   }
 
-  /** The next request: at its head, and if it has a body once more with that. None before the last one has its response. */
+  /** The next request: at its head, and again with its body, if it has one. None until the last one has its response. */
   next(): HttpRequest | undefined {
     if (this.over || this.#request?.complete === true) return undefined;
     try {
@@ -58,7 +58,7 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
     }
   }
 
-  /** No more bytes will come: is a request unfinished? */
+  /** The end of the stream (half-close). Throws for an incomplete request. */
   end(): undefined {
     if (this.#request?.complete === true || !this.hasPartial) return;
     this.#finish();
@@ -66,9 +66,8 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
   }
 
   /**
-   * Appends the response to the request that was decoded last, as {@link encodeResponse}; a string is a reply in plain text.
-   * The codec is over with the `last` one, where the client asks for that, where a body is outstanding or streamed, and
-   * where no request waits for a response.
+   * Appends the response to the last request (see {@link encodeResponse}); a string is a plain-text reply. The codec is over
+   * then if this is the `last` one, if the client asked for it, if a body is outstanding or streamed, or if no request waits.
    */
   encode(reply: string | HttpResponse, out: WriteBuffer, last = false): void {
     const response = typeof reply === 'string' ? { status: 200, body: reply } : reply;
@@ -89,7 +88,7 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
     const request = createRequest(this.#head.line!, fields, this.#maxBodyBytes);
     this.#request = request;
     if (request.complete) return request;
-    // RFC 9110 section 10.1.1: HTTP/1.0 has no interim responses, and none is needed once the body comes.
+    // RFC 9110 section 10.1.1: HTTP/1.0 has no interim responses, and a body that has begun needs none.
     request.expectsContinue &&= request.version === '1.1' && this.#input.length === 0;
     if (request.contentLength === undefined)
       this.#chunks = new ChunkedBody(this.#maxBodyBytes, this.#head, bodyTooLarge);
@@ -101,7 +100,7 @@ export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
     return body && Object.assign(request, { body, complete: true });
   }
 
-  /** Frees what is held: the connection may stay for long, if its response is a stream. */
+  /** Releases the input: with a streamed response, the connection may stay open for long. */
   #finish(): void {
     this.over = true;
     this.#input.start = this.#input.end;

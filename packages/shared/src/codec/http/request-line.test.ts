@@ -9,20 +9,20 @@ import { parseRequestLine } from './request-line.ts';
 const REST = '\r\nHost: h\r\n\r\n';
 const errorOf = (line: string) => failureOf(line + REST);
 
-const SPACING = '400 the request line is not a method, a target and HTTP/1.1 with single spaces between them';
+const SPACING = '400 malformed request line: send a method, a target and HTTP/1.1, separated by single spaces';
 const NO_VERSION = '400 the request line does not end in a version: send HTTP/1.1 or HTTP/1.0';
 const OTHER_VERSION = '505 unsupported version: send HTTP/1.1 or HTTP/1.0';
 const UNKNOWN_METHOD = '501 unknown method: names are case-sensitive, as in GET and POST';
 const BAD_METHOD = '400 the method is not a token: send one such as GET or POST';
 const CONNECT = '405 CONNECT is not supported';
-const BYTE = '400 the target holds #, \\ or a byte that must be percent-encoded';
-const CONTROL = '400 the target holds a percent-encoded control character';
-const FORM = '400 the target is neither a path that begins with / nor an http address';
-const ASTERISK = '400 the target * is for OPTIONS alone';
-const TARGET_HOST = '400 the target does not name one valid host, without a user';
+const BYTE = '400 the target contains #, \\ or a byte that must be percent-encoded';
+const CONTROL = '400 the target contains a percent-encoded control character';
+const FORM = '400 the target is neither a path that begins with / nor an http URL';
+const ASTERISK = '400 the target * is only for OPTIONS';
+const TARGET_HOST = '400 the target must name one valid host, without a user name';
 const TOO_LONG = '414 the request line exceeds 8000 bytes: send a shorter target';
-const BARE_LF = '400 a line ends in LF alone: lines end in CR LF';
-const BARE_CR = '400 a CR came without LF: lines end in CR LF';
+const BARE_LF = '400 bare LF: lines end in CR LF';
+const BARE_CR = '400 bare CR: lines end in CR LF';
 
 test.each([
   ['GET  / HTTP/1.1', SPACING],

@@ -18,11 +18,11 @@ export interface RequestLine {
 
 const KNOWN_METHODS = new Set(METHODS);
 const VERSION = /^HTTP\/\d\.\d$/;
-/** Printable ASCII without `#`, which clients keep to themselves, and without `\`, which some servers read as `/`. */
+/** Printable ASCII without `#`, which clients never send, and without `\`, which some servers read as `/`. */
 const TARGET = /^[!"$-[\]-~]+$/;
 const ENCODED_CONTROL = /%(?:[01][\da-f]|7f)/i;
 const ABSOLUTE = /^https?:\/\/(?<authority>[^/?]+)(?<path>.*)$/i;
-/** One host, with a port or without: RFC 9110 section 7.2, without the marks that could make a list or a path of it. */
+/** One host, with or without a port: RFC 9110 section 7.2, without characters that could make it a list or a path. */
 export const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i;
 
 export const REQUEST_HEAD = new HeadFormat(
@@ -31,15 +31,15 @@ export const REQUEST_HEAD = new HeadFormat(
   (maxBytes) => new HttpError(414, `the request line exceeds ${maxBytes} bytes: send a shorter target`),
 );
 
-/** Reads a line without its CR LF. Throws an {@link HttpError}. */
+/** Parses a line without its CR LF. Throws an {@link HttpError}. */
 export function parseRequestLine(line: string): RequestLine {
   const methodEnd = line.indexOf(' ');
   const targetEnd = line.indexOf(' ', methodEnd + 1);
-  // RFC 9112 section 3: a server that splits at other white space may see another target than the proxy before it.
+  // RFC 9112 section 3: a server that splits at other white space may see another target than the proxy in front of it.
   if (methodEnd < 1 || targetEnd <= methodEnd + 1 || line.includes(' ', targetEnd + 1)) {
-    throw badRequest('the request line is not a method, a target and HTTP/1.1 with single spaces between them');
+    throw badRequest('malformed request line: send a method, a target and HTTP/1.1, separated by single spaces');
   }
-  // First, since in another version the rest may mean something else.
+  // The version first: in another one the rest may have another meaning.
   const version = parseVersion(line.slice(targetEnd + 1));
   const method = line.slice(0, methodEnd);
   if (method === 'CONNECT') throw new HttpError(405, 'CONNECT is not supported', { allow: 'GET, HEAD, OPTIONS, POST' });
@@ -62,20 +62,20 @@ function parseVersion(text: string): '1.0' | '1.1' {
   throw badRequest('the request line does not end in a version: send HTTP/1.1 or HTTP/1.0');
 }
 
-/** RFC 9112 section 3.2; the path still has its query. */
+/** RFC 9112 section 3.2. The path includes the query. */
 function parseTarget(target: string, method: string): Pick<RequestLine, 'authority' | 'path'> {
-  if (!TARGET.test(target)) throw badRequest('the target holds #, \\ or a byte that must be percent-encoded');
-  // Decoded, it could end a line of a log or of another request.
-  if (ENCODED_CONTROL.test(target)) throw badRequest('the target holds a percent-encoded control character');
+  if (!TARGET.test(target)) throw badRequest('the target contains #, \\ or a byte that must be percent-encoded');
+  // Once decoded, it could end a line of a log or of another request.
+  if (ENCODED_CONTROL.test(target)) throw badRequest('the target contains a percent-encoded control character');
   if (target.startsWith('/')) return { authority: undefined, path: target };
   if (target === '*') {
     // RFC 9112 section 3.2.4.
-    if (method !== 'OPTIONS') throw badRequest('the target * is for OPTIONS alone');
+    if (method !== 'OPTIONS') throw badRequest('the target * is only for OPTIONS');
     return { authority: undefined, path: target };
   }
   const { authority, path } = ABSOLUTE.exec(target)?.groups ?? {};
-  if (authority === undefined) throw badRequest('the target is neither a path that begins with / nor an http address');
-  // RFC 9110 sections 4.2.1 (a host that is empty) and 4.2.4 (a user).
-  if (!HOST.test(authority)) throw badRequest('the target does not name one valid host, without a user');
+  if (authority === undefined) throw badRequest('the target is neither a path that begins with / nor an http URL');
+  // RFC 9110 sections 4.2.1 (an empty host) and 4.2.4 (userinfo).
+  if (!HOST.test(authority)) throw badRequest('the target must name one valid host, without a user name');
   return { authority, path: path!.startsWith('/') ? path! : `/${path}` };
 }

@@ -1,4 +1,4 @@
-/** Responses: head and body in one piece (RFC 9112 section 4), and the chunks of a streamed body (section 7.1). */
+/** Encodes responses (RFC 9112 section 4), and the chunks of a streamed body (section 7.1). */
 import { STATUS_CODES } from 'node:http';
 
 import { assertWellFormed } from '../utf8.ts';
@@ -6,27 +6,27 @@ import type { WriteBuffer } from '../write-buffer.ts';
 import { TOKEN } from './line.ts';
 
 export interface HttpResponse {
-  /** Below 200: interim, so that the request still waits for its response (RFC 9110 section 15.2). */
+  /** Below 200: interim, and the final response still follows (RFC 9110 section 15.2). */
   status: number;
-  /** Left out with status 204 and 304 (RFC 9110 sections 15.3.5 and 15.4.5). */
+  /** Omitted with status 204 and 304 (RFC 9110 sections 15.3.5 and 15.4.5). */
   body?: string | Buffer;
-  /** ASCII. Content-Type and Cache-Control replace the usual ones. */
+  /** ASCII. Content-Type and Cache-Control replace the defaults. */
   headers?: Record<string, string>;
-  /** Only the head is encoded: the body follows, in chunks if the client speaks HTTP/1.1, and ends the connection. */
+  /** Encodes only the head: the body follows, chunked in HTTP/1.1, and then the connection closes. */
   stream?: boolean;
 }
 
-/** `headOnly`: the request is a HEAD. */
+/** `headOnly`: the response to a HEAD request. */
 type ResponseContext = { headOnly: boolean; version: '1.0' | '1.1'; closes: boolean };
 
-/** The end of a streamed body. Without it a client takes the body for incomplete (RFC 9112 section 8). */
+/** Ends a chunked body. Without it the body is incomplete to the client (RFC 9112 section 8). */
 export const LAST_CHUNK = '0\r\n\r\n';
 
 const SHORT_BODY = 4096;
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
-/** Two of a kind could be read in two ways. */
+/** The encoder sets these itself: a second one could be read in two ways (response splitting). */
 const OWN_HEADERS = ['connection', 'content-length', 'date', 'transfer-encoding'];
-/** Replies are new each time, and hold what clients said: a browser must neither keep them nor guess at a type. */
+/** Replies contain what clients sent: browsers must neither cache them nor guess their type. */
 const NO_STORE = 'Cache-Control: no-store\r\n';
 const NO_SNIFF = 'X-Content-Type-Options: nosniff\r\n';
 const TEXT = 'Content-Type: text/plain; charset=utf-8\r\n';
@@ -34,7 +34,7 @@ const TEXT = 'Content-Type: text/plain; charset=utf-8\r\n';
 let date = '';
 let dateSecond = Number.NaN;
 
-/** Appends a response. Throws a RangeError where a header or the text cannot be sent, and has appended nothing then. */
+/** Appends a response. If a header or the text cannot be sent, throws a RangeError and appends nothing. */
 export function encodeResponse(response: HttpResponse, context: ResponseContext, out: WriteBuffer): void {
   const { status, body = '', headers, stream = false } = response;
   const statusLine = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
@@ -49,18 +49,18 @@ export function encodeResponse(response: HttpResponse, context: ResponseContext,
   const head = `${statusLine}${usual}${NO_SNIFF}Date: ${httpDate(Date.now())}\r\n${framing}${connectionLine(context)}\r\n`;
   const sent = bodiless || context.headOnly || stream ? '' : body;
   const isShort = typeof sent === 'string' && sent.length < SHORT_BODY;
-  // A short text in one call into V8 with the head; a long one would be copied once more for that.
+  // One call into V8 writes the head with a short text. Joining a long text to the head would copy it again.
   out.appendText(isShort ? head + sent : head);
   if (typeof sent !== 'string') out.appendBytes(sent);
   else if (!isShort) out.appendText(sent);
 }
 
-/** A piece of a streamed body; nothing for an empty text, since an empty chunk is the last. */
+/** One chunk of a streamed body. Empty for an empty text: an empty chunk would end the body. */
 export function chunkOf(text: string): string {
   return text === '' ? '' : `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 }
 
-/** The value of the header Date (RFC 9110 section 6.6.1) at a time in milliseconds; made once a second. */
+/** The value of Date (RFC 9110 section 6.6.1) for a time in milliseconds, cached for a second. */
 export function httpDate(now: number): string {
   const second = Math.floor(now / 1000);
   if (second !== dateSecond) date = new Date(now).toUTCString();
@@ -68,13 +68,14 @@ export function httpDate(now: number): string {
   return date;
 }
 
-/** The headers given, and the usual ones that are not among them. */
+/** The given headers, and the defaults that they do not replace. */
 function headerLines(headers: Record<string, string> = {}, usualType: string): string {
   let [type, caching, lines] = [usualType, NO_STORE, ''];
   for (const [name, value] of Object.entries(headers)) {
     const lowerName = name.toLowerCase();
-    if (!TOKEN.test(name) || OWN_HEADERS.includes(lowerName)) throw new RangeError(`no header may be named "${name}"`);
-    // A line end would end the head or the response (RFC 9110 section 5.5).
+    if (!TOKEN.test(name) || OWN_HEADERS.includes(lowerName))
+      throw new RangeError(`a reply may not set the header "${name}"`);
+    // A line end would end the header or the head: response splitting (RFC 9110 section 5.5).
     if (!HEADER_VALUE.test(value)) throw new RangeError(`the value of ${name} is not printable ASCII`);
     if (lowerName === 'content-type') type = '';
     if (lowerName === 'cache-control') caching = '';
@@ -83,13 +84,13 @@ function headerLines(headers: Record<string, string> = {}, usualType: string): s
   return type + caching + lines;
 }
 
-/** RFC 9110 section 8.6. A streamed body ends with its last chunk, in HTTP/1.0 with the connection (RFC 9112 section 6.3). */
+/** RFC 9110 section 8.6. A streamed body ends with its last chunk, or in HTTP/1.0 with the connection (RFC 9112 section 6.3). */
 function framingLine(stream: boolean, body: string | Buffer, version: '1.0' | '1.1'): string {
   if (!stream) return `Content-Length: ${Buffer.byteLength(body)}\r\n`;
   return version === '1.1' ? 'Transfer-Encoding: chunked\r\n' : '';
 }
 
-/** RFC 9112 section 9.3: HTTP/1.1 stays open and HTTP/1.0 closes, unless it is said. */
+/** RFC 9112 section 9.3: by default HTTP/1.1 stays open and HTTP/1.0 closes. */
 function connectionLine({ version, closes }: ResponseContext): string {
   if (closes) return 'Connection: close\r\n';
   return version === '1.0' ? 'Connection: keep-alive\r\n' : '';
