@@ -18,7 +18,7 @@ import { clientSettings, type ClientSettings } from './settings.ts';
 
 /** EX_USAGE of sysexits(3). */
 const EXIT_WRONG_USAGE = 64;
-const EXIT_CUT_SHORT = 1;
+const EXIT_INTERRUPTED = 1;
 
 const stopped = stopSignal();
 process.exit(await main());
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** The command line; `done` gets the exit code. */
+/** The commands. `done` is called with the exit code. */
 function commands(done: (exitCode: number) => void): Command {
   const program = new Command('client')
     .description('Sends messages to the server and reports one outcome for each. Settings come from the environment.')
@@ -70,7 +70,7 @@ function commands(done: (exitCode: number) => void): Command {
   return program;
 }
 
-/** The options of the commands that send what they are given. */
+/** The options of `send` and `chat`. */
 function withMessageOptions(command: Command): Command {
   return command
     .option('--explain', 'log each write and each read with its bytes', false)
@@ -86,12 +86,12 @@ function readSettings(): ClientSettings {
 async function runGreet(settings: ClientSettings): Promise<number> {
   const name = settings.NAME ?? (await ownName());
   const log = createLog({ level: settings.LOG_LEVEL, format: settings.LOG_FORMAT, name });
-  // Greetings are for the log: without a reader there is nothing left to do.
+  // The log is this command's output: it stops when nobody reads it.
   const signal = AbortSignal.any([stopped, log.readerGone]);
   const counts = await greet({ settings, name, logger: log.logger, signal });
   await log.close();
   if (!signal.aborted) return counts.exitCode;
-  return settings.COUNT === 0 ? 0 : EXIT_CUT_SHORT;
+  return settings.COUNT === 0 ? 0 : EXIT_INTERRUPTED;
 }
 
 interface MessageCommand extends WriteShaping {
@@ -99,7 +99,7 @@ interface MessageCommand extends WriteShaping {
   raw: boolean;
 }
 
-/** What the commands share that print replies. */
+/** What `send` and `chat` need. */
 interface CommandContext {
   settings: ClientSettings;
   logger: Logger;
@@ -119,7 +119,7 @@ async function runMessages(
     format: explain ? 'pretty' : own.LOG_FORMAT,
     name: own.NAME ?? 'client',
     to: 2,
-    // Lines about a message come before its reply.
+    // A reply must come after the log lines that led to it.
     inOrder: explain,
   });
   const readerGone = new AbortController();
@@ -128,14 +128,14 @@ async function runMessages(
   const printer = new Printer({
     terminal: process.stdout.isTTY,
     print: (line) => process.stdout.write(`${line}\n`),
-    // Nobody reads the replies, so nobody needs the errors.
+    // Once the reader of stdout is gone, errors interest nobody.
     printError: (line) => readerGone.signal.aborted || process.stderr.write(`${line}\n`),
   });
   const counts = await run({ settings: own, logger: log.logger, printer, policy: { shaping, raw }, signal });
   await log.close();
-  // An exit would drop replies that are still on their way to a pipe.
+  // Writes to a pipe are asynchronous: exiting now would lose them.
   if (!readerGone.signal.aborted) await new Promise<void>((written) => process.stdout.write('', () => written()));
-  return signal.aborted ? EXIT_CUT_SHORT : counts.exitCode;
+  return signal.aborted ? EXIT_INTERRUPTED : counts.exitCode;
 }
 
 interface LoadCommand {
@@ -157,7 +157,7 @@ async function runLoad({ json, ...options }: LoadCommand): Promise<number> {
   if (isTTY) process.stderr.write('\r\x1b[K');
   console.log(json ? JSON.stringify(report) : formatReport(report));
   await log.close();
-  return stopped.aborted ? EXIT_CUT_SHORT : report.exitCode;
+  return stopped.aborted ? EXIT_INTERRUPTED : report.exitCode;
 }
 
 function wholeNumberUpTo(most: number) {
@@ -171,7 +171,7 @@ function wholeNumberUpTo(most: number) {
 /** Aborts at the first SIGTERM or SIGINT; a second one ends the program at once. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
-  const stop = () => (controller.signal.aborted ? process.exit(EXIT_CUT_SHORT) : controller.abort());
+  const stop = () => (controller.signal.aborted ? process.exit(EXIT_INTERRUPTED) : controller.abort());
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   return controller.signal;

@@ -362,7 +362,7 @@ test('gives its outcome by the deadline where nobody listens, and says what to d
   const { outcome, attempts } = await clientOf({ port }, { DEADLINE_MS: 1500 }).send('Hello');
   expect(outcome).toMatchObject({
     kind: 'not_handled',
-    why: expect.stringContaining(`nobody listens at 127.0.0.1:${port}`),
+    why: expect.stringContaining(`connection refused by 127.0.0.1:${port}`),
   });
   expect(attempts).toBe(0);
   // As it is shipped it would have ten seconds.

@@ -111,7 +111,7 @@ test.each([
   [
     'a coded body',
     response(200, 'x', 'Content-Encoding: gzip\r\n'),
-    { kind: 'unknown', why: 'the server replied, but in a Content-Encoding that this client did not ask for' },
+    { kind: 'unknown', why: 'the server replied, but in an unsupported Content-Encoding' },
   ],
 ])('%s is a outcome, even where the message may be repeated', async (_what, bytes, outcome) => {
   await using server = await scripted((socket) => onRequest(socket, () => socket.end(bytes)));
@@ -122,7 +122,7 @@ test('a reply that is not UTF-8 is unknown', async () => {
   await using server = await scripted((socket) =>
     onRequest(socket, () => socket.write(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\xff', 'latin1'))),
   );
-  const why = 'the server replied, but with bytes that are not UTF-8';
+  const why = 'the server replied, but the reply is not valid UTF-8';
   expect(await clientOf(server).send('Hello')).toMatchObject({ outcome: { kind: 'unknown', why } });
 });
 
@@ -193,8 +193,8 @@ test('what was pipelined behind a response that closes was not handled, and is s
 });
 
 test.each([
-  ['cuts its response', response(200, 'Hello').slice(0, -1), 'the stream ended inside it'],
-  ['sends what is no response', 'hello\r\n', 'it begins with no status line of HTTP/1.0 or HTTP/1.1'],
+  ['cuts its response', response(200, 'Hello').slice(0, -1), 'the stream ended inside the response'],
+  ['sends what is no response', 'hello\r\n', 'it does not begin with a status line of HTTP/1.0 or HTTP/1.1'],
   [
     'sends a body beyond the limit',
     'HTTP/1.1 200 OK\r\nContent-Length: 16777216\r\n\r\n',
@@ -230,7 +230,7 @@ test('a text that UTF-8 cannot carry is rejected, and the connection stays', asy
   await using server = await afterwards(() => undefined, 1);
   const client = clientOf(server);
   expect(await client.send('one')).toMatchObject({ outcome: { kind: 'replied' } });
-  const detail = 'the text holds half a surrogate pair, which UTF-8 cannot carry';
+  const detail = 'the text contains half a surrogate pair, which UTF-8 cannot encode';
   expect(await client.send('\ud800')).toMatchObject({ outcome: { kind: 'rejected', code: 'unsendable', detail } });
   expect(await client.send('two')).toMatchObject({ outcome: { kind: 'replied' } });
   expect(server.accepted).toBe(1);

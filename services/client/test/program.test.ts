@@ -109,7 +109,9 @@ test('send ends with 3 where nobody listens, and says what to do', async () => {
   await gone[Symbol.asyncDispose]();
   const { code, stdout, stderr } = await run(['send', 'hello'], at(gone, { DEADLINE_MS: '2000' }));
   expect([code, stdout]).toEqual([3, '']);
-  expect(stderr).toMatch(/^"hello": not handled: nobody listens at 127\.0\.0\.1:\d+: start the server.*\n$/);
+  expect(stderr).toMatch(
+    /^"hello": not handled: connection refused by 127\.0\.0\.1:\d+ \(ECONNREFUSED\): start the server.*\n$/,
+  );
 });
 
 test('send ends with 4 where nobody knows what became of the message', async () => {
@@ -233,7 +235,7 @@ test('load ends with the code of the worst outcome, and says what became of the 
   await using server = await scripted((socket) => onMessage(socket, () => socket.write(errorReply('failed: no'))));
   const { code, stdout } = await run(['load', '--seconds', '1'], at(server));
   expect(code).toBe(4);
-  expect(stdout).toMatch(/^0 replies a second .*, \d+ unknown\)\nThe last one without a reply: unknown: failed: no\n$/);
+  expect(stdout).toMatch(/^0 replies a second .*, \d+ unknown\)\nLast message without a reply: unknown: failed: no\n$/);
 });
 
 test('load reports what there was when it is told to stop, and ends with 1', async () => {

@@ -1,4 +1,4 @@
-/** A conversation: each line that is read is a message, and each reply is printed, in order. */
+/** The command `chat`: sends each line of its input as a message, and prints the replies in order. */
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
@@ -12,42 +12,42 @@ import type { Printer } from './printer.ts';
 
 export interface ChatOptions {
   settings: ClientSettings;
-  /** Lines, from a person or from a pipe. */
+  /** Lines, typed or from a pipe. */
   input: Readable;
   logger: Logger;
   printer: Printer;
   policy: ConnectionPolicy;
-  /** Aborts when the program is told to stop. */
+  /** Aborts to stop the command. */
   signal: AbortSignal;
 }
 
-/** Lines that are read ahead of their replies: more would only wait in memory. */
+/** Lines that may be read ahead of their replies: further lines would only wait in memory. */
 const MAX_AHEAD = 1024;
 
-/** Resolves with the outcomes when the input has ended and everything is told, or when it was told to stop. */
+/** Resolves with the outcomes once the input has ended and every outcome is printed, or after `signal`. */
 export async function chat({ settings, input, logger, printer, policy, signal }: ChatOptions): Promise<OutcomeCounts> {
   const counts = new OutcomeCounts();
   const client = new Client(settings, logger, policy);
   const lines = createInterface({ input, crlfDelay: Infinity });
   signal.addEventListener('abort', () => {
-    client.stop('this client was told to stop');
+    client.stop('this client was stopped');
     lines.close();
   });
   let ahead = 0;
-  let told = Promise.resolve();
+  let printed = Promise.resolve();
   for await (const line of lines) {
     const delivery = client.send(line);
     ahead += 1;
-    told = told.then(async () => {
+    printed = printed.then(async () => {
       const { outcome } = await delivery;
       ahead -= 1;
       counts.add(outcome);
       printer.print(line, outcome);
     });
-    if (ahead >= MAX_AHEAD) await told;
+    if (ahead >= MAX_AHEAD) await printed;
   }
   client.endBatch();
-  await told;
+  await printed;
   client.close();
   return counts;
 }

@@ -1,4 +1,4 @@
-/** Greets the server again and again, on a new connection each time, as the article's client does once. */
+/** The command `greet`: sends a greeting every `INTERVAL_MS`, each on a new connection, as the article's client does once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { excerpt } from '@knock/shared/log/excerpt';
@@ -12,21 +12,21 @@ import type { ClientSettings } from '../settings.ts';
 
 export interface GreetOptions {
   settings: ClientSettings;
-  /** The name of this client. */
+  /** This client's name. */
   name: string;
   logger: Logger;
-  /** Aborts when the program is told to stop: the greeting on its way has half a second more. */
+  /** Aborts to stop the command: a greeting in flight gets another 500 ms. */
   signal: AbortSignal;
 }
 
 const LAST_GREETING_MS = 500;
 
-/** Resolves with the outcomes, after `COUNT` greetings or when it was told to stop. */
+/** Resolves with the outcomes after `COUNT` greetings, or after `signal`. */
 export async function greet({ settings, name, logger, signal }: GreetOptions): Promise<OutcomeCounts> {
   const counts = new OutcomeCounts();
   const client = new Client(settings, logger);
   signal.addEventListener('abort', () => {
-    setTimeout(() => client.stop('this client was told to stop'), LAST_GREETING_MS).unref();
+    setTimeout(() => client.stop('this client was stopped'), LAST_GREETING_MS).unref();
   });
   let nextAt = performance.now();
   for (let n = 1; !signal.aborted && (settings.COUNT === 0 || n <= settings.COUNT); n += 1) {
@@ -42,10 +42,10 @@ export async function greet({ settings, name, logger, signal }: GreetOptions): P
   return counts;
 }
 
-/** One line for each message: who said what to whom, and what became of it. */
+/** Logs one line per message: client, server, message and outcome. */
 async function logDelivery(logger: Logger, name: string, message: string, delivery: SendResult): Promise<void> {
   const { outcome, attempts, address } = delivery;
-  const server = address === undefined ? 'nobody' : await nameOf(address);
+  const server = address === undefined ? 'no server' : await nameOf(address);
   const ms = Math.round(delivery.ms);
   const said = excerpt(message);
   const fields = { server, address, message: said, outcome: outcome.kind, ...details(outcome), attempts, ms };
@@ -61,7 +61,7 @@ function details(outcome: Outcome): Record<string, string> {
   return { why: outcome.why };
 }
 
-/** The first beat that is not over: greetings keep their rhythm, and those that were missed are not made up for. */
+/** The next multiple of the interval: a slow reply skips beats, and missed greetings are not made up for. */
 function nextBeat(last: number, intervalMs: number): number {
   const now = performance.now();
   if (intervalMs === 0) return now;

@@ -1,4 +1,4 @@
-/** What a load came to, for machines as it is, and for people in words and as a picture. */
+/** The report of the command `load`: an object for machines, and lines with a histogram for people. */
 import type { OutcomeKind } from '../delivery/outcome.ts';
 
 /** In milliseconds. */
@@ -6,7 +6,7 @@ export interface Latencies {
   /** By `p50`, `p90`, `p99` and `p99.9`. */
   percentiles: Record<string, number>;
   highest: number;
-  /** Classes of latencies: how many were not above `below`, and above the class before. */
+  /** A histogram: `count` latencies were at most `below`, and above the previous class. */
   classes: { below: number; count: number }[];
 }
 
@@ -16,13 +16,13 @@ export interface LoadReport {
   seconds: number;
   outcomes: Record<OutcomeKind, number>;
   latencies: Latencies;
-  /** What became of the last message that got no reply, in words. */
+  /** The outcome of the last message without a reply. */
   lastWithoutReply: string | undefined;
-  /** That of the worst outcome. */
+  /** The exit code of the worst outcome. */
   exitCode: number;
 }
 
-const BAR = 50;
+const MAX_BAR_LENGTH = 50;
 
 /** Lines for a terminal. */
 export function formatReport({
@@ -41,7 +41,7 @@ export function formatReport({
   const lines = [
     `${rate} replies a second (${replied} in ${seconds.toFixed(1)} s, ${clients} × ${depth} unanswered${besides})`,
   ];
-  if (lastWithoutReply !== undefined) lines.push(`The last one without a reply: ${lastWithoutReply}`);
+  if (lastWithoutReply !== undefined) lines.push(`Last message without a reply: ${lastWithoutReply}`);
   if (replied === 0) return lines.join('\n');
   const shares = Object.entries(latencies.percentiles).map(([share, ms]) => `${share} ${inMs(ms)}`);
   return [
@@ -52,14 +52,14 @@ export function formatReport({
   ].join('\n');
 }
 
-/** A bar for each class, as long as its share of the largest. */
+/** A bar for each class, scaled to the largest. */
 function histogram({ classes }: Latencies): string[] {
   const all = classes.reduce((sum, { count }) => sum + count, 0);
-  const most = Math.max(...classes.map(({ count }) => count));
+  const max = Math.max(...classes.map(({ count }) => count));
   const labels = classes.map(({ below }) => `≤ ${inMs(below)}`);
   const width = Math.max(...labels.map((label) => label.length));
   return classes.map(({ count }, place) => {
-    const bar = '█'.repeat(Math.ceil((count / most) * BAR));
+    const bar = '█'.repeat(Math.ceil((count / max) * MAX_BAR_LENGTH));
     return `${labels[place]!.padStart(width)} │${bar} ${((count / all) * 100).toFixed(2)} %`;
   });
 }

@@ -1,4 +1,4 @@
-/** A load for a server: many connections, each with some messages unanswered at any time, and how long each took. */
+/** The command `load`: keeps `depth` messages in flight on each of many connections, and measures throughput and latency. */
 import { createHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,48 +13,48 @@ import type { Latencies, LoadReport } from './load-report.ts';
 export interface LoadOptions {
   settings: ClientSettings;
   connections: number;
-  /** How many messages are unanswered on each connection. */
+  /** Messages in flight on each connection. */
   depth: number;
   seconds: number;
   logger: Logger;
-  /** Told each second how many replies have come, and how much of the time is over. */
+  /** Called once a second with the replies so far and the seconds elapsed. */
   progress: (replies: number, seconds: number) => void;
-  /** Aborts when the program is told to stop: the report is of what there was until then. */
+  /** Aborts to stop early: the report covers the time until then. */
   signal: AbortSignal;
 }
 
-/** Connections are opened so many at a time, with a pause in between: that is 400 a second at most. */
+/** Connections are opened in batches with a pause in between: at most 400 a second. */
 const OPENED_AT_ONCE = 20;
 const PAUSE_MS = 50;
 
 const PERCENTILES = [50, 90, 99, 99.9];
 
-/** Resolves when the time is over, or with what there was when it was told to stop. */
+/** Resolves with the report after `seconds`, or early after `signal`. */
 export async function load(options: LoadOptions): Promise<LoadReport> {
   const { settings, connections, depth, seconds, logger, progress, signal } = options;
   const measured = new Measured();
   const clients = await openAll(settings, connections, logger, signal);
-  signal.addEventListener('abort', () => clients.forEach((client) => client.stop('this client was told to stop')));
+  signal.addEventListener('abort', () => clients.forEach((client) => client.stop('this client was stopped')));
   const start = performance.now();
   const over = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
   const ticking = setInterval(
     () => progress(measured.outcomes.counts.replied, (performance.now() - start) / 1000),
     1000,
   );
-  const askUntilOver = async (client: Client) => {
+  const sendUntilOver = async (client: Client) => {
     while (!over.aborted) measured.add(await client.send(settings.MESSAGE));
   };
-  await Promise.all(clients.flatMap((client) => Array.from({ length: depth }, () => askUntilOver(client))));
+  await Promise.all(clients.flatMap((client) => Array.from({ length: depth }, () => sendUntilOver(client))));
   clearInterval(ticking);
-  const lasted = (performance.now() - start) / 1000;
+  const elapsed = (performance.now() - start) / 1000;
   for (const client of clients) client.close();
   const { counts: outcomes, exitCode } = measured.outcomes;
   const { lastWithoutReply } = measured;
   const latencies = measured.latencies();
-  return { connections, depth, seconds: lasted, outcomes: outcomes, latencies, lastWithoutReply, exitCode };
+  return { connections, depth, seconds: elapsed, outcomes, latencies, lastWithoutReply, exitCode };
 }
 
-/** Each has said one message when this resolves: what is measured is an open connection. */
+/** Sends one message on each before this resolves, so that only open connections are measured. */
 async function openAll(
   settings: ClientSettings,
   count: number,
@@ -79,7 +79,7 @@ class Measured {
   lastWithoutReply: string | undefined;
   /** Of replies, in microseconds. */
   readonly #latencies = createHistogram();
-  /** How many latencies there are in each class, by its upper bound in milliseconds. */
+  /** The count of each class, by its upper bound in milliseconds. */
   readonly #classes = new Map<number, number>();
 
   add({ outcome, ms }: SendResult): void {
@@ -106,7 +106,7 @@ class Measured {
   }
 }
 
-/** 1, 2 or 5 times a power of ten, the smallest that is not below. */
+/** The smallest 1, 2 or 5 times a power of ten that is not below `ms`. */
 function upperBound(ms: number): number {
   const power = 10 ** Math.floor(Math.log10(ms));
   const factor = [1, 2, 5].find((step) => ms <= step * power) ?? 10;

@@ -1,4 +1,4 @@
-/** Tells the one who asked what became of each message: replies on stdout, everything else on stderr. */
+/** Prints the outcome of each message: replies on stdout, everything else on stderr. */
 import { escapeControls, excerpt } from '@knock/shared/log/excerpt';
 
 import { formatOutcome, type Outcome } from '../delivery/outcome.ts';
@@ -6,9 +6,9 @@ import { formatOutcome, type Outcome } from '../delivery/outcome.ts';
 export interface PrinterOptions {
   /** Prints one reply. */
   print: (line: string) => unknown;
-  /** Tells of a message that got no reply. */
-  printError: (sentence: string) => unknown;
-  /** Where replies are shown: a terminal must not be handed control characters, a pipe must get all bytes. */
+  /** Prints one message that got no reply. */
+  printError: (line: string) => unknown;
+  /** Replies go to a terminal: control characters are escaped. A pipe gets all bytes. */
   terminal: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Sends what was given on the command line, and prints the replies. */
+/** The command `send`: sends each text as a message, and prints the replies in order. */
 import type { Logger } from '@knock/shared/log/log';
 
 import { Client } from '../delivery/client.ts';
@@ -13,16 +13,16 @@ export interface SendOptions {
   logger: Logger;
   printer: Printer;
   policy: ConnectionPolicy;
-  /** Aborts when the program is told to stop. */
+  /** Aborts to stop the command. */
   signal: AbortSignal;
 }
 
-/** Sends all texts over one connection, without waiting between them. Resolves with the outcomes. */
+/** Pipelines all texts over one connection. Resolves with the outcomes. */
 export async function send(options: SendOptions): Promise<OutcomeCounts> {
   const { settings, texts, logger, printer, policy, signal } = options;
   const counts = new OutcomeCounts();
   const client = new Client(settings, logger, policy);
-  signal.addEventListener('abort', () => client.stop('this client was told to stop'));
+  signal.addEventListener('abort', () => client.stop('this client was stopped'));
   const deliveries = texts.map((text) => client.send(text));
   client.endBatch();
   for (const [index, delivery] of deliveries.entries()) {

@@ -1,13 +1,13 @@
-/** One message on its way: what its attempts have come to so far, until it has its one outcome. */
+/** One message and its attempts, until it has its outcome. After an unknown outcome only an idempotent message is retried. */
 import type { AttemptResult } from '../net/pending-requests.ts';
 import type { Outcome } from './outcome.ts';
 
-/** An outcome, and how it came about. */
+/** The outcome, and how it came about. */
 export interface SendResult {
   outcome: Outcome;
   /** How many times the message was written. */
   attempts: number;
-  /** The address of the server that was asked last. */
+  /** The address of the server in the last attempt. */
   address: string | undefined;
   ms: number;
 }
@@ -15,14 +15,15 @@ export interface SendResult {
 export interface DeliveryOptions {
   message: string;
   deadlineMs: number;
+  /** Handling it twice does no harm. */
   idempotent: boolean;
-  /** Told the outcome, once. */
+  /** Called once, with the outcome. */
   onSettled: (delivery: SendResult) => void;
 }
 
-/** How often a message may be left without an answer before it is given up. */
+/** Attempts with an unknown outcome before an idempotent message is given up. */
 const MAX_UNKNOWN = 3;
-/** Another try needs this much time, or it would only turn a clear outcome into an unclear one. */
+/** With less time than this, a retry would only turn a certain outcome into an unknown one. */
 const MIN_RETRY_MS = 20;
 
 export class Delivery {
@@ -30,7 +31,7 @@ export class Delivery {
   readonly startedAt = performance.now();
   /** On the clock of `performance.now()`. */
   readonly deadline: number;
-  /** The address of the server that was asked last. */
+  /** The address of the server in the last attempt. */
   address: string | undefined;
   readonly #idempotent: boolean;
   readonly #onSettled: (delivery: SendResult) => void;
@@ -45,20 +46,20 @@ export class Delivery {
     this.#onSettled = onSettled;
   }
 
-  /** Counts what an attempt came to. */
+  /** Records the outcome of one attempt. */
   recordAttempt({ outcome, written }: AttemptResult): void {
     if (written) this.#attempts += 1;
     if (outcome.kind === 'unknown') this.#unknown += 1;
     this.#outcome = combineOutcomes(this.#outcome, outcome);
   }
 
-  /** Whether another attempt is allowed after one that came to `kind`: certainly not handled, or it may be handled twice. */
+  /** Whether another attempt is allowed after this outcome: the message was certainly not handled, or it is idempotent. */
   mayRetry(kind: Outcome['kind']): boolean {
     const allowed = kind === 'not_handled' || (this.#idempotent && this.#unknown < MAX_UNKNOWN);
     return allowed && this.deadline - performance.now() > MIN_RETRY_MS;
   }
 
-  /** There is no further attempt: what all came to is the outcome. */
+  /** There is no further attempt: reports the combined outcome. */
   settle(): void {
     const ms = performance.now() - this.startedAt;
     this.#onSettled({ outcome: this.#outcome!, attempts: this.#attempts, address: this.address, ms });
@@ -66,8 +67,8 @@ export class Delivery {
 }
 
 /**
- * What all attempts come to: after one that may have been handled, only a reply makes it certain that it was; that a later
- * one was `rejected` or `not_handled` says nothing of the first.
+ * The outcome of all attempts. Once an attempt may have been handled, only a reply settles it: a later `rejected` or
+ * `not_handled` says nothing about the earlier attempt.
  */
 function combineOutcomes(earlier: Outcome | undefined, latest: Outcome): Outcome {
   return earlier?.kind === 'unknown' && latest.kind !== 'replied' ? earlier : latest;

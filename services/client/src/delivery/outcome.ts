@@ -1,4 +1,4 @@
-/** What became of a message. Exactly one of these for each, within its deadline. */
+/** The outcome of a message: exactly one for each, within its deadline. */
 import { escapeControls, excerpt } from '@knock/shared/log/excerpt';
 
 export type Outcome =
@@ -10,12 +10,12 @@ export type Outcome =
   /** The server may have handled it: check before sending it again. */
   | { kind: 'unknown'; why: string };
 
-/** With the exit code of a program whose worst outcome it was. */
+/** The exit code of a program with this as its worst outcome. */
 const EXIT_CODES = { replied: 0, rejected: 2, not_handled: 3, unknown: 4 } as const;
 
 export type OutcomeKind = keyof typeof EXIT_CODES;
 
-/** The outcome in words, fit for a log and a terminal. */
+/** The outcome as text that is safe to log and to print: control characters are escaped. */
 export function formatOutcome(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'replied':
@@ -37,13 +37,13 @@ export class OutcomeCounts {
     this.counts[kind] += 1;
   }
 
-  /** That of the worst outcome. */
+  /** The exit code of the worst outcome. */
   get exitCode(): number {
     const seen = Object.entries(EXIT_CODES).filter(([kind]) => this.counts[kind as OutcomeKind] > 0);
     return Math.max(0, ...seen.map(([, code]) => code));
   }
 
-  /** The counts in words. */
+  /** `3 replied, 0 rejected, …`. */
   get summary(): string {
     const { replied, rejected, not_handled, unknown } = this.counts;
     return `${replied} replied, ${rejected} rejected, ${not_handled} not handled, ${unknown} unknown`;

@@ -1,7 +1,6 @@
 /**
- * How often an unanswered message may be sent again, over all messages: a server in trouble must not get twice the
- * load because of it. A token bucket after gRPC's proposal A6: one crash lets 32 messages be sent again, then one
- * for ten replies.
+ * The retry budget: how many unanswered messages may be retried, over all messages, so that retries do not double the load
+ * of a server in trouble. A token bucket after gRPC's proposal A6: 32 retries after one crash, then one per ten replies.
  */
 const CAPACITY = 64;
 const RETRY_ABOVE = 32;
@@ -14,7 +13,7 @@ export class RetryBudget {
     this.#tokens = Math.min(CAPACITY, this.#tokens + TOKENS_PER_REPLY);
   }
 
-  /** Counts an unanswered message; true: it may be sent again. */
+  /** Counts an unanswered message. True: it may be retried. */
   spend(): boolean {
     this.#tokens = Math.max(0, this.#tokens - 1);
     return this.#tokens >= RETRY_ABOVE;

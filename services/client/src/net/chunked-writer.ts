@@ -1,11 +1,11 @@
-/** Cuts what is written into small writes, each of its own, so that everybody can see that a stream knows no messages. */
+/** Splits what is written into many small writes, to show that a TCP stream has no message boundaries. */
 import { PassThrough, pipeline, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Between two writes: the other end has read the one before by then. */
+/** Between two writes: long enough for the other end to read the first one separately. */
 const PAUSE_MS = 25;
 
-/** What is written here goes to the socket, `size` bytes at a time; with its end the socket's side is ended. */
+/** Writes to the socket `size` bytes at a time. Ending this stream ends the socket's side (half-close). */
 export function chunkedWriter(socket: Writable, size: number): Writable {
   const input = new PassThrough();
   const cut = async function* (source: AsyncIterable<Buffer>) {
@@ -16,7 +16,7 @@ export function chunkedWriter(socket: Writable, size: number): Writable {
       }
     }
   };
-  // A socket that fails says so itself.
+  // The socket's owner handles its errors.
   pipeline(input, cut, socket, () => undefined);
   return input;
 }

@@ -1,4 +1,4 @@
-/** Finds the server: looks its name up, tries its addresses, and waits between failures. */
+/** Connects to the server: resolves its name, tries its addresses, and waits between failures (exponential backoff, full jitter). */
 import { connect, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
@@ -10,10 +10,11 @@ import { ServerResolver } from './resolver.ts';
 type TlsSettings = Pick<ClientSettings, 'SERVER_HOST' | 'TLS_CA_FILE' | 'TLS_CERT_FILE' | 'TLS_KEY_FILE'>;
 type ConnectorSettings = Pick<ClientSettings, 'SERVER_PORT' | 'CONNECT_TIMEOUT_MS'> & TlsSettings;
 
+/** The first failure waits up to the base delay, each further one up to twice as long. */
 const BASE_DELAY_MS = { soon: 100, later: 1000 };
 const MAX_DELAY_MS = 1500;
 
-/** What may be over in a moment: the server starts, moves, or has just gone; a name is not known yet. */
+/** Errors that may pass in a moment: the server is starting, moving or restarting, or its name is not known yet. */
 const RETRYABLE_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -26,13 +27,13 @@ const RETRYABLE_CODES = new Set([
   'EADDRNOTAVAIL',
 ]);
 
-/** There is no connection, and here is why, in a sentence that says what to do. */
+/** Why there is no connection. The message also says what to do. */
 export class ConnectError extends Error {
-  override readonly name = 'DialError';
+  override readonly name = 'ConnectError';
   readonly retryable: boolean;
 
-  constructor(sentence: string, { retryable }: { retryable: boolean }) {
-    super(sentence);
+  constructor(message: string, { retryable }: { retryable: boolean }) {
+    super(message);
     this.retryable = retryable;
   }
 }
@@ -40,8 +41,9 @@ export class ConnectError extends Error {
 export class Connector {
   readonly #settings: ConnectorSettings;
   readonly #resolver: ServerResolver;
-  /** Failures since the last reply, and when the next connection may be tried. */
+  /** Failures since the last reply. */
   #failures = 0;
+  /** Not before this time, on the clock of `performance.now()`. */
   #nextTryAt = 0;
 
   constructor(settings: ConnectorSettings) {
@@ -49,34 +51,34 @@ export class Connector {
     this.#resolver = new ServerResolver(settings.SERVER_HOST);
   }
 
-  /** Connects when it is time. Rejects with a {@link ConnectError}, or with the signal's reason. */
+  /** Connects after the backoff delay. Rejects with a {@link ConnectError}, or with the signal's reason. */
   async connect(signal: AbortSignal): Promise<Socket> {
     while (this.#nextTryAt > performance.now()) {
       await sleep(Math.max(1, this.#nextTryAt - performance.now()), undefined, { signal });
     }
-    const tooLate = AbortSignal.timeout(this.#settings.CONNECT_TIMEOUT_MS);
+    const timedOut = AbortSignal.timeout(this.#settings.CONNECT_TIMEOUT_MS);
     try {
-      return await this.#tryAddresses(AbortSignal.any([signal, tooLate]));
+      return await this.#tryAddresses(AbortSignal.any([signal, timedOut]));
     } catch (error) {
       signal.throwIfAborted();
       this.backOff('soon');
-      throw this.#explain(tooLate.aborted ? { code: 'ETIMEDOUT' } : (error as NodeJS.ErrnoException));
+      throw this.#explain(timedOut.aborted ? { code: 'ETIMEDOUT' } : (error as NodeJS.ErrnoException));
     }
   }
 
-  /** Something went wrong: the next try comes after a random time, so that clients do not all come back together. */
+  /** Delays the next attempt by a random time (full jitter), so that clients do not all reconnect at once. */
   backOff(next: 'soon' | 'later'): void {
-    const longest = Math.min(MAX_DELAY_MS, BASE_DELAY_MS[next] * 2 ** this.#failures);
-    this.#nextTryAt = performance.now() + Math.random() * longest;
+    const maxDelay = Math.min(MAX_DELAY_MS, BASE_DELAY_MS[next] * 2 ** this.#failures);
+    this.#nextTryAt = performance.now() + Math.random() * maxDelay;
     this.#failures += 1;
   }
 
-  /** A reply came: whatever was wrong is over. */
+  /** A reply came: resets the backoff. */
   succeeded(): void {
     this.#failures = 0;
   }
 
-  /** The name is looked up again each time and its addresses come in random order, so that replicas share the load. */
+  /** Resolves the name each time and tries its addresses in random order, so that replicas share the load. */
   async #tryAddresses(signal: AbortSignal): Promise<Socket> {
     const { SERVER_PORT, CONNECT_TIMEOUT_MS } = this.#settings;
     const addresses = shuffle(await this.#resolver.addresses(signal));
@@ -96,27 +98,28 @@ export class Connector {
   }
 
   #explain({ code = '', message }: Partial<NodeJS.ErrnoException>): ConnectError {
-    const { SERVER_HOST, SERVER_PORT, TLS_CA_FILE } = this.#settings;
+    const { SERVER_HOST, SERVER_PORT, TLS_CA_FILE, CONNECT_TIMEOUT_MS } = this.#settings;
     const place = `${SERVER_HOST}:${SERVER_PORT}`;
-    const sentences: Record<string, string> = {
-      ECONNREFUSED: `nobody listens at ${place}: start the server, or set SERVER_HOST and SERVER_PORT`,
-      ENOTFOUND: `nobody answers to the name "${SERVER_HOST}": is the server running, and on this network? SERVER_HOST sets another`,
-      ETIMEDOUT: `no connection to ${place} in time: is it the right address, and is the server awake?`,
+    const messages: Record<string, string> = {
+      ECONNREFUSED: `connection refused by ${place} (ECONNREFUSED): start the server, or set SERVER_HOST and SERVER_PORT`,
+      ENOTFOUND: `cannot resolve "${SERVER_HOST}" (${code}): is the server running, and on this network?`,
+      ETIMEDOUT: `no connection to ${place} within ${CONNECT_TIMEOUT_MS} ms (CONNECT_TIMEOUT_MS): wrong address, firewall, or overloaded host`,
     };
     if (TLS_CA_FILE)
-      sentences['ECONNRESET'] = `${place} ended the TLS handshake: does it speak TLS? Its log may say more`;
-    sentences['EAI_AGAIN'] = sentences['ENOTFOUND']!;
-    const sentence = sentences[code] ?? explainTls(code) ?? `no connection to ${place}: ${message}`;
-    return new ConnectError(sentence, { retryable: RETRYABLE_CODES.has(code) });
+      messages['ECONNRESET'] =
+        `${place} closed the connection during the TLS handshake (ECONNRESET): does it speak TLS? Its log may say more`;
+    messages['EAI_AGAIN'] = messages['ENOTFOUND']!;
+    const explained = messages[code] ?? explainTls(code) ?? `cannot connect to ${place}: ${message}`;
+    return new ConnectError(explained, { retryable: RETRYABLE_CODES.has(code) });
   }
 }
 
 /** Connects. Rejects with the system's error. */
 async function openSocket(address: string, port: number, signal: AbortSignal): Promise<Socket> {
-  // Without the signal: Node would end the connection by it long after it was made.
+  // The signal is not passed on: Node would let it destroy the connection even after it was made.
   const socket = connect({ host: address, port, noDelay: true, allowHalfOpen: true });
-  await reached('connect', socket, signal);
-  // A connect to a port of this machine on which nobody listens can meet itself in the middle, and be its own server.
+  await waitFor('connect', socket, signal);
+  // TCP self-connect: connecting to a free local port can pick that port as its source, and reach itself.
   if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
     socket.destroy();
     throw Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' });
@@ -124,7 +127,7 @@ async function openSocket(address: string, port: number, signal: AbortSignal): P
   return socket;
 }
 
-/** Goes on inside TLS, where the server's certificate is good. Rejects with OpenSSL's error. */
+/** Upgrades to TLS and checks the server's certificate. Rejects with OpenSSL's error. */
 async function startTls(socket: Socket, settings: TlsSettings, signal: AbortSignal): Promise<Socket> {
   const { SERVER_HOST, TLS_CA_FILE, TLS_CERT_FILE, TLS_KEY_FILE } = settings;
   const tlsSocket = connectTls({
@@ -133,36 +136,36 @@ async function startTls(socket: Socket, settings: TlsSettings, signal: AbortSign
     cert: TLS_CERT_FILE?.pem,
     key: TLS_KEY_FILE?.pem,
     host: SERVER_HOST,
-    // An address is no name that may be asked for (RFC 6066 section 3).
+    // SNI takes host names only, no IP addresses (RFC 6066 section 3).
     ...(isIP(SERVER_HOST) === 0 ? { servername: SERVER_HOST } : {}),
   });
-  await reached('secureConnect', tlsSocket, signal);
+  await waitFor('secureConnect', tlsSocket, signal);
   return tlsSocket;
 }
 
-/** Resolves when the socket has come so far; else destroys it. */
-async function reached(event: 'connect' | 'secureConnect', socket: Socket, signal: AbortSignal): Promise<void> {
+/** Resolves when the socket emits the event; on an error or an abort destroys it and rejects. */
+async function waitFor(event: 'connect' | 'secureConnect', socket: Socket, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once(event, resolve);
-  // Stays, since an error that nobody listens for would end the program.
+  // This listener stays: an 'error' event without one would crash the program.
   socket.on('error', reject);
   try {
     await abortable(promise, signal);
   } catch (error) {
     socket.destroy();
-    throw signal.aborted ? Object.assign(new Error('it took too long'), { code: 'ETIMEDOUT' }) : error;
+    throw signal.aborted ? Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }) : error;
   }
 }
 
-/** What a failed handshake means, by its code. */
+/** What the code of a failed TLS handshake means, and what to do. */
 function explainTls(code: string): string | undefined {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return "the server's certificate is for another name than SERVER_HOST: set SERVER_HOST to one that it holds";
-  if (code === 'CERT_HAS_EXPIRED') return "the server's certificate is out of date: the server needs a new one";
+    return `the server's certificate is not for SERVER_HOST (${code}): set SERVER_HOST to a name in the certificate`;
+  if (code === 'CERT_HAS_EXPIRED') return `the server's certificate has expired (${code}): renew it on the server`;
   if (/SELF_SIGNED|UNABLE_TO|CERT_/.test(code))
-    return `TLS_CA_FILE does not vouch for the server's certificate (${code}): is it the CA that made it?`;
+    return `the server's certificate is not trusted (${code}): set TLS_CA_FILE to the CA that signed it`;
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO')
-    return `the server does not speak TLS as this client does (${code}): is TLS set on both ends?`;
+    return `TLS handshake failed (${code}): does the server speak TLS on this port?`;
   return undefined;
 }
 

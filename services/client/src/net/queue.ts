@@ -1,8 +1,8 @@
-/** First in, first out, in constant time: an array's own `shift` moves all the rest, which shows at a hundred thousand. */
-const LEAST_GIVEN_BACK = 1024;
+/** A FIFO queue in constant time: `Array.shift` moves all other items, which is slow with a hundred thousand of them. */
+const MIN_COMPACT_ITEMS = 1024;
 
 export class Queue<Item> {
-  /** What was taken out is undefined: it must not stay in memory for the sake of its place. */
+  /** Items that were taken out are set to undefined, so that they can be garbage-collected. */
   #items: (Item | undefined)[] = [];
   #head = 0;
 
@@ -19,8 +19,8 @@ export class Queue<Item> {
     const item = this.#items[this.#head];
     this.#items[this.#head] = undefined;
     this.#head += 1;
-    // The part that was read is given back when it is the larger one, and worth it.
-    if (this.#head > LEAST_GIVEN_BACK && this.#head * 2 > this.#items.length) this.replace(this.toArray());
+    // Compacts once most slots are empty.
+    if (this.#head > MIN_COMPACT_ITEMS && this.#head * 2 > this.#items.length) this.replace(this.toArray());
     return item;
   }
 
@@ -34,7 +34,7 @@ export class Queue<Item> {
     this.#head = 0;
   }
 
-  /** Takes all items out. */
+  /** Removes and returns all items, oldest first. */
   drain(): Item[] {
     const items = this.toArray();
     this.replace([]);

@@ -1,15 +1,15 @@
-/** Looks the server's name up, also where one look-up hangs: a name that was gone is found again soon after its return. */
+/** Resolves the server's name, even while the system's resolver hangs: a name that comes back is found within about a second. */
 import { lookup, Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { abortable } from './abortable.ts';
 
 /**
- * From then on a look-up counts as hanging, and the name server is asked in its stead, about this often. While no
- * container has a name, Docker's name server passes the question on to the outside, where it may be dropped; the system's
- * look-up then waits for some seconds more (`timeout` of resolv.conf(5) is 5 s), though the name is back.
+ * After this long the system's lookup counts as hung, and the name server is queried directly, about this often. Docker's
+ * name server forwards the names of stopped containers to the outside, where the query may be dropped. The system's
+ * lookup then waits 5 s (`timeout` in resolv.conf(5)), although the name may be back.
  */
-const PATIENCE_MS = 500;
+const HUNG_AFTER_MS = 500;
 
 export class ServerResolver {
   readonly #host: string;
@@ -19,41 +19,41 @@ export class ServerResolver {
     this.#host = host;
   }
 
-  /** The addresses of the name. Rejects with the system's error, or with the signal's reason. */
+  /** The host's addresses. Rejects with the system's error, or with the signal's reason. */
   async addresses(signal: AbortSignal): Promise<string[]> {
-    const { addresses, since } = this.#askSystem();
+    const { addresses, since } = this.#systemLookup();
     const over = new AbortController();
-    const found = Promise.race([addresses, this.#askNameServer(since + PATIENCE_MS, over.signal)]);
+    const found = Promise.race([addresses, this.#queryNameServer(since + HUNG_AFTER_MS, over.signal)]);
     return abortable(found, signal).finally(() => over.abort());
   }
 
-  /** As every program here does, hosts file included. It cannot be called off: one that hangs is not asked once more. */
-  #askSystem() {
+  /** The system's lookup, hosts file included. It cannot be cancelled, so all attempts share one that hangs. */
+  #systemLookup() {
     const since = performance.now();
-    this.#system ??= { since, addresses: this.#askSystemOnce(since).finally(() => (this.#system = undefined)) };
+    this.#system ??= { since, addresses: this.#lookup(since).finally(() => (this.#system = undefined)) };
     return this.#system;
   }
 
-  /** An answer that hung comes when the resolver repeats its question: to all who lost the server together, at one time. */
-  async #askSystemOnce(since: number): Promise<string[]> {
+  /** A hung lookup is answered when the resolver retries, for many clients at the same moment: jitter spreads them. */
+  async #lookup(since: number): Promise<string[]> {
     const found = await lookup(this.#host, { all: true });
-    if (performance.now() - since > PATIENCE_MS) await sleep(Math.random() * PATIENCE_MS);
+    if (performance.now() - since > HUNG_AFTER_MS) await sleep(Math.random() * HUNG_AFTER_MS);
     return found.map(({ address }) => address);
   }
 
   /**
-   * Asks until it is answered or called off, also where there is no such name: what that means is the system's to say. At
-   * random times, since all who lost the server together would else find it together.
+   * Queries until there is an answer or the signal aborts. "No such name" is left for the system's lookup to report.
+   * The pauses have jitter: clients that lost the server together must not find it at the same moment.
    */
-  async #askNameServer(from: number, signal: AbortSignal): Promise<string[]> {
-    const resolver = new Resolver({ timeout: PATIENCE_MS, tries: 1 });
+  async #queryNameServer(from: number, signal: AbortSignal): Promise<string[]> {
+    const resolver = new Resolver({ timeout: HUNG_AFTER_MS, tries: 1 });
     signal.addEventListener('abort', () => resolver.cancel());
-    for (let next = from; !signal.aborted; next = performance.now() + PATIENCE_MS * (0.5 + Math.random())) {
+    for (let next = from; !signal.aborted; next = performance.now() + HUNG_AFTER_MS * (0.5 + Math.random())) {
       try {
         await sleep(Math.max(0, next - performance.now()), undefined, { signal });
         return await Promise.any([resolver.resolve4(this.#host), resolver.resolve6(this.#host)]);
       } catch {
-        // Called off, or nothing was found: the name may be back in a moment.
+        // Cancelled, or no such name yet: it may be back in a moment.
       }
     }
     return [];

@@ -1,4 +1,4 @@
-/** Writes messages to a socket: one write for all that is said in a turn, or cut and glued, to show what a stream is. */
+/** Writes messages to a socket: one write per turn of the event loop, or cut and glued to show what a TCP stream is. */
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
@@ -9,32 +9,32 @@ import type { Logger } from '@knock/shared/log/log';
 
 import { chunkedWriter } from './chunked-writer.ts';
 
-/** How messages are written: as they are said, or cut and glued. */
+/** How messages are cut and glued into writes; by default they are not. */
 export interface WriteShaping {
-  /** At most so many bytes in one write. */
+  /** At most this many bytes in one write. */
   chunk?: number | undefined;
-  /** So many messages in one write: they are held back until there are as many, or no more will come. */
+  /** This many messages in one write: they are held back until there are as many, or no more will come. */
   glue?: number | undefined;
 }
 
 export interface WriterOptions {
   codec: Pick<Codec<unknown, never>, 'encode'>;
   shaping: WriteShaping;
-  /** Whether messages may be held back, since more will come to be glued to them. */
+  /** Whether messages may be held back, because more will come to be glued to them. */
   mayHold: () => boolean;
   logger: Logger;
 }
 
 export class Writer {
   readonly #socket: Socket;
-  /** Where bytes are written: the socket, or what cuts them for it. */
+  /** Where bytes are written: the socket, or a chunked writer in front of it. */
   readonly #output: Writable;
   readonly #options: WriterOptions;
   readonly #buffer = new WriteBuffer();
-  /** How many messages are unsent. */
+  /** How many messages the next write has. */
   #inOneWrite = 0;
 
-  /** `drained`: told when a writer that was full takes messages again. */
+  /** `drained` is called when a writer that was full takes messages again (back-pressure). */
   constructor(socket: Socket, options: WriterOptions, drained: () => void) {
     const { chunk } = options.shaping;
     this.#socket = socket;
@@ -43,12 +43,12 @@ export class Writer {
     this.#output.on('drain', drained);
   }
 
-  /** The other end does not read: what is written now would only be kept. */
+  /** Back-pressure: the other end reads too slowly, and further writes would only be buffered. */
   get isFull(): boolean {
     return this.#output.writableNeedDrain;
   }
 
-  /** Writes a message at the end of this turn, unless it is held back. Throws where it cannot be encoded. */
+  /** Writes a message at the end of this turn, unless it is held back. Throws if it cannot be encoded. */
   write(message: string): void {
     if (this.#buffer.length === 0 && !this.#options.mayHold()) process.nextTick(() => this.flush());
     this.#options.codec.encode(message, this.#buffer);
@@ -66,13 +66,13 @@ export class Writer {
     else this.#output.write(this.#buffer.take());
   }
 
-  /** Says that no more will come, behind what was written. */
+  /** Half-close: flushes, then ends our side. */
   end(): void {
     this.flush();
     this.#output.end();
   }
 
-  /** Forgets what was held back, and says that no more will come. */
+  /** Half-close without the messages that were held back. */
   dropAndEnd(): void {
     this.#buffer.drop();
     this.#output.end();
