@@ -8,14 +8,14 @@ test.each([
   ['my-shop-client-12.my-shop_default', 'client-12'],
   ['knock-client-run-0a1b2c.knock_back_end', 'client-run-0a1b2c'],
   ['knock_client_3.knock_default', 'client_3'],
-])('calls the Compose container %s by its service and number', (reverseName, name) => {
+])('names the Compose container %s by service and number', (reverseName, name) => {
   expect(replicaName(reverseName)).toBe(name);
 });
 
 test.each([
   ['knock_client.3.k2v9x0q1m3c4.knock_default', 'client-3'],
   ['knock_server.1.k2v9x0q1m3c4.knock_back_end', 'server-1'],
-])('calls the Swarm task %s by its service and number', (reverseName, name) => {
+])('names the Swarm task %s by service and number', (reverseName, name) => {
   expect(replicaName(reverseName)).toBe(name);
 });
 
@@ -32,6 +32,6 @@ test.each([
   '_gateway',
   '-client-3.',
   'ip-10-0-0-7.eu-central-1.compute.internal',
-])('leaves the name %j as it is', (reverseName) => {
+])('returns the name %j unchanged', (reverseName) => {
   expect(replicaName(reverseName)).toBe(reverseName);
 });

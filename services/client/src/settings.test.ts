@@ -26,6 +26,6 @@ test.each([
   ['INTERVAL_MS', '-1'],
   ['COUNT', 'many'],
   ['DEADLINE_MS', '0'],
-])('does not take %s=%j, and names it, the value and the rule', (name, value) => {
+])('rejects %s=%j with its name, value and rule', (name, value) => {
   expect(() => readConfig(clientSettings, { [name]: value })).toThrow(`${name}=${JSON.stringify(value)}: must be `);
 });

@@ -19,7 +19,7 @@ function clientOf(
   return new Client(settings, pino({ level: 'silent' }), policy);
 }
 
-/** A port on which somebody listened a moment ago. */
+/** A port that was in use a moment ago, and is free now. */
 async function unusedPort(): Promise<number> {
   await using server = await scripted(() => undefined);
   return server.port;
@@ -27,7 +27,7 @@ async function unusedPort(): Promise<number> {
 
 const echo = (socket: Parameters<typeof onMessage>[0]) => onMessage(socket, (message) => socket.write(frame(message)));
 
-test('gives the reply as the outcome', async () => {
+test('returns the reply as the outcome', async () => {
   await using server = await scripted(echo);
   const { outcome, attempts, address } = await clientOf(server).send('Hello');
   expect(outcome).toEqual({ kind: 'replied', reply: 'Hello' });
@@ -35,7 +35,7 @@ test('gives the reply as the outcome', async () => {
   expect(address).toBe('127.0.0.1');
 });
 
-test('matches the replies to thousands of messages that are on their way at once, over one connection', async () => {
+test('matches replies to thousands of pipelined messages on one connection', async () => {
   await using server = await scripted(echo);
   const client = clientOf(server);
   const texts = Array.from({ length: 5000 }, (_, n) => `message ${n}`);
@@ -44,7 +44,7 @@ test('matches the replies to thousands of messages that are on their way at once
   expect(server.accepted).toBe(1);
 });
 
-test('has no more than 1024 messages unanswered at once', async () => {
+test('has at most 1024 messages in flight', async () => {
   let heard = 0;
   await using server = await scripted((socket) =>
     onMessage(socket, () => {
@@ -62,7 +62,7 @@ test('has no more than 1024 messages unanswered at once', async () => {
   expect(kinds.slice(1024).every((kind) => kind === 'not_handled')).toBe(true);
 });
 
-test('gives an error reply as the outcome, and goes on with the next message', async () => {
+test('returns an error reply as the outcome, and continues with the next message', async () => {
   await using server = await scripted((socket) =>
     onMessage(socket, (message) => socket.write(message === 'bad' ? errorReply('bad_utf8: no luck') : frame(message))),
   );
@@ -111,7 +111,7 @@ test('sends what stood behind a fatal error reply again, on a new connection', a
   expect(next).toMatchObject({ outcome: { kind: 'replied', reply: 'next' }, attempts: 2 });
 });
 
-test('sends what goaway left unanswered again, on a new connection', async () => {
+test('retries the messages that a goaway left unanswered on a new connection', async () => {
   await using server = await scripted((socket, nth) => {
     if (nth > 1) echo(socket);
     else socket.once('data', () => socket.end(Buffer.concat([frame('one'), GOAWAY])));
@@ -122,7 +122,7 @@ test('sends what goaway left unanswered again, on a new connection', async () =>
   expect(two).toMatchObject({ outcome: { kind: 'replied', reply: 'two' }, attempts: 2 });
 });
 
-test('tries again after busy, but less soon', async () => {
+test('retries after busy', async () => {
   const times: number[] = [];
   await using server = await scripted((socket, nth) => {
     times.push(performance.now());
@@ -134,7 +134,7 @@ test('tries again after busy, but less soon', async () => {
   expect(times).toHaveLength(4);
 });
 
-test('waits before it tries again: a random time of up to a second after busy, the first time already', async () => {
+test('backs off before a retry: up to a second, with jitter, already after the first busy', async () => {
   let waited = 0;
   for (let run = 0; run < 5; run += 1) {
     await using server = await scripted((socket, nth) => {
@@ -142,16 +142,16 @@ test('waits before it tries again: a random time of up to a second after busy, t
       else socket.end(errorReply('busy: come back later'));
     });
     const { ms } = await clientOf(server).send('Hello');
-    // And not at its deadline, after ten seconds.
+    // Not at the deadline, after ten seconds.
     expect(ms).toBeLessThan(3000);
     waited += ms;
   }
-  // The mean of five is below 50 ms once in a million runs, if each is as likely to be short as long.
+  // With uniform delays, the mean of five is below 50 ms once in a million runs.
   expect(waited / 5).toBeGreaterThan(50);
 });
 
-test('comes back less soon to a server that has nothing but a goaway for it than to one that has answered', async () => {
-  // The longest of all waits, so that the short one and the long one are far apart.
+test('backs off for longer after a lone goaway than after a goaway behind an answer', async () => {
+  // The maximum of each delay, so that the short one and the long one are far apart.
   using random = vi.spyOn(Math, 'random').mockReturnValue(1);
   for (const [answer, atLeastMs, belowMs] of [
     ['', 1000, 3000],
@@ -170,7 +170,7 @@ test('comes back less soon to a server that has nothing but a goaway for it than
   expect(random).toHaveBeenCalled();
 });
 
-test('tries no more than three times to have an answer, and does not count what was never handled', async () => {
+test('counts only unknown outcomes among the three attempts, not a goaway', async () => {
   await using server = await scripted((socket, nth) => {
     if (nth === 1) socket.end(GOAWAY);
     else if (nth < 4) onMessage(socket, () => socket.destroy());
@@ -180,7 +180,7 @@ test('tries no more than three times to have an answer, and does not count what 
   expect(outcome).toEqual({ kind: 'replied', reply: 'again' });
 });
 
-test('stays in doubt where a second attempt is refused after a first one that may have been handled', async () => {
+test('stays unknown if the first attempt may have been handled and the second is rejected', async () => {
   await using server = await scripted((socket, nth) =>
     onMessage(socket, () => (nth === 1 ? socket.destroy() : socket.write(errorReply('failed: no luck')))),
   );
@@ -188,7 +188,7 @@ test('stays in doubt where a second attempt is refused after a first one that ma
   expect(outcome.kind).toBe('unknown');
 });
 
-test('gives a outcome to a message that comes in the moment of hanging up or stopping', async () => {
+test('gives an outcome to a message that is sent just before close() or stop()', async () => {
   await using server = await scripted(echo);
   const client = clientOf(server);
   await client.send('one');
@@ -196,14 +196,14 @@ test('gives a outcome to a message that comes in the moment of hanging up or sto
   client.close();
   expect((await second).outcome.kind).toBe('replied');
   const third = client.send('three');
-  client.stop('told to stop');
-  expect((await third).outcome).toEqual({ kind: 'not_handled', why: 'told to stop' });
+  client.stop('stopped');
+  expect((await third).outcome).toEqual({ kind: 'not_handled', why: 'stopped' });
 });
 
-test('hears the answers that are on their way when it hangs up', async () => {
+test('receives the answers in flight after close()', async () => {
   const { promise: heard, resolve: hear } = Promise.withResolvers<void>();
   await using server = await scripted((socket) => {
-    // It has the last word: not before its client's end has come.
+    // It answers only after the client's half-close.
     socket.removeAllListeners('end');
     socket.on('end', () => socket.end(frame('late')));
     onMessage(socket, () => hear());
@@ -215,19 +215,19 @@ test('hears the answers that are on their way when it hangs up', async () => {
   expect((await sending).outcome).toEqual({ kind: 'replied', reply: 'late' });
 });
 
-test('sends nothing any more once it was stopped, even where it was still connecting', async () => {
+test('sends nothing after stop(), even while it was connecting', async () => {
   let heard = 0;
   await using server = await scripted((socket) => onMessage(socket, () => (heard += 1)));
   const client = clientOf(server);
   const sending = client.send('too late');
-  client.stop('told to stop');
-  expect((await sending).outcome).toEqual({ kind: 'not_handled', why: 'told to stop' });
+  client.stop('stopped');
+  expect((await sending).outcome).toEqual({ kind: 'not_handled', why: 'stopped' });
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(heard).toBe(0);
 });
 
-test('says why nothing is sent, where it is stopped while it waits for its next try', async () => {
-  // It waits for a second.
+test('gives the reason of stop() while it waits for its next attempt', async () => {
+  // The backoff is one second.
   using _random = vi.spyOn(Math, 'random').mockReturnValue(1);
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   await using server = await scripted((socket) => {
@@ -236,30 +236,30 @@ test('says why nothing is sent, where it is stopped while it waits for its next 
   });
   const client = clientOf(server);
   const sending = client.send('Hello');
-  // By then it has read why.
+  // By now it has read the error.
   await closed;
-  client.stop('told to stop');
-  expect((await sending).outcome).toEqual({ kind: 'not_handled', why: 'told to stop' });
+  client.stop('stopped');
+  expect((await sending).outcome).toEqual({ kind: 'not_handled', why: 'stopped' });
 });
 
-test('survives a queue of two hundred thousand messages that nobody answers', async () => {
+test('survives a queue of 200,000 unanswered messages', async () => {
   await using server = await scripted(() => undefined);
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 300, DEADLINE_MS: 900 });
   const deliveries = await Promise.all(Array.from({ length: 200_000 }, () => client.send('x')));
   expect(deliveries.every(({ outcome: { kind } }) => kind === 'unknown' || kind === 'not_handled')).toBe(true);
 }, 120_000);
 
-test('counts the time for a reply from the writing of a message, not from its waiting', async () => {
+test('starts the reply timeout when a message is written, not when it is queued', async () => {
   await using server = await scripted((socket) =>
     socket.on('data', () => setTimeout(() => socket.write('heard\n'), 150)),
   );
-  // All replies together take longer.
+  // All replies together take longer than one timeout.
   const client = clientOf(server, { PROTOCOL: 'text', REPLY_TIMEOUT_MS: 2500, DEADLINE_MS: 30_000 });
   const deliveries = await Promise.all(Array.from({ length: 20 }, () => client.send('x')));
   expect(deliveries.map(({ outcome }) => outcome.kind)).toEqual(deliveries.map(() => 'replied'));
 });
 
-test('gives up a connection on which an answer comes that nobody asked for', async () => {
+test('drops a connection with an unrequested answer', async () => {
   const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<void>();
   await using server = await scripted((socket) => {
     socket.once('close', () => giveUp());
@@ -272,43 +272,43 @@ test('gives up a connection on which an answer comes that nobody asked for', asy
   expect(server.accepted).toBe(2);
 });
 
-test('holds back what a server does not read', async () => {
+test('stops writing to a server that does not read (back-pressure)', async () => {
   await using server = await scripted((socket) => socket.pause());
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 300, DEADLINE_MS: 300 });
   const large = 'x'.repeat(2 ** 20);
   const sending = Array.from({ length: 200 }, () => client.send(large));
   const kinds = (await Promise.all(sending)).map(({ outcome }) => outcome.kind);
-  // The kernel takes a few MiB; what was never written can be told apart.
+  // The kernel buffers a few MiB. The rest was never written, and is known not to be handled.
   expect(kinds.filter((kind) => kind === 'unknown').length).toBeLessThan(40);
   expect(kinds.filter((kind) => kind === 'not_handled').length).toBeGreaterThan(160);
 });
 
-test('says not handled, with the reason of the server, where it is busy until the deadline', async () => {
+test('is not handled, with the server’s reason, if the server is busy until the deadline', async () => {
   await using server = await scripted((socket) => socket.end(errorReply('busy: full house')));
   const { outcome } = await clientOf(server, { DEADLINE_MS: 2000 }).send('Hello');
   expect(outcome).toEqual({ kind: 'not_handled', why: 'busy: full house' });
 });
 
-test('does not know what became of a message when the connection ends before the answer, and sends it no more', async () => {
+test('is unknown and not retried if the connection ends before the answer', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.end()));
   const { outcome, attempts } = await clientOf(server).send('once only');
   expect(outcome.kind).toBe('unknown');
   expect(attempts).toBe(1);
 });
 
-test('does not know what became of a message when the connection is reset', async () => {
+test('is unknown if the connection is reset', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.resetAndDestroy()));
   const { outcome } = await clientOf(server).send('once only');
   expect(outcome).toMatchObject({ kind: 'unknown', why: expect.stringContaining('ECONNRESET') });
 });
 
-test('takes the end of the stream inside a frame for no answer', async () => {
+test('is unknown if the stream ends inside a frame', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.end(frame('a reply').subarray(0, 6))));
   const { outcome } = await clientOf(server).send('once only');
   expect(outcome).toMatchObject({ kind: 'unknown', why: expect.stringContaining('ended inside a frame') });
 });
 
-test('takes what is no frame for no answer', async () => {
+test('is unknown if the answer is not a frame', async () => {
   await using server = await scripted((socket) =>
     onMessage(socket, () => socket.write('HTTP/1.1 400 Bad Request\r\n')),
   );
@@ -316,7 +316,7 @@ test('takes what is no frame for no answer', async () => {
   expect(outcome).toMatchObject({ kind: 'unknown', why: expect.stringContaining('broke the protocol') });
 });
 
-test('sends a message that may be handled twice three times at most', async () => {
+test('attempts an idempotent message at most three times', async () => {
   let heard = 0;
   await using server = await scripted((socket) =>
     onMessage(socket, () => {
@@ -329,7 +329,7 @@ test('sends a message that may be handled twice three times at most', async () =
   expect([attempts, heard]).toEqual([3, 3]);
 });
 
-test('never says not sent of a message that an earlier attempt may have brought', async () => {
+test('stays unknown if an earlier attempt may have been handled and the server is gone', async () => {
   const server = await scripted((socket) => {
     onMessage(socket, () => {
       socket.destroy();
@@ -356,7 +356,7 @@ test('gives up an attempt after its reply timeout, and never uses that connectio
   expect(server.accepted).toBe(2);
 });
 
-test('gives its outcome by the deadline where nobody listens, and says what to do', async () => {
+test('gives its outcome by the deadline if connections are refused, and says what to do', async () => {
   const port = await unusedPort();
   const began = performance.now();
   const { outcome, attempts } = await clientOf({ port }, { DEADLINE_MS: 1500 }).send('Hello');
@@ -365,11 +365,11 @@ test('gives its outcome by the deadline where nobody listens, and says what to d
     why: expect.stringContaining(`connection refused by 127.0.0.1:${port}`),
   });
   expect(attempts).toBe(0);
-  // As it is shipped it would have ten seconds.
+  // The default deadline is ten seconds.
   expect(performance.now() - began).toBeLessThan(5000);
 });
 
-test('waits for a server that starts later than it does', async () => {
+test('waits for a server that starts later', async () => {
   const port = await unusedPort();
   const sending = clientOf({ port }).send('Hello');
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -377,7 +377,7 @@ test('waits for a server that starts later than it does', async () => {
   expect((await sending).outcome).toEqual({ kind: 'replied', reply: 'Hello' });
 });
 
-test('says not sent where the name of the server is not known', async () => {
+test('is not handled if the server’s name is unknown', async () => {
   const client = clientOf({ port: 1 }, { SERVER_HOST: 'no-such-host.invalid', DEADLINE_MS: 200 });
   expect((await client.send('Hello')).outcome).toMatchObject({ kind: 'not_handled' });
 });
@@ -394,9 +394,9 @@ test('rejects a text that cannot be encoded, at once, and keeps the connection',
   expect(server.accepted).toBe(1);
 });
 
-test('finds the server behind a name of several addresses, of which not all have one', async () => {
+test('finds the server behind a name with several addresses, not all of them in use', async () => {
   await using server = await scripted(echo);
-  // Where `localhost` is ::1 as well, nobody listens there; and the time for each address is no whole number.
+  // `localhost` may also be ::1, where no server listens. The timeout per address is not a whole number then.
   const client = clientOf(server, { SERVER_HOST: 'localhost', CONNECT_TIMEOUT_MS: 333 });
   for (let n = 0; n < 10; n += 1) {
     expect((await client.send('Hello')).outcome).toEqual({ kind: 'replied', reply: 'Hello' });
@@ -404,7 +404,7 @@ test('finds the server behind a name of several addresses, of which not all have
   }
 });
 
-test('keeps a connection for longer than it may take to make one', async () => {
+test('keeps a connection for longer than CONNECT_TIMEOUT_MS', async () => {
   await using server = await scripted((socket) => {
     onMessage(socket, (message) => setTimeout(() => socket.write(frame(message)), 2200));
   });
@@ -416,7 +416,7 @@ test('keeps a connection for longer than it may take to make one', async () => {
   client.close();
 });
 
-test('connects again after it has hung up', async () => {
+test('reconnects after close()', async () => {
   await using server = await scripted(echo);
   const client = clientOf(server);
   await client.send('one');
@@ -425,43 +425,43 @@ test('connects again after it has hung up', async () => {
   expect(server.accepted).toBe(2);
 });
 
-/** A client whose message has met its deadline while it tried to connect, and which has hung up then, as `greet` does. */
-async function hungUpWhileConnecting(): Promise<{ client: Client; port: number }> {
+/** A client whose message met its deadline while connecting, and that was closed then, as `greet` does. */
+async function closedWhileConnecting(): Promise<{ client: Client; port: number }> {
   const port = await unusedPort();
-  // Longer than it waits between two tries, which is 1.5 s at most, so that the next message is in time.
+  // Longer than the maximum backoff of 1.5 s, so that the next message is in time.
   const client = clientOf({ port }, { DEADLINE_MS: 4000 });
   expect((await client.send('too early')).outcome.kind).toBe('not_handled');
   client.close();
   return { client, port };
 }
 
-test('uses the first connection there is for the next message, where it has hung up while it tried to connect', async () => {
-  const { client, port } = await hungUpWhileConnecting();
+test('uses the next connection for the next message after close() while connecting', async () => {
+  const { client, port } = await closedWhileConnecting();
   await using server = await scripted(echo, port);
   expect((await client.send('in time')).outcome.kind).toBe('replied');
   expect(server.accepted).toBe(1);
 });
 
-test('opens no connection for nobody, where it has hung up while it tried to connect', async () => {
-  const { port } = await hungUpWhileConnecting();
+test('opens no connection without a message after close() while connecting', async () => {
+  const { port } = await closedWhileConnecting();
   await using server = await scripted(echo, port);
   await new Promise((resolve) => setTimeout(resolve, 2500));
   expect(server.accepted).toBe(0);
 });
 
-test('gives every message a outcome when it is told to stop', async () => {
+test('gives every message an outcome at stop()', async () => {
   let heard = 0;
   await using server = await scripted((socket) => onMessage(socket, () => (heard += 1)));
   const client = clientOf(server);
   const sending = Array.from({ length: 1030 }, (_, n) => client.send(String(n)));
   await expect.poll(() => heard).toBe(1024);
-  client.stop('told to stop');
+  client.stop('stopped');
   const kinds = (await Promise.all(sending)).map(({ outcome }) => outcome.kind);
   expect(kinds.filter((kind) => kind === 'unknown')).toHaveLength(1024);
   expect(kinds.filter((kind) => kind === 'not_handled')).toHaveLength(6);
 });
 
-test('speaks text to a server that answers and closes, one connection for each message', async () => {
+test('speaks text to a server that answers and closes: one connection per message', async () => {
   await using server = await scripted((socket) =>
     socket.once('data', (bytes) => socket.end(`heard ${bytes.toString().trim()}`)),
   );
@@ -473,10 +473,10 @@ test('speaks text to a server that answers and closes, one connection for each m
   ]);
 });
 
-test('loses no time between connections that end in good order', async () => {
+test('does not back off between connections that end normally', async () => {
   await using server = await scripted((socket) => socket.once('data', () => socket.end('good bye')));
   const client = clientOf(server, { PROTOCOL: 'text' });
-  // As long as it can be: with a wait before each, as after a failure, it would be five seconds.
+  // The maximum of each delay: with a backoff before each connection it would take five seconds.
   using _random = vi.spyOn(Math, 'random').mockReturnValue(1);
   const began = performance.now();
   for (let n = 0; n < 50; n += 1) await client.send(String(n));

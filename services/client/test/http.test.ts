@@ -1,4 +1,4 @@
-/** The client over HTTP: what each answer of a server means for a message. */
+/** The client over HTTP: what each response means for a message. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -25,8 +25,8 @@ interface Request {
   body: string;
 }
 
-/** Calls `hear` with each request of a stream of them, read without the codec that is tested. */
-function onRequest(socket: Socket, hear: (request: Request) => void): void {
+/** Calls `listener` with each request, parsed without the codec under test. */
+function onRequest(socket: Socket, listener: (request: Request) => void): void {
   let unread = '';
   socket.on('data', (bytes: Buffer) => {
     unread += bytes.toString('latin1');
@@ -35,7 +35,7 @@ function onRequest(socket: Socket, hear: (request: Request) => void): void {
       const length = Number(/^Content-Length: (\d+)\r$/m.exec(unread)?.[1]);
       if (headEnd < 4 || unread.length < headEnd + length) return;
       const body = Buffer.from(unread.slice(headEnd, headEnd + length), 'latin1').toString();
-      hear({ head: unread.slice(0, headEnd), body });
+      listener({ head: unread.slice(0, headEnd), body });
       unread = unread.slice(headEnd + length);
     }
   });
@@ -45,7 +45,7 @@ const response = (status: number, body = '', fields = 'Content-Type: text/plain\
   `HTTP/1.1 ${status} Reason\r\n${fields}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 const CLOSE = 'Content-Type: text/plain\r\nConnection: close\r\n';
 
-/** A server that answers each request with its body, from its `from`-th connection on; before with what `answer` says. */
+/** A server that echoes each body from its `from`-th connection on, and calls `answer` on the earlier ones. */
 const afterwards = (answer: (request: Request, socket: Socket) => void, from = 2) =>
   scripted((socket, nth) =>
     onRequest(socket, (request) => {
@@ -54,7 +54,7 @@ const afterwards = (answer: (request: Request, socket: Socket) => void, from = 2
     }),
   );
 
-test('sends messages to bare node:http one by one over one connection, and gives the bodies as the replies', async () => {
+test('sends messages to node:http one at a time over one connection, and returns the bodies as replies', async () => {
   let connections = 0;
   let unanswered = 0;
   const server = createServer((request, answer) => {
@@ -66,7 +66,7 @@ test('sends messages to bare node:http one by one over one connection, and gives
       setImmediate(() => {
         expect(unanswered).toBe(1);
         unanswered -= 1;
-        // Without a length it is chunked.
+        // Without a length the body is chunked.
         answer.write(Buffer.concat(chunks));
         answer.end('!');
       }),
@@ -109,11 +109,11 @@ test.each([
   ['500', response(500, 'failed: oh'), { kind: 'unknown', why: 'HTTP 500: failed: oh' }],
   ['503 that keeps the connection', response(503, 'later'), { kind: 'unknown', why: 'HTTP 503: later' }],
   [
-    'a coded body',
+    'an encoded body',
     response(200, 'x', 'Content-Encoding: gzip\r\n'),
     { kind: 'unknown', why: 'the server replied, but in an unsupported Content-Encoding' },
   ],
-])('%s is a outcome, even where the message may be repeated', async (_what, bytes, outcome) => {
+])('%s is an outcome, and not retried even if the message is idempotent', async (_what, bytes, outcome) => {
   await using server = await scripted((socket) => onRequest(socket, () => socket.end(bytes)));
   expect(await clientOf(server).send('Hello', { idempotent: true })).toMatchObject({ outcome, attempts: 1 });
 });
@@ -131,7 +131,7 @@ test.each([
   ['408 before a request', ''],
   ['429', response(429, 'too many')],
   ['503 that closes', response(503, 'busy: later', CLOSE)],
-])('%s was not handled: the message is sent again, on a new connection', async (_what, bytes) => {
+])('%s was not handled: the message is retried on a new connection', async (_what, bytes) => {
   await using server = await scripted((socket, nth) => {
     if (nth === 1 && bytes === '') socket.end(response(408, 'timeout', CLOSE));
     onRequest(socket, ({ body }) => (nth === 1 ? socket.end(bytes) : socket.write(response(200, body))));
@@ -141,7 +141,7 @@ test.each([
   expect(server.accepted).toBe(2);
 });
 
-test('a server that is always busy leaves a message not handled, and says why', async () => {
+test('a server that is always busy leaves a message not handled, with its reason', async () => {
   await using server = await scripted((socket) =>
     onRequest(socket, () => socket.end(response(503, 'busy: 2 connections, the limit', CLOSE))),
   );
@@ -149,7 +149,7 @@ test('a server that is always busy leaves a message not handled, and says why', 
   expect(outcome).toEqual({ kind: 'not_handled', why: 'HTTP 503: busy: 2 connections, the limit' });
 });
 
-test.each([502, 504])('%d is like a broken connection: only what may be repeated is sent again', async (status) => {
+test.each([502, 504])('%d is like a lost connection: only an idempotent message is retried', async (status) => {
   const broken = (_request: Request, socket: Socket) => socket.write(response(status));
   await using bad = await scripted((socket) => onRequest(socket, (request) => broken(request, socket)));
   expect(await clientOf(bad).send('Hello')).toMatchObject({ outcome: { kind: 'unknown' }, attempts: 1 });
@@ -164,7 +164,7 @@ test.each([502, 504])('%d is like a broken connection: only what may be repeated
   expect({ outcome: outcome, attempts }).toEqual({ outcome: { kind: 'replied', reply: 'Hello' }, attempts: 2 });
 });
 
-test('a server that closes behind each response has each message on a connection of its own', async () => {
+test('a server that closes behind each response gets one connection per message', async () => {
   await using server = await scripted((socket) =>
     onRequest(socket, ({ body }) => socket.end(response(200, body, CLOSE))),
   );
@@ -176,7 +176,7 @@ test('a server that closes behind each response has each message on a connection
   expect(server.accepted).toBe(3);
 });
 
-test('what was pipelined behind a response that closes was not handled, and is sent again', async () => {
+test('messages pipelined behind a closing response were not handled, and are retried', async () => {
   const heard: string[] = [];
   await using server = await afterwards(({ body }, socket) => {
     heard.push(body);
@@ -193,8 +193,8 @@ test('what was pipelined behind a response that closes was not handled, and is s
 });
 
 test.each([
-  ['cuts its response', response(200, 'Hello').slice(0, -1), 'the stream ended inside the response'],
-  ['sends what is no response', 'hello\r\n', 'it does not begin with a status line of HTTP/1.0 or HTTP/1.1'],
+  ['truncates its response', response(200, 'Hello').slice(0, -1), 'the stream ended inside the response'],
+  ['sends no HTTP response', 'hello\r\n', 'it does not begin with a status line of HTTP/1.0 or HTTP/1.1'],
   [
     'sends a body beyond the limit',
     'HTTP/1.1 200 OK\r\nContent-Length: 16777216\r\n\r\n',
@@ -208,7 +208,7 @@ test.each([
   expect(await client.send('next')).toMatchObject({ outcome: { kind: 'replied', reply: 'next' } });
 });
 
-test('a server that sends two responses for one request is not believed any more', async () => {
+test('a server that sends two responses for one request loses its connection', async () => {
   await using server = await afterwards((_request, socket) =>
     socket.write(response(200, 'one') + response(200, 'two')),
   );
@@ -219,14 +219,14 @@ test('a server that sends two responses for one request is not believed any more
   expect(server.accepted).toBe(2);
 });
 
-test('a response that is too late is unknown, and is not taken for that of the next message', async () => {
+test('a late response is unknown, and is not taken for that of the next message', async () => {
   await using server = await afterwards(() => undefined);
   const client = clientOf(server, { REPLY_TIMEOUT_MS: 100 });
   expect(await client.send('Hello')).toMatchObject({ outcome: { kind: 'unknown' } });
   expect(await client.send('next')).toMatchObject({ outcome: { kind: 'replied', reply: 'next' } });
 });
 
-test('a text that UTF-8 cannot carry is rejected, and the connection stays', async () => {
+test('a text that UTF-8 cannot encode is rejected, and the connection stays open', async () => {
   await using server = await afterwards(() => undefined, 1);
   const client = clientOf(server);
   expect(await client.send('one')).toMatchObject({ outcome: { kind: 'replied' } });

@@ -17,10 +17,10 @@ interface Run {
 }
 
 interface RunOptions {
-  /** Sent at `when`, or as soon as something is on stdout. */
+  /** Sent at `when`, or at the first output on stdout. */
   signal?: NodeJS.Signals;
   when?: Promise<void>;
-  /** What is on stdin. */
+  /** The input on stdin. */
   input?: string;
 }
 
@@ -31,7 +31,7 @@ async function run(
   { signal, when, input = '' }: RunOptions = {},
 ): Promise<Run> {
   const child = spawn(process.execPath, [MAIN, ...args], { env: { SERVER_HOST: '127.0.0.1', ...env } });
-  // A program that needs none may be gone by then.
+  // The program may have exited without reading its input.
   child.stdin.on('error', () => undefined).end(input);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => (stdout += text));
@@ -43,7 +43,7 @@ async function run(
 
 const at = ({ port }: Scripted, more: Record<string, string> = {}) => ({
   SERVER_PORT: String(port),
-  // So long that it is met by no message that is answered, however busy the machine.
+  // Long enough that no answered message runs into it, however busy the machine.
   DEADLINE_MS: '20000',
   REPLY_TIMEOUT_MS: '20000',
   ...more,
@@ -51,7 +51,7 @@ const at = ({ port }: Scripted, more: Record<string, string> = {}) => ({
 const echo = () => scripted((socket) => onMessage(socket, (message) => socket.write(frame(message))));
 const lines = (text: string) => text.trimEnd().split('\n');
 
-test('send prints the replies, one line each and nothing else, and ends with 0', async () => {
+test('send prints the replies, one per line and nothing else, and exits with 0', async () => {
   await using server = await echo();
   expect(await run(['send', 'one', 'two words', '{client}'], at(server))).toEqual({
     code: 0,
@@ -60,20 +60,20 @@ test('send prints the replies, one line each and nothing else, and ends with 0',
   });
 });
 
-test('send hands all bytes of a reply to a pipe', async () => {
+test('send writes all bytes of a reply to a pipe', async () => {
   await using server = await echo();
   const { stdout } = await run(['send', '\u001b[31mred\u0007'], at(server));
   expect(stdout).toBe('\u001b[31mred\u0007\n');
 });
 
-test('send hands thousands of replies over before it ends', async () => {
+test('send writes thousands of replies before it exits', async () => {
   await using server = await echo();
   const texts = Array.from({ length: 2000 }, (_, n) => `${n} ${'x'.repeat(40)}`);
   const { stdout } = await run(['send', ...texts], at(server));
   expect(lines(stdout)).toEqual(texts);
 });
 
-test('send tells error replies apart from replies, and ends with 2', async () => {
+test('send distinguishes error replies from replies, and exits with 2', async () => {
   await using server = await scripted((socket) =>
     onMessage(socket, (message) =>
       socket.write(message === 'bad' ? errorReply('bad_utf8: no\u001bluck') : frame(message)),
@@ -86,7 +86,7 @@ test('send tells error replies apart from replies, and ends with 2', async () =>
   });
 });
 
-test('send ends with 4 where the handler failed, and shows no control character of the server', async () => {
+test('send exits with 4 if the handler failed, and shows no control character of the server', async () => {
   await using server = await scripted((socket) =>
     onMessage(socket, () => socket.write(errorReply('failed: no\u001bluck'))),
   );
@@ -104,7 +104,7 @@ test('--version prints the version', async () => {
   expect(await run(['--version'], {})).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
 });
 
-test('send ends with 3 where nobody listens, and says what to do', async () => {
+test('send exits with 3 if the connection is refused, and says what to do', async () => {
   const gone = await echo();
   await gone[Symbol.asyncDispose]();
   const { code, stdout, stderr } = await run(['send', 'hello'], at(gone, { DEADLINE_MS: '2000' }));
@@ -114,7 +114,7 @@ test('send ends with 3 where nobody listens, and says what to do', async () => {
   );
 });
 
-test('send ends with 4 where nobody knows what became of the message', async () => {
+test('send exits with 4 if the outcome is unknown', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.destroy()));
   const { code, stderr } = await run(['send', 'hello'], at(server));
   expect(code).toBe(4);
@@ -131,7 +131,7 @@ test('chat sends each line of a pipe, and prints a thousand replies in order', a
   expect(lines(stdout)).toEqual(texts);
 });
 
-test('chat prints each reply as it comes, and not only at the end of its input', async () => {
+test('chat prints each reply at once, not only at the end of its input', async () => {
   await using server = await echo();
   const child = spawn(process.execPath, [MAIN, 'chat'], { env: { SERVER_HOST: '127.0.0.1', ...at(server) } });
   child.stdin.write('one\n');
@@ -141,7 +141,7 @@ test('chat prints each reply as it comes, and not only at the end of its input',
   expect((await once(child, 'close'))[0]).toBe(0);
 });
 
-test('chat tells error replies apart from replies, goes on, and ends with 2', async () => {
+test('chat distinguishes error replies from replies, continues, and exits with 2', async () => {
   await using server = await scripted((socket) =>
     onMessage(socket, (message) => socket.write(message === 'bad' ? errorReply('bad_utf8: no') : frame(message))),
   );
@@ -152,7 +152,7 @@ test('chat tells error replies apart from replies, goes on, and ends with 2', as
   });
 });
 
-test('chat ends on a signal though its input goes on', async () => {
+test('chat exits on a signal although its input is still open', async () => {
   await using server = await echo();
   const child = spawn(process.execPath, [MAIN, 'chat'], { env: { SERVER_HOST: '127.0.0.1', ...at(server) } });
   child.stdin.write('one\n');
@@ -167,7 +167,7 @@ test('--chunk sends a message in more than one write, and the reply is the same'
     socket.on('data', (bytes: Buffer) => reads.push(bytes.length));
     onMessage(socket, (message) => socket.write(frame(message)));
   });
-  // Between two writes there are 10 ms, and a busy machine may read what several of them wrote at once, but not all.
+  // There is a pause between two writes. A busy machine may read several of them at once, but not all.
   const message = 'x'.repeat(200);
   const { stdout } = await run(['send', '--chunk', '1', message], at(server));
   expect(stdout).toBe(`${message}\n`);
@@ -175,7 +175,7 @@ test('--chunk sends a message in more than one write, and the reply is the same'
 });
 
 test.each([[['send', '--glue', '2', 'a', 'b', 'c']], [['chat', '--glue', '2']]])(
-  '%j writes so many messages at a time, and the last ones as soon as no more come',
+  '%j writes that many messages at a time, and the last ones as soon as no more come',
   async (args) => {
     await using server = await echo();
     const options = { input: 'a\nb\nc' };
@@ -185,13 +185,13 @@ test.each([[['send', '--glue', '2', 'a', 'b', 'c']], [['chat', '--glue', '2']]])
   },
 );
 
-test('--explain tells of the pieces in which a message goes out', async () => {
+test('--explain shows the pieces in which a message is written', async () => {
   await using server = await echo();
   const { stderr } = await run(['send', '--explain', '--chunk', '5', 'Hello, server'], at(server));
   expect(stderr).toContain('wrote 1 message, 17 bytes, 5 at a time: 00 00 00 0d 48 65');
 });
 
-test('--explain tells of writes and reads as what they are, with their bytes', async () => {
+test('--explain shows each write and read with its bytes', async () => {
   await using server = await echo();
   const { stdout, stderr } = await run(['send', '--explain', 'hi', 'you'], at(server));
   expect(stdout).toBe('hi\nyou\n');
@@ -199,13 +199,13 @@ test('--explain tells of writes and reads as what they are, with their bytes', a
   expect(stderr).toMatch(/read \d+ bytes: 00 00 00 02 68 69/);
 });
 
-test('load keeps as many messages unanswered on each connection as it is told, and prints what came of it', async () => {
+test('load keeps --depth messages in flight on each connection, and prints a report', async () => {
   const unanswered = new Map<object, number>();
-  let most = 0;
+  let max = 0;
   await using server = await scripted((socket) =>
     onMessage(socket, (message) => {
       unanswered.set(socket, (unanswered.get(socket) ?? 0) + 1);
-      most = Math.max(most, unanswered.get(socket)!);
+      max = Math.max(max, unanswered.get(socket)!);
       setTimeout(() => {
         unanswered.set(socket, unanswered.get(socket)! - 1);
         socket.write(frame(message));
@@ -215,14 +215,14 @@ test('load keeps as many messages unanswered on each connection as it is told, a
   const { code, stdout } = await run(['load', '--connections', '3', '--depth', '4', '--seconds', '1'], at(server));
   expect(code).toBe(0);
   expect(unanswered.size).toBe(3);
-  expect(most).toBe(4);
+  expect(max).toBe(4);
   expect(stdout).toMatch(
     /^[\d,]+ replies a second \(\d+ in \d+\.\d s, 3 connections × 4 unanswered\)\n\nlatency: p50 [\d.]+ ms/,
   );
   expect(stdout).toMatch(/^ *≤ \d+ ms │█+ [\d.]+ %$/m);
 });
 
-test('load prints one line of JSON, if it is asked to', async () => {
+test('load --json prints one line of JSON', async () => {
   await using server = await echo();
   const { stdout, stderr } = await run(['load', '--seconds', '2', '--json'], at(server));
   const { outcomes, latencies } = JSON.parse(stdout) as LoadReport;
@@ -231,20 +231,20 @@ test('load prints one line of JSON, if it is asked to', async () => {
   expect(stderr).toMatch(/^1 of 2 s: [\d,]+ replies\n/);
 });
 
-test('load ends with the code of the worst outcome, and says what became of the last message without a reply', async () => {
+test('load exits with the code of the worst outcome, and shows that of the last message without a reply', async () => {
   await using server = await scripted((socket) => onMessage(socket, () => socket.write(errorReply('failed: no'))));
   const { code, stdout } = await run(['load', '--seconds', '1'], at(server));
   expect(code).toBe(4);
   expect(stdout).toMatch(/^0 replies a second .*, \d+ unknown\)\nLast message without a reply: unknown: failed: no\n$/);
 });
 
-test('load reports what there was when it is told to stop, and ends with 1', async () => {
+test('load reports early on a signal, and exits with 1', async () => {
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   let heard = 0;
   await using server = await scripted((socket) =>
     onMessage(socket, (message) => {
       heard += 1;
-      // Behind the first one, with which it opens its connection.
+      // The first message only opens the connection.
       if (heard === 2) begin();
       socket.write(frame(message));
     }),
@@ -253,12 +253,12 @@ test('load reports what there was when it is told to stop, and ends with 1', asy
     signal: 'SIGTERM',
     when: begun,
   });
-  // And not after the minute that it was given.
+  // Not after the full minute.
   expect((JSON.parse(stdout) as LoadReport).seconds).toBeLessThan(30);
   expect(code).toBe(1);
 });
 
-test('greets as often as it is told, on a new connection each time, and counts the outcomes', async () => {
+test('greets COUNT times, on a new connection each time, and counts the outcomes', async () => {
   await using server = await echo();
   const { code, stdout } = await run([], at(server, { COUNT: '3', INTERVAL_MS: '10', MESSAGE: 'greeting {n}' }));
   expect(code).toBe(0);
@@ -273,7 +273,7 @@ test('greets as often as it is told, on a new connection each time, and counts t
   expect(log.at(-1).outcomes).toEqual({ replied: 3, rejected: 0, not_handled: 0, unknown: 0 });
 });
 
-test('does not make up for greetings that it missed: it goes on with the next beat', async () => {
+test('skips missed greetings, and continues with the next beat', async () => {
   const heardAt: number[] = [];
   await using server = await scripted((socket, nth) =>
     onMessage(socket, (message) => {
@@ -282,18 +282,18 @@ test('does not make up for greetings that it missed: it goes on with the next be
     }),
   );
   expect((await run([], at(server, { COUNT: '3', INTERVAL_MS: '1000' }))).code).toBe(0);
-  // The reply to the second one comes in the middle of a beat, so the third comes two beats after it, which may have been late itself.
+  // The second reply comes in the middle of a beat, so the third greeting is two beats after the second, which may be late.
   expect(heardAt[2]! - heardAt[1]!).toBeGreaterThan(1400);
 });
 
-test('ends an endless greeting with 0 on a signal, and a counted one with 1', async () => {
+test('exits with 0 on a signal if it greets forever, and with 1 if COUNT is set', async () => {
   await using server = await echo();
   expect((await run([], at(server), { signal: 'SIGTERM' })).code).toBe(0);
   expect((await run(['greet'], at(server), { signal: 'SIGINT' })).code).toBe(0);
   expect((await run(['greet'], at(server, { COUNT: '100' }), { signal: 'SIGTERM' })).code).toBe(1);
 });
 
-test('waits for a greeting that is on its way when the signal comes, but not for long', async () => {
+test('waits briefly for a greeting in flight after a signal', async () => {
   const second = Promise.withResolvers<void>();
   let stoppedAt = 0;
   await using server = await scripted((socket, nth) =>
@@ -310,12 +310,12 @@ test('waits for a greeting that is on its way when the signal comes, but not for
     when: second.promise,
   });
   expect(code).toBe(0);
-  // Half a second, and not the twenty that a reply has.
+  // Half a second, not the 20 s of REPLY_TIMEOUT_MS.
   expect(performance.now() - stoppedAt).toBeLessThan(4500);
   expect(JSON.parse(lines(stdout).at(-1)!).outcomes).toMatchObject({ replied: 1, unknown: 1 });
 });
 
-test('ends with 78 for wrong settings, with one line for each', async () => {
+test('exits with 78 for wrong settings, with one line for each', async () => {
   expect(await run([], { SERVER_PORT: '0', PROTOCOL: 'udp' })).toEqual({
     code: 78,
     stdout: '',
@@ -330,25 +330,25 @@ test.each([
   [['greet', 'who']],
   [['load', '--depth', '0']],
   [['load', '--seconds', '1.5']],
-])('ends with 64 for wrong usage: %j', async (args) => {
+])('exits with 64 for wrong usage: %j', async (args) => {
   const { code, stderr } = await run(args);
   expect(code).toBe(64);
   expect(stderr).toMatch(/^error: .*\n[^]*--help/);
 });
 
-test('explains itself with --help, and ends with 0', async () => {
+test('prints usage with --help, and exits with 0', async () => {
   const { code, stdout } = await run(['--help']);
   expect(code).toBe(0);
   expect(stdout).toContain('greet');
   expect(stdout).toContain('send');
 });
 
-test('names a command that it does not know', async () => {
+test('names an unknown command', async () => {
   const { stderr } = await run(['shout']);
   expect(stderr).toContain("unknown command 'shout'");
 });
 
-/** Runs the client in a shell, whose exit code is that of the client. */
+/** Runs the client in a shell pipeline. The exit code is the client's. */
 async function shell(command: string, env: Record<string, string>): Promise<Run> {
   const client = `${process.execPath} ${MAIN}`;
   const script = command.replace('client', client);
@@ -362,9 +362,9 @@ async function shell(command: string, env: Record<string, string>): Promise<Run>
   return { code, stdout, stderr };
 }
 
-test('ends without a word when the reader of its replies has gone', async () => {
+test('exits silently when the reader of its replies is gone', async () => {
   await using server = await echo();
-  // More than a pipe holds: it cannot be done before its reader is.
+  // More than a pipe holds, so it cannot finish before its reader.
   expect(await shell('client send $(seq --format=%0200g 3000) | head -1', at(server))).toEqual({
     code: 1,
     stdout: `${'1'.padStart(200, '0')}\n`,
@@ -372,11 +372,11 @@ test('ends without a word when the reader of its replies has gone', async () => 
   });
 });
 
-test('--explain tells of what happened before the replies to which it led', async () => {
+test('--explain shows writes and reads before the replies that they led to', async () => {
   const heard: string[] = [];
   await using server = await scripted((socket) =>
     onMessage(socket, (message) => {
-      // In one write, so that they are one read.
+      // One write, so that the client has one read.
       if (heard.push(message) === 3) socket.write(Buffer.concat(heard.map((text) => frame(text))));
     }),
   );
@@ -384,25 +384,25 @@ test('--explain tells of what happened before the replies to which it led', asyn
   expect(stdout.match(/wrote|read|^(?:one|two|three)$/gm)).toEqual(['wrote', 'read', 'one', 'two', 'three']);
 });
 
-test('stops greeting when the reader of its log has gone', async () => {
+test('stops greeting when the reader of its log is gone', async () => {
   await using server = await echo();
   const { code, stdout, stderr } = await shell('client greet | head -1', at(server, { INTERVAL_MS: '20' }));
   expect([code, stderr]).toEqual([0, '']);
   expect(lines(stdout)).toHaveLength(1);
 });
 
-test('ends on a signal though nobody reads its log', async () => {
+test('exits on a signal although nobody reads its log', async () => {
   await using server = await echo();
   const env = at(server, { INTERVAL_MS: '0', MESSAGE: 'x'.repeat(100) });
   const child = spawn(process.execPath, [MAIN], { env: { SERVER_HOST: '127.0.0.1', ...env } });
   child.stdout.pause();
-  // More than a pipe holds was said by then: of each greeting there is a line of 600 bytes.
+  // That is more than a pipe holds: each greeting logs a line of 600 bytes.
   await expect.poll(() => server.accepted, { timeout: 50_000 }).toBeGreaterThan(150);
   const began = performance.now();
   child.kill('SIGTERM');
   const [code] = await once(child, 'exit');
   expect(code).toBe(0);
-  // Without an end to its patience it would wait for a reader for ever.
+  // Without a timeout it would wait for a reader forever.
   expect(performance.now() - began).toBeLessThan(10_000);
   child.stdout.destroy();
 });

@@ -1,8 +1,8 @@
-/** A server for tests that does what each test tells it, good or bad. */
+/** A server for tests that follows a script, valid or not. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A frame made by hand, so that the codec is not tested against itself. */
+/** Encodes a frame by hand, so that the codec is not tested against itself. */
 export function frame(text: string, kind = 0): Buffer {
   const payload = Buffer.from(text);
   const header = Buffer.alloc(4);
@@ -14,8 +14,8 @@ export function frame(text: string, kind = 0): Buffer {
 export const errorReply = (text: string) => frame(text, 1);
 export const GOAWAY = frame('', 2);
 
-/** Calls `hear` with each message of a stream of frames. */
-export function onMessage(socket: Socket, hear: (message: string) => void): void {
+/** Calls `listener` with each message of a stream of frames. */
+export function onMessage(socket: Socket, listener: (message: string) => void): void {
   let unread = Buffer.alloc(0);
   socket.on('data', (bytes: Buffer) => {
     unread = Buffer.concat([unread, bytes]);
@@ -23,7 +23,7 @@ export function onMessage(socket: Socket, hear: (message: string) => void): void
       const end = 4 + unread.readUInt32BE();
       const message = unread.toString('utf8', 4, end);
       unread = unread.subarray(end);
-      hear(message);
+      listener(message);
     }
   });
 }
@@ -34,7 +34,7 @@ export interface Scripted extends AsyncDisposable {
   accepted: number;
 }
 
-/** `serve` gets each connection and its number, from 1. `port`: any free one where it is not given. */
+/** `serve` gets each connection and its number, from 1. `port`: any free one by default. */
 export async function scripted(serve: (socket: Socket, nth: number) => void, port = 0): Promise<Scripted> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

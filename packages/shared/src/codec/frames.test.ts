@@ -23,7 +23,7 @@ interface Fault {
   detail: string;
 }
 
-/** Bytes from hexadecimal digits, with or without spaces. */
+/** Bytes from hexadecimal digits; spaces are ignored. */
 const hex = (digits: string) => Buffer.from(digits.replaceAll(' ', ''), 'hex');
 const byteByByte = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
 const clients = (maxBytes = LIMIT) => new FrameCodec<string>({ maxBytes, role: 'server' });
@@ -31,7 +31,7 @@ const servers = (maxBytes = LIMIT) => new FrameCodec({ maxBytes, role: 'client' 
 const fatal = (code: string): Fault => ({ code, fatal: true, detail: expect.any(String) });
 const passing = (code: string): Fault => ({ code, fatal: false, detail: expect.any(String) });
 
-/** What a step gives, or the fault that it throws. */
+/** The result of a step, or the error that it throws. */
 function outcome(step: () => Reply | undefined): Reply | Fault | undefined {
   try {
     return step();
@@ -41,28 +41,28 @@ function outcome(step: () => Reply | undefined): Reply | Fault | undefined {
   }
 }
 
-/** Decodes as a session does: after each piece all that has wholly come, and nothing after a fatal fault. */
+/** Decodes as a session does: everything that is complete after each piece, and nothing after a fatal error. */
 function decode(codec: FrameCodec, pieces: Buffer[]) {
   const heard: (Reply | Fault)[] = [];
   for (const piece of pieces) {
     codec.push(piece);
-    for (let said = outcome(() => codec.next()); said !== undefined; said = outcome(() => codec.next())) {
-      heard.push(said);
-      if (typeof said === 'object' && 'fatal' in said && said.fatal) return { heard };
-      if (heard.length > 1000) throw new Error('the decoder does not move on');
+    for (let next = outcome(() => codec.next()); next !== undefined; next = outcome(() => codec.next())) {
+      heard.push(next);
+      if (typeof next === 'object' && 'fatal' in next && next.fatal) return { heard };
+      if (heard.length > 1000) throw new Error('the decoder makes no progress');
     }
   }
   return { heard, hasPartial: codec.hasPartial, end: outcome(() => codec.end()) };
 }
 
-interface Circumstances {
+interface DecodeOptions {
   role?: Role;
-  /** What the end of the stream gives; by default nothing. */
+  /** The error at the end of the stream; by default none. */
   end?: Fault;
 }
 
-/** Two tests: the bytes in one piece, and each byte on its own. */
-function decodes(name: string, bytes: Buffer, heard: (Reply | Fault)[], { role = 'server', end }: Circumstances = {}) {
+/** Two tests: the bytes in one piece, and byte by byte. */
+function decodes(name: string, bytes: Buffer, heard: (Reply | Fault)[], { role = 'server', end }: DecodeOptions = {}) {
   const last = heard.at(-1);
   const stops = typeof last === 'object' && 'fatal' in last && last.fatal;
   const expected = stops ? { heard } : { heard, hasPartial: end !== undefined, end };
@@ -74,85 +74,89 @@ function decodes(name: string, bytes: Buffer, heard: (Reply | Fault)[], { role =
   }
 }
 
-const fromServer: Circumstances = { role: 'client' };
+const fromServer: DecodeOptions = { role: 'client' };
 
-decodes('hears nothing in no bytes', hex(''), []);
-decodes('hears a message', hex('00 00 00 05 48 65 6c 6c 6f'), ['Hello']);
-decodes('hears an empty payload as an empty message', hex('00 00 00 00'), ['']);
-decodes('hears two frames that came glued', hex('00 00 00 01 61  00 00 00 02 62 63'), ['a', 'bc']);
-decodes('hears an empty frame between two others', hex('00 00 00 01 61  00 00 00 00  00 00 00 01 62'), ['a', '', 'b']);
-decodes('hears a message of exactly the limit', hex('00 00 00 08 61 61 61 61 61 61 61 61'), ['aaaaaaaa']);
-decodes('refuses a frame above the limit from its header alone', hex('00 00 00 09'), [fatal('too_large')]);
-decodes('refuses the largest length that a header can hold', hex('00 ff ff ff'), [fatal('too_large')]);
+decodes('decodes nothing from no bytes', hex(''), []);
+decodes('decodes a message', hex('00 00 00 05 48 65 6c 6c 6f'), ['Hello']);
+decodes('decodes an empty payload as an empty message', hex('00 00 00 00'), ['']);
+decodes('decodes two frames that came glued', hex('00 00 00 01 61  00 00 00 02 62 63'), ['a', 'bc']);
+decodes('decodes an empty frame between two others', hex('00 00 00 01 61  00 00 00 00  00 00 00 01 62'), [
+  'a',
+  '',
+  'b',
+]);
+decodes('decodes a message of exactly the limit', hex('00 00 00 08 61 61 61 61 61 61 61 61'), ['aaaaaaaa']);
+decodes('rejects a frame above the limit from its header alone', hex('00 00 00 09'), [fatal('too_large')]);
+decodes('rejects the largest length that a header can hold', hex('00 ff ff ff'), [fatal('too_large')]);
 decodes('reads the high byte of a length', hex('00 01 00 00'), [fatal('too_large')]);
 decodes('reads the middle byte of a length', hex('00 00 01 00'), [fatal('too_large')]);
-decodes('hears what came before a frame above the limit', hex('00 00 00 01 61  00 00 00 09'), [
+decodes('decodes what came before a frame above the limit', hex('00 00 00 01 61  00 00 00 09'), [
   'a',
   fatal('too_large'),
 ]);
-decodes('refuses an error reply from a client by its first byte', hex('01'), [fatal('bad_frame')]);
-decodes('refuses a goaway from a client by its first byte', hex('02'), [fatal('bad_frame')]);
-decodes('refuses an unknown kind from a client by its first byte', hex('7f'), [fatal('bad_frame')]);
-decodes('refuses a wrong kind behind a message', hex('00 00 00 01 61  48'), ['a', fatal('bad_frame')]);
-decodes('judges the kind before the length', hex('7f ff ff ff'), [fatal('bad_frame')]);
-decodes('refuses an unknown kind from a server by its first byte', hex('03'), [fatal('bad_frame')], fromServer);
+decodes('rejects an error reply from a client by its first byte', hex('01'), [fatal('bad_frame')]);
+decodes('rejects a goaway from a client by its first byte', hex('02'), [fatal('bad_frame')]);
+decodes('rejects an unknown kind from a client by its first byte', hex('7f'), [fatal('bad_frame')]);
+decodes('rejects a wrong kind behind a message', hex('00 00 00 01 61  48'), ['a', fatal('bad_frame')]);
+decodes('checks the kind before the length', hex('7f ff ff ff'), [fatal('bad_frame')]);
+decodes('rejects an unknown kind from a server by its first byte', hex('03'), [fatal('bad_frame')], fromServer);
 
-decodes('hears a message from a server', hex('00 00 00 02 6f 6b'), ['ok'], fromServer);
-decodes('hears an error reply', hex('01 00 00 07 62 75 73 79 3a 20 78'), [new ErrorReply('busy', 'x')], fromServer);
+decodes('decodes a message from a server', hex('00 00 00 02 6f 6b'), ['ok'], fromServer);
+decodes('decodes an error reply', hex('01 00 00 07 62 75 73 79 3a 20 78'), [new ErrorReply('busy', 'x')], fromServer);
 decodes(
-  'hears an error reply without a detail',
+  'decodes an error reply without a detail',
   hex('01 00 00 04 62 75 73 79'),
   [new ErrorReply('busy', '')],
   fromServer,
 );
-decodes('hears an empty error reply', hex('01 00 00 00'), [new ErrorReply('', '')], fromServer);
+decodes('decodes an empty error reply', hex('01 00 00 00'), [new ErrorReply('', '')], fromServer);
 decodes(
-  'takes what is behind the first colon and space as the detail',
+  'splits an error reply at its first colon and space',
   hex('01 00 00 08 61 3a 20 62 3a 20 63 3a'),
   [new ErrorReply('a', 'b: c:')],
   fromServer,
 );
-decodes('hears a goaway', hex('02 00 00 00'), [GOAWAY], fromServer);
+decodes('decodes a goaway', hex('02 00 00 00'), [GOAWAY], fromServer);
 decodes(
-  'hears a message, an error reply and a goaway that came glued',
+  'decodes a message, an error reply and a goaway that came glued',
   hex('00 00 00 02 6f 6b  01 00 00 07 62 75 73 79 3a 20 78  02 00 00 00'),
   ['ok', new ErrorReply('busy', 'x'), GOAWAY],
   fromServer,
 );
-decodes('refuses a goaway with a payload', hex('02 00 00 01 61'), [fatal('bad_frame')], fromServer);
+decodes('rejects a goaway with a payload', hex('02 00 00 01 61'), [fatal('bad_frame')], fromServer);
 decodes('limits error replies as well', hex('01 00 00 09'), [fatal('too_large')], fromServer);
 decodes(
-  'passes over an error reply that is not UTF-8',
+  'skips an error reply that is not UTF-8',
   hex('01 00 00 01 ff 00 00 00 00'),
   [passing('bad_utf8'), ''],
   fromServer,
 );
 
-decodes('goes on after a frame that is not UTF-8', hex('00 00 00 01 61  00 00 00 02 c3 28  00 00 00 01 62'), [
+decodes('continues after a frame that is not UTF-8', hex('00 00 00 01 61  00 00 00 02 c3 28  00 00 00 01 62'), [
   'a',
   passing('bad_utf8'),
   'b',
 ]);
-decodes('refuses a character that is cut by the end of its frame', hex('00 00 00 01 c3  00 00 00 01 a9'), [
+decodes('rejects a character that is cut by the end of its frame', hex('00 00 00 01 c3  00 00 00 01 a9'), [
   passing('bad_utf8'),
   passing('bad_utf8'),
 ]);
-decodes('hears a replacement character that was really sent', hex('00 00 00 03 ef bf bd'), ['\uFFFD']);
+decodes('decodes a replacement character that was really sent', hex('00 00 00 03 ef bf bd'), ['\uFFFD']);
 decodes('keeps a byte order mark', hex('00 00 00 04 ef bb bf 61'), ['\uFEFFa']);
-decodes('hears characters of two, three and four bytes', hex('00 00 00 05 c3 a9 e2 82 ac 00 00 00 04 f0 9f 98 80'), [
+decodes('decodes characters of two, three and four bytes', hex('00 00 00 05 c3 a9 e2 82 ac 00 00 00 04 f0 9f 98 80'), [
   'é€',
   '😀',
 ]);
-decodes('hears a NUL, a CR and an LF as they are', hex('00 00 00 03 00 0d 0a'), ['\0\r\n']);
+decodes('decodes a NUL, a CR and an LF as they are', hex('00 00 00 03 00 0d 0a'), ['\0\r\n']);
 
-decodes('refuses an end inside a header', hex('00 00 00'), [], { end: fatal('bad_frame') });
-decodes('refuses an end behind a header', hex('00 00 00 01'), [], { end: fatal('bad_frame') });
-decodes('refuses an end inside a payload', hex('00 00 00 01 61  00 00 00 02 62'), ['a'], { end: fatal('bad_frame') });
-decodes('refuses an end inside a frame after one that is not UTF-8', hex('00 00 00 01 ff 00'), [passing('bad_utf8')], {
+decodes('rejects an end inside a header', hex('00 00 00'), [], { end: fatal('bad_frame') });
+decodes('rejects an end behind a header', hex('00 00 00 01'), [], { end: fatal('bad_frame') });
+decodes('rejects an end inside a payload', hex('00 00 00 01 61  00 00 00 02 62'), ['a'], { end: fatal('bad_frame') });
+decodes('rejects an end inside a frame after one that is not UTF-8', hex('00 00 00 01 ff 00'), [passing('bad_utf8')], {
   end: fatal('bad_frame'),
 });
 
-test('takes the article’s message as the 17 bytes of the specification', () => {
+test('encodes the article’s message as the 17 bytes of the specification', () => {
   expect(encoded(clients(), 'Hello, server')).toEqual(hex(HELLO));
   expect(decode(clients(13), [hex(HELLO)])).toStrictEqual({
     heard: ['Hello, server'],
@@ -161,25 +165,25 @@ test('takes the article’s message as the 17 bytes of the specification', () =>
   });
 });
 
-test('takes a payload of the largest length that 24 bits can announce', () => {
+test('decodes a payload of the largest length that 24 bits can announce', () => {
   const text = 'a'.repeat(MAX_PAYLOAD_BYTES);
   const frame = encoded(clients(), text);
   expect(frame.subarray(0, HEADER_BYTES)).toEqual(hex('00 ff ff ff'));
   const codec = clients(MAX_PAYLOAD_BYTES);
   codec.push(frame);
-  // Not toBe(text): a difference of two texts of 16 MiB takes minutes to show.
+  // Not toBe(text): a diff of two texts of 16 MiB takes minutes.
   expect(codec.next() === text).toBe(true);
 });
 
-test('does not encode a text that is longer than 24 bits can announce', () => {
+test('refuses to encode a text longer than 24 bits can announce', () => {
   expect(() => encoded(clients(), 'a'.repeat(MAX_PAYLOAD_BYTES + 1))).toThrow(RangeError);
 });
 
-test('counts bytes, not characters, where it refuses to encode', () => {
+test('counts bytes, not characters, when it refuses to encode', () => {
   expect(() => encoded(clients(), 'é'.repeat((MAX_PAYLOAD_BYTES + 1) / 2))).toThrow(/16777216 bytes/);
 });
 
-test('does not encode half a surrogate pair', () => {
+test('refuses to encode half a surrogate pair', () => {
   expect(() => encoded(clients(), 'a\uD83D')).toThrow(RangeError);
   expect(() => encoded(servers(), new ErrorReply('failed', '\uDE00'))).toThrow(RangeError);
 });
@@ -188,7 +192,7 @@ test('encodes an error reply as its code, a colon, a space and its detail', () =
   expect(encoded(servers(), new ErrorReply('busy', 'full'))).toEqual(hex('01 00 00 0a 62 75 73 79 3a 20 66 75 6c 6c'));
 });
 
-test('encodes a goaway as a header alone', () => {
+test('encodes a goaway as a bare header', () => {
   expect(encoded(servers(), GOAWAY)).toEqual(hex('02 00 00 00'));
 });
 
@@ -197,7 +201,7 @@ test('measures the limit in bytes', () => {
   expect(decode(clients(4), [encoded(clients(), 'éé')]).heard).toEqual(['éé']);
 });
 
-test('says what is wrong in the words of a person', () => {
+test('says what is wrong and what to do', () => {
   const detail = (codec: FrameCodec, digits: string) => decode(codec, [hex(digits)]).heard.at(-1);
   expect(detail(clients(), '02')).toMatchObject({ detail: 'unexpected frame kind 2: clients send only kind 0' });
   expect(detail(servers(), '48')).toMatchObject({ detail: 'unexpected frame kind 72: the kinds are 0, 1 and 2' });
@@ -210,7 +214,7 @@ test('says what is wrong in the words of a person', () => {
   });
 });
 
-test('has a part of a frame from the first byte of a frame to its last', () => {
+test('holds part of a frame from its first byte until its last', () => {
   const codec = clients();
   const hasPartial = byteByByte(hex('00 00 00 01 61')).map((byte) => {
     codec.push(byte);
@@ -220,7 +224,7 @@ test('has a part of a frame from the first byte of a frame to its last', () => {
   expect(hasPartial).toEqual([true, true, true, true, false]);
 });
 
-test('never takes a pause for the end of a message', () => {
+test('never ends a message at a pause', () => {
   const codec = clients();
   expect(codec.idleEndsMessage).toBe(false);
   codec.push(hex('00 00 00 01'));
@@ -230,40 +234,40 @@ test('never takes a pause for the end of a message', () => {
 test.each([
   ['all', '00 00 00 01 61', false],
   ['all but a few bytes', '00 00 00 08 61 61 61 61 61 61 61 61  00', true],
-])('lets go of a chunk of which it has read %s', async (_, digits, hasPartial) => {
+])('releases a chunk after reading %s', async (_, digits, hasPartial) => {
   const codec = clients();
   const chunk = new WeakRef(hex(digits));
   codec.push(chunk.deref()!);
   while (codec.next() !== undefined);
-  // What a WeakRef gave is kept until the job ends.
+  // A dereferenced WeakRef keeps its target alive until the job ends.
   await setImmediate();
   collectGarbage();
   expect(chunk.deref()).toBeUndefined();
-  // The codec is still in use, so it is not gone together with the chunk.
+  // Using the codec here proves that it was not collected together with the chunk.
   expect(codec.hasPartial).toBe(hasPartial);
 });
 
-/** Any code point that UTF-8 carries. (The unit `binary` is the same, and takes a second to be made.) */
+/** Any code point that UTF-8 can encode. (The unit `binary` is the same, but takes a second to build.) */
 const anyCharacter = fc
   .oneof(fc.nat({ max: 0xd7_ff }), fc.integer({ min: 0xe0_00, max: 0x10_ff_ff }))
   .map((codePoint) => String.fromCodePoint(codePoint));
 const anyText = fc.oneof(fc.string({ unit: anyCharacter }), fc.string({ unit: 'grapheme' }));
 const anyCut = fc.array(fc.nat(), { maxLength: 12 });
 
-/** The pieces between some positions, empty ones among them. */
+/** Cuts at the positions. Pieces may be empty. */
 function cutAt(bytes: Buffer, positions: number[]): Buffer[] {
   const sorted = positions.map((position) => position % (bytes.length + 1)).toSorted((a, b) => a - b);
   return [...sorted, bytes.length].map((position, index) => bytes.subarray(sorted[index - 1] ?? 0, position));
 }
 
-test('gives back any well-formed text that it encoded', () => {
+test('decodes any well-formed text that it encoded', () => {
   const roundTrip = fc.property(anyText, (text) => {
     expect(decode(clients(1000), [encoded(clients(), text)]).heard).toEqual([text]);
   });
   fc.assert(roundTrip, { numRuns: 1000 });
 });
 
-test('hears any messages, however their frames are cut', () => {
+test('decodes any messages, however their frames are cut', () => {
   const alike = fc.property(fc.array(anyText), anyCut, (texts, positions) => {
     const stream = Buffer.concat(texts.map((text) => encoded(clients(), text)));
     const expected = { heard: texts, hasPartial: false, end: undefined };
@@ -273,23 +277,23 @@ test('hears any messages, however their frames are cut', () => {
   fc.assert(alike, { numRuns: 300 });
 });
 
-test('hears all that a server can say, however it is cut', () => {
+test('decodes anything that a server can send, however it is cut', () => {
   const code = fc.constantFrom('bad_frame', 'bad_utf8', 'busy', 'failed', 'timeout', 'too_large', 'from:later', '');
-  const anySaid = fc.oneof(
+  const anyReply = fc.oneof(
     anyText,
     fc.tuple(code, anyText).map((parts) => new ErrorReply(...parts)),
     fc.constant(GOAWAY),
   );
-  const alike = fc.property(fc.array(anySaid), anyCut, (said, positions) => {
-    const stream = Buffer.concat(said.map((one) => encoded(servers(), one)));
-    expect(decode(servers(1000), cutAt(stream, positions)).heard).toStrictEqual(said);
+  const alike = fc.property(fc.array(anyReply), anyCut, (replies, positions) => {
+    const stream = Buffer.concat(replies.map((one) => encoded(servers(), one)));
+    expect(decode(servers(1000), cutAt(stream, positions)).heard).toStrictEqual(replies);
   });
   fc.assert(alike, { numRuns: 300 });
 });
 
 const shortText = fc.string({ unit: anyCharacter, maxLength: 3 }).map((text) => Buffer.from(text));
 
-/** Frames that are right, nearly right, and noise. */
+/** Valid frames, nearly valid ones, and noise. */
 const anyBytes = fc
   .array(
     fc.oneof(
@@ -305,7 +309,7 @@ function frameOf([kind, payload]: [number, Uint8Array]): Buffer {
   return Buffer.concat([Buffer.of(kind, 0, 0, payload.length), payload]);
 }
 
-test.each<Role>(['server', 'client'])('makes the same of any bytes as a %s, however they are cut', (role) => {
+test.each<Role>(['server', 'client'])('decodes any bytes the same way as a %s, however they are cut', (role) => {
   const alike = fc.property(anyBytes, anyCut, (bytes, positions) => {
     const whole = decode(new FrameCodec({ maxBytes: LIMIT, role }), [bytes]);
     const before = bytes.toString('hex');

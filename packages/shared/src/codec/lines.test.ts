@@ -34,7 +34,7 @@ const badUtf8: Fault = {
   detail: 'not valid UTF-8: send UTF-8, and Base64-encode binary data',
 };
 
-/** What a step gives, or the fault that it throws. */
+/** The result of a step, or the error that it throws. */
 function outcome(step: () => string | undefined): string | Fault | undefined {
   try {
     return step();
@@ -44,22 +44,22 @@ function outcome(step: () => string | undefined): string | Fault | undefined {
   }
 }
 
-/** Decodes as a session does: after each piece all that has wholly come, and nothing after a fatal fault. */
+/** Decodes as a session does: everything that is complete after each piece, and nothing after a fatal error. */
 function decode(codec: LineCodec, pieces: Buffer[]) {
   const heard: (string | Fault)[] = [];
   for (const piece of pieces) {
     codec.push(piece);
-    for (let said = outcome(() => codec.next()); said !== undefined; said = outcome(() => codec.next())) {
-      heard.push(said);
-      if (typeof said === 'object' && said.fatal) return { heard };
-      if (heard.length > 1000) throw new Error('the decoder does not move on');
+    for (let next = outcome(() => codec.next()); next !== undefined; next = outcome(() => codec.next())) {
+      heard.push(next);
+      if (typeof next === 'object' && next.fatal) return { heard };
+      if (heard.length > 1000) throw new Error('the decoder makes no progress');
     }
   }
   const { hasPartial, idleEndsMessage } = codec;
   return { heard, hasPartial, idleEndsMessage, end: outcome(() => codec.end()) };
 }
 
-/** Two tests: the bytes in one piece, and each byte on its own. The bytes are a text of Latin-1; `end` is the rest. */
+/** Two tests: the bytes (as Latin-1) in one piece, and byte by byte. `end`: what the end of the stream gives. */
 function decodes(name: string, bytes: string, heard: (string | Fault)[], end?: string | Fault) {
   const last = heard.at(-1);
   const hasPartial = end !== undefined;
@@ -73,47 +73,47 @@ function decodes(name: string, bytes: string, heard: (string | Fault)[], end?: s
   }
 }
 
-decodes('hears nothing in no bytes', '', []);
-decodes('hears a line that LF ends', 'abc\n', ['abc']);
+decodes('decodes nothing from no bytes', '', []);
+decodes('decodes a line that ends in LF', 'abc\n', ['abc']);
 decodes('drops the CR before an LF', 'abc\r\n', ['abc']);
 decodes('drops only one CR before an LF', 'ab\r\r\n', ['ab\r']);
-decodes('keeps a CR that no LF follows', 'a\rb\n', ['a\rb']);
+decodes('keeps a CR without an LF', 'a\rb\n', ['a\rb']);
 decodes('keeps a CR at the end of the stream', 'ab\r', [], 'ab\r');
-decodes('hears lines that came glued', 'a\nbc\r\nd\n', ['a', 'bc', 'd']);
-decodes('hears empty lines as empty messages', '\n\r\n\n', ['', '', '']);
-decodes('hears an empty line between two others', 'a\n\nb\n', ['a', '', 'b']);
-decodes('hears a line of a CR alone', '\r\r\n', ['\r']);
+decodes('decodes lines that came glued', 'a\nbc\r\nd\n', ['a', 'bc', 'd']);
+decodes('decodes empty lines as empty messages', '\n\r\n\n', ['', '', '']);
+decodes('decodes an empty line between two others', 'a\n\nb\n', ['a', '', 'b']);
+decodes('decodes a line that is a bare CR', '\r\r\n', ['\r']);
 
-decodes('hears a line of exactly the limit', 'abcd\n', ['abcd']);
+decodes('decodes a line of exactly the limit', 'abcd\n', ['abcd']);
 decodes('does not count the CR before an LF', 'abcd\r\n', ['abcd']);
-decodes('refuses a line above the limit as soon as it is', 'abcde', [tooLarge]);
-decodes('refuses a line above the limit that LF ends', 'abcde\n', [tooLarge]);
-decodes('refuses a line above the limit that CR and LF end', 'abcde\r\n', [tooLarge]);
-decodes('counts a CR that no LF follows', 'abcd\re', [tooLarge]);
+decodes('rejects a line as soon as it exceeds the limit', 'abcde', [tooLarge]);
+decodes('rejects a line above the limit that ends in LF', 'abcde\n', [tooLarge]);
+decodes('rejects a line above the limit that ends in CR LF', 'abcde\r\n', [tooLarge]);
+decodes('counts a CR without an LF', 'abcd\re', [tooLarge]);
 decodes('counts all CRs but the last', 'abcd\r\r\n', [tooLarge]);
 decodes('waits for the LF behind a line of exactly the limit', 'abcd', [], 'abcd');
-decodes('hears what came before a line above the limit', 'a\nabcde', ['a', tooLarge]);
+decodes('decodes what came before a line above the limit', 'a\nabcde', ['a', tooLarge]);
 decodes('measures the limit in bytes', 'a\xc3\xa9\xc3\xa9\n', [tooLarge]);
-decodes('judges the length of each line on its own', 'abcd\nabcd\nabcd', ['abcd', 'abcd'], 'abcd');
+decodes('limits each line by itself', 'abcd\nabcd\nabcd', ['abcd', 'abcd'], 'abcd');
 
-decodes('goes on after a line that is not UTF-8', 'a\n\xc3\x28\nb\n', ['a', badUtf8, 'b']);
-decodes('goes on after a line that is not UTF-8 and ends in CR', '\xff\r\nb\r\n', [badUtf8, 'b']);
-decodes('refuses a character that is cut by an LF', '\xc3\n\xa9\n', [badUtf8, badUtf8]);
-decodes('hears a rest after a line that is not UTF-8', '\xff\nb', [badUtf8], 'b');
-decodes('refuses a rest that is not UTF-8', 'a\n\xc3', ['a'], badUtf8);
-decodes('hears a replacement character that was really sent', '\xef\xbf\xbd\n', ['\uFFFD']);
+decodes('continues after a line that is not UTF-8', 'a\n\xc3\x28\nb\n', ['a', badUtf8, 'b']);
+decodes('continues after a line that is not UTF-8 and ends in CR', '\xff\r\nb\r\n', [badUtf8, 'b']);
+decodes('rejects a character that is cut by an LF', '\xc3\n\xa9\n', [badUtf8, badUtf8]);
+decodes('decodes the rest after a line that is not UTF-8', '\xff\nb', [badUtf8], 'b');
+decodes('rejects a rest that is not UTF-8', 'a\n\xc3', ['a'], badUtf8);
+decodes('decodes a replacement character that was really sent', '\xef\xbf\xbd\n', ['\uFFFD']);
 decodes('keeps a byte order mark', '\xef\xbb\xbfa\n', ['\uFEFFa']);
-decodes('hears characters of two, three and four bytes', '\xc3\xa9\n\xe2\x82\xac\n\xf0\x9f\x98\x80\n', [
+decodes('decodes characters of two, three and four bytes', '\xc3\xa9\n\xe2\x82\xac\n\xf0\x9f\x98\x80\n', [
   'é',
   '€',
   '😀',
 ]);
-decodes('hears NUL, TAB and ESC as they are', '\0\t\x1b\n', ['\0\t\x1b']);
+decodes('decodes NUL, TAB and ESC as they are', '\0\t\x1b\n', ['\0\t\x1b']);
 
-decodes('takes what came without an LF for the last line', 'abc', [], 'abc');
-decodes('takes what came behind the last LF for the last line', 'a\nbc', ['a'], 'bc');
+decodes('decodes a last line without an LF', 'abc', [], 'abc');
+decodes('decodes what follows the last LF as the last line', 'a\nbc', ['a'], 'bc');
 
-test('hears the article’s message, which has no line end, when a pause ends it', () => {
+test('decodes the article’s message, which has no line end, after a pause', () => {
   const codec = server(100);
   codec.push(Buffer.from('Hello, server'));
   expect(codec.next()).toBeUndefined();
@@ -122,7 +122,7 @@ test('hears the article’s message, which has no line end, when a pause ends it
   expect([codec.hasPartial, codec.idleEndsMessage]).toEqual([false, false]);
 });
 
-test('goes on with a next message after a pause ended one', () => {
+test('decodes the next message after a pause ended one', () => {
   const codec = server();
   codec.push(Buffer.from('abcd'));
   codec.next();
@@ -131,7 +131,7 @@ test('goes on with a next message after a pause ended one', () => {
   expect([codec.next(), codec.next(), codec.end()]).toEqual(['ef', undefined, 'g']);
 });
 
-test('lets a pause end a message until the first LF, and never afterwards', () => {
+test('ends a message at a pause until the first LF, and never afterwards', () => {
   const codec = server();
   const idleEndsMessage = byteByByte(Buffer.from('ab\nc\nd')).map((byte) => {
     codec.push(byte);
@@ -141,14 +141,14 @@ test('lets a pause end a message until the first LF, and never afterwards', () =
   expect(idleEndsMessage).toEqual([true, true, false, false, false, false]);
 });
 
-test('lets no pause end a message after a first line that is not UTF-8', () => {
+test('does not end a message at a pause after a first line that is not UTF-8', () => {
   expect(decode(server(), [Buffer.from('\xff\nb', 'latin1')])).toMatchObject({
     hasPartial: true,
     idleEndsMessage: false,
   });
 });
 
-test('has a part of a line while bytes of a line wait', () => {
+test('holds part of a line while its end is missing', () => {
   const codec = server();
   expect(codec.hasPartial).toBe(false);
   codec.push(Buffer.from('a'));
@@ -159,11 +159,11 @@ test('has a part of a line while bytes of a line wait', () => {
   expect(codec.hasPartial).toBe(false);
 });
 
-test('gives nothing at an end behind a whole line', () => {
+test('decodes nothing at the end of the stream after a complete line', () => {
   expect(decode(server(), [Buffer.from('a\n')]).end).toBeUndefined();
 });
 
-test('replies without a line end as long as the client has sent none', () => {
+test('replies without a line end until the client has sent one', () => {
   const codec = server();
   codec.push(Buffer.from('abc'));
   codec.next();
@@ -177,7 +177,7 @@ test('replies with an LF once the client has sent one', () => {
   expect(encoded(codec, 'hi')).toEqual(Buffer.from('hi\n'));
 });
 
-test('replies with an LF also when the client’s only line is refused', () => {
+test('replies with an LF even if the client’s only line was rejected', () => {
   const codec = server();
   decode(codec, [Buffer.from('\xff\n', 'latin1')]);
   expect(encoded(codec, 'hi')).toEqual(Buffer.from('hi\n'));
@@ -190,27 +190,27 @@ test('ends each message of a client with an LF', () => {
   expect(encoded(codec, '')).toEqual(Buffer.from('\n'));
 });
 
-test('hears a bare reply as a client when the server ends', () => {
+test('decodes, as a client, a reply without a line end when the server closes', () => {
   expect(decode(client(), [Buffer.from('hi')])).toMatchObject({ heard: [], end: 'hi' });
 });
 
-test('encodes an error reply as a line, for a client who sends none as well', () => {
+test('encodes an error reply as a line, even for a client that sends no line end', () => {
   expect(encoded(server(), new ErrorReply('busy', 'come back later')).toString()).toBe(
     'error: busy: come back later\n',
   );
 });
 
-test('hears an error reply as a line like any other', () => {
+test('decodes an error reply as an ordinary line', () => {
   const line = encoded(server(), new ErrorReply('busy', 'x'));
   expect(decode(client(100), [line]).heard).toEqual(['error: busy: x']);
 });
 
-test('does not encode a text that holds an LF', () => {
+test('refuses to encode a text with an LF', () => {
   expect(() => encoded(server(), 'a\nb')).toThrow(RangeError);
   expect(() => encoded(client(), 'a\n')).toThrow(RangeError);
 });
 
-test('does not encode half a surrogate pair', () => {
+test('refuses to encode half a surrogate pair', () => {
   expect(() => encoded(server(), 'a\uD83D')).toThrow(RangeError);
 });
 
@@ -221,42 +221,42 @@ test('encodes a goaway as no bytes', () => {
 test.each([
   ['all', 'a\n', false],
   ['all but a few bytes', 'abcd\nabcd\nab', true],
-])('lets go of a chunk of which it has read %s', async (_, bytes, hasPartial) => {
+])('releases a chunk after reading %s', async (_, bytes, hasPartial) => {
   const codec = server();
   const chunk = new WeakRef(Buffer.from(bytes));
   codec.push(chunk.deref()!);
   while (codec.next() !== undefined);
-  // What a WeakRef gave is kept until the job ends.
+  // A dereferenced WeakRef keeps its target alive until the job ends.
   await setImmediate();
   collectGarbage();
   expect(chunk.deref()).toBeUndefined();
-  // The codec is still in use, so it is not gone together with the chunk.
+  // Using the codec here proves that it was not collected together with the chunk.
   expect(codec.hasPartial).toBe(hasPartial);
 });
 
-/** Any code point that UTF-8 carries, line ends more often than others. (The unit `binary` is the same, and takes a second to be made.) */
+/** Any code point that UTF-8 can encode, line ends more often. (The unit `binary` is similar, but takes a second to build.) */
 const anyCharacter = fc
   .oneof(fc.constantFrom(0x0a, 0x0d), fc.nat({ max: 0xd7_ff }), fc.integer({ min: 0xe0_00, max: 0x10_ff_ff }))
   .map((codePoint) => String.fromCodePoint(codePoint));
 const anyText = fc.oneof(fc.string({ unit: anyCharacter }), fc.string({ unit: 'grapheme' }));
-/** What a line can carry: no LF, and no CR where it would be taken for a part of the line end. */
+/** Any text that fits on a line: no LF, and no CR at its end. */
 const anyLine = anyText.map((text) => text.replaceAll('\n', '').replace(/\r+$/, ''));
 const anyCut = fc.array(fc.nat(), { maxLength: 12 });
 
-/** The pieces between some positions, empty ones among them. */
+/** Cuts at the positions. Pieces may be empty. */
 function cutAt(bytes: Buffer, positions: number[]): Buffer[] {
   const sorted = positions.map((position) => position % (bytes.length + 1)).toSorted((a, b) => a - b);
   return [...sorted, bytes.length].map((position, index) => bytes.subarray(sorted[index - 1] ?? 0, position));
 }
 
-test('gives back any text that it encoded as a line', () => {
+test('decodes any text that it encoded as a line', () => {
   const roundTrip = fc.property(anyLine, (text) => {
     expect(decode(server(1000), [encoded(client(), text)]).heard).toEqual([text]);
   });
   fc.assert(roundTrip, { numRuns: 1000 });
 });
 
-test('hears any lines, however they are ended and cut', () => {
+test('decodes any lines, however they end and are cut', () => {
   const anyEnded = fc.array(fc.tuple(anyLine, fc.constantFrom('\n', '\r\n')));
   const alike = fc.property(anyEnded, anyLine, anyCut, (lines, rest, positions) => {
     const stream = Buffer.from(lines.flat().join('') + rest);
@@ -267,7 +267,7 @@ test('hears any lines, however they are ended and cut', () => {
   fc.assert(alike, { numRuns: 300 });
 });
 
-test('makes the same of any bytes, however they are cut', () => {
+test('decodes any bytes the same way, however they are cut', () => {
   const noise = fc.uint8Array({ maxLength: LIMIT + 2 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
   const parts = fc.constantFrom('\n', '\n', '\r', 'a', 'bc', '\xc3', '\xa9', '\xff', 'abcd');
   const alike = fc.property(fc.array(fc.oneof(parts, parts, parts, noise)), anyCut, (text, positions) => {

@@ -3,31 +3,31 @@ import { expect, test } from 'vitest';
 
 import { ReadBuffer } from './read-buffer.ts';
 
-const MOST = 16;
+const MAX_BYTES = 16;
 
 const unreadBytes = ({ bytes, start, end }: ReadBuffer) => bytes.subarray(start, end).toString('latin1');
 
-/** Not from a string, which would be a piece of a larger memory. */
+/** Not `Buffer.from(text)`: that would share a pooled ArrayBuffer. */
 function chunkOf(text: string): Buffer {
   const chunk = Buffer.alloc(text.length);
   chunk.write(text, 'latin1');
   return chunk;
 }
 
-test('is empty at first', () => {
-  const buffer = new ReadBuffer(MOST);
+test('starts empty', () => {
+  const buffer = new ReadBuffer(MAX_BYTES);
   expect([buffer.length, unreadBytes(buffer)]).toEqual([0, '']);
 });
 
-test('takes the memory of a chunk that comes alone, instead of a copy', () => {
-  const buffer = new ReadBuffer(MOST);
+test('keeps a first chunk without copying it', () => {
+  const buffer = new ReadBuffer(MAX_BYTES);
   const chunk = chunkOf('abc');
   buffer.push(chunk);
   expect(buffer.bytes).toBe(chunk);
 });
 
-test('takes the memory of a chunk that comes when everything is read', () => {
-  const buffer = new ReadBuffer(MOST);
+test('keeps a chunk without copying it when everything before it is read', () => {
+  const buffer = new ReadBuffer(MAX_BYTES);
   buffer.push(chunkOf('abc'));
   buffer.start += 3;
   const chunk = chunkOf('de');
@@ -37,7 +37,7 @@ test('takes the memory of a chunk that comes when everything is read', () => {
 });
 
 test('never writes to the memory of a chunk', () => {
-  const buffer = new ReadBuffer(MOST);
+  const buffer = new ReadBuffer(MAX_BYTES);
   const memory = chunkOf('abcdef');
   buffer.push(memory.subarray(0, 2));
   buffer.push(chunkOf('xyz'));
@@ -45,16 +45,16 @@ test('never writes to the memory of a chunk', () => {
   expect(unreadBytes(buffer)).toBe('abxyz');
 });
 
-test('gives all memory back when everything is read', () => {
-  const buffer = new ReadBuffer(MOST);
+test('releases all memory when everything is read', () => {
+  const buffer = new ReadBuffer(MAX_BYTES);
   buffer.push(chunkOf('abc'));
   buffer.start += 3;
   buffer.compact();
   expect([buffer.bytes.length, buffer.length]).toEqual([0, 0]);
 });
 
-test('gives the memory of a chunk back when most of it is read', () => {
-  const buffer = new ReadBuffer(MOST);
+test('releases a chunk when most of it is read', () => {
+  const buffer = new ReadBuffer(MAX_BYTES);
   buffer.push(chunkOf('x'.repeat(65_536)));
   buffer.start += 65_535;
   buffer.compact();
@@ -62,8 +62,8 @@ test('gives the memory of a chunk back when most of it is read', () => {
   expect(unreadBytes(buffer)).toBe('x');
 });
 
-test('copies nothing for a chunk of which half is unread', () => {
-  const buffer = new ReadBuffer(MOST);
+test('copies nothing while half of a chunk is unread', () => {
+  const buffer = new ReadBuffer(MAX_BYTES);
   const chunk = chunkOf('abcd');
   buffer.push(chunk);
   buffer.start += 2;
@@ -71,16 +71,16 @@ test('copies nothing for a chunk of which half is unread', () => {
   expect(buffer.bytes).toBe(chunk);
 });
 
-test('makes room for a whole message and no more ahead of need', () => {
-  const buffer = new ReadBuffer(MOST);
+test('grows to the largest message ahead of need, and no further', () => {
+  const buffer = new ReadBuffer(MAX_BYTES);
   for (const letter of 'abcdefghijklmnop') buffer.push(chunkOf(letter));
-  expect(buffer.bytes.length).toBe(MOST);
+  expect(buffer.bytes.length).toBe(MAX_BYTES);
   buffer.push(chunkOf('q'));
-  expect(buffer.bytes.length).toBe(MOST + 1);
+  expect(buffer.bytes.length).toBe(MAX_BYTES + 1);
 });
 
 test('copies nothing while there is room', () => {
-  const buffer = new ReadBuffer(MOST);
+  const buffer = new ReadBuffer(MAX_BYTES);
   buffer.push(chunkOf('a'));
   buffer.push(chunkOf('b'));
   const memory = buffer.bytes;
@@ -102,17 +102,17 @@ test('copies a message that comes byte by byte only when its length has doubled'
   expect(memories.size).toBeLessThanOrEqual(17);
 });
 
-type Step = { push: string } | { read: number } | 'tidy';
+type Step = { push: string } | { read: number } | 'compact';
 
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: fc.string({ unit: 'binary-ascii', maxLength: 2 * MOST }).map((push) => ({ push })) },
-  { weight: 2, arbitrary: fc.nat({ max: 2 * MOST }).map((read) => ({ read })) },
-  { weight: 1, arbitrary: fc.constant('tidy' as const) },
+  { weight: 3, arbitrary: fc.string({ unit: 'binary-ascii', maxLength: 2 * MAX_BYTES }).map((push) => ({ push })) },
+  { weight: 2, arbitrary: fc.nat({ max: 2 * MAX_BYTES }).map((read) => ({ read })) },
+  { weight: 1, arbitrary: fc.constant('compact' as const) },
 );
 
-/** Does the step to both; `expected` is what is unread. */
+/** Applies the step to both; `expected` is the unread text. */
 function follow(buffer: ReadBuffer, expected: string, step: Step): string {
-  if (step === 'tidy') {
+  if (step === 'compact') {
     buffer.compact();
     return expected;
   }
@@ -125,9 +125,9 @@ function follow(buffer: ReadBuffer, expected: string, step: Step): string {
   return expected.slice(read);
 }
 
-test('holds what was pushed and not read, in its order, whatever is done to it', () => {
+test('holds the unread bytes in order, whatever the steps', () => {
   const faithful = fc.property(fc.array(anyStep), (steps) => {
-    const buffer = new ReadBuffer(MOST);
+    const buffer = new ReadBuffer(MAX_BYTES);
     let expected = '';
     for (const step of steps) {
       expected = follow(buffer, expected, step);
@@ -137,9 +137,9 @@ test('holds what was pushed and not read, in its order, whatever is done to it',
   fc.assert(faithful, { numRuns: 1000 });
 });
 
-test('holds at most twice the unread bytes when it is tidy', () => {
+test('holds at most twice the unread bytes after compact()', () => {
   const modest = fc.property(fc.array(anyStep), (steps) => {
-    const buffer = new ReadBuffer(MOST);
+    const buffer = new ReadBuffer(MAX_BYTES);
     let expected = '';
     for (const step of steps) {
       expected = follow(buffer, expected, step);
@@ -150,21 +150,21 @@ test('holds at most twice the unread bytes when it is tidy', () => {
   fc.assert(modest, { numRuns: 1000 });
 });
 
-test('never makes more room than for the largest message or for what is unread', () => {
+test('never grows beyond the largest message or the unread bytes', () => {
   const modest = fc.property(fc.array(anyStep), (steps) => {
-    const buffer = new ReadBuffer(MOST);
+    const buffer = new ReadBuffer(MAX_BYTES);
     let expected = '';
     for (const step of steps) {
       const before = buffer.bytes;
       expected = follow(buffer, expected, step);
       if (buffer.bytes === before) continue;
-      expect(buffer.bytes.buffer.byteLength).toBeLessThanOrEqual(Math.max(buffer.length, MOST));
+      expect(buffer.bytes.buffer.byteLength).toBeLessThanOrEqual(Math.max(buffer.length, MAX_BYTES));
     }
   });
   fc.assert(modest, { numRuns: 1000 });
 });
 
-test('makes room for all of an announced message at once', () => {
+test('grows to an announced message at once', () => {
   const buffer = new ReadBuffer(1000);
   buffer.push(chunkOf('x'.repeat(100)));
   buffer.expectedLength = 700;
@@ -172,7 +172,7 @@ test('makes room for all of an announced message at once', () => {
   expect(buffer.bytes.length).toBe(700);
 });
 
-test('makes room for no more than eight times what has come, whatever was announced', () => {
+test('grows to at most 8 times what has come, whatever was announced', () => {
   const buffer = new ReadBuffer(1_000_000);
   buffer.push(chunkOf('x'.repeat(4)));
   buffer.expectedLength = 1_000_000;

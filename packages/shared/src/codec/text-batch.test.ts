@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { CodecError } from './codec.ts';
 import { TextBatch } from './text-batch.ts';
 
-/** All texts out of one piece of memory, in their order, as a codec takes them. */
+/** Decodes all texts from one buffer in order, as a codec does. */
 function decodeAll(texts: Buffer[]): string[] {
   const batch = new TextBatch();
   const bytes = Buffer.concat(texts);
@@ -15,7 +15,7 @@ function decodeAll(texts: Buffer[]): string[] {
   });
 }
 
-test('decodes any texts as they are, ASCII or not, however many lie in one piece of memory', () => {
+test('decodes any texts in one buffer, ASCII or not', () => {
   const text = fc.oneof(
     fc.string({ maxLength: 60 }),
     fc.string({ unit: 'binary', maxLength: 20 }).filter((s) => s.isWellFormed()),
@@ -27,12 +27,12 @@ test('decodes any texts as they are, ASCII or not, however many lie in one piece
   );
 });
 
-test('decodes texts on both sides of where a batch ends', () => {
+test('decodes texts on both sides of the end of a batch', () => {
   const texts = Array.from({ length: 500 }, (_, n) => `text ${n}`);
   expect(decodeAll(texts.map((text) => Buffer.from(text)))).toEqual(texts);
 });
 
-test('refuses what is not UTF-8, and decodes what lies before and behind it', () => {
+test('rejects invalid UTF-8, and decodes the texts before and behind it', () => {
   const batch = new TextBatch();
   const bytes = Buffer.concat([Buffer.from('ab'), Buffer.of(0xff), Buffer.from('cd')]);
   expect(batch.decode(bytes, 0, 2, 5)).toBe('ab');
@@ -40,7 +40,7 @@ test('refuses what is not UTF-8, and decodes what lies before and behind it', ()
   expect(batch.decode(bytes, 3, 5, 5)).toBe('cd');
 });
 
-test('does not take one piece of memory for another', () => {
+test('does not confuse two buffers', () => {
   const batch = new TextBatch();
   expect(batch.decode(Buffer.from('abcd'), 0, 2, 4)).toBe('ab');
   expect(batch.decode(Buffer.from('efgh'), 0, 2, 4)).toBe('ef');

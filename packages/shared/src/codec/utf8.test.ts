@@ -8,37 +8,37 @@ import { assertWellFormed, decodeUtf8 } from './utf8.ts';
 
 const decodeAll = (bytes: Buffer) => decodeUtf8(bytes, 0, bytes.length);
 
-test('throws a bad_utf8 after which decoding may go on', () => {
+test('throws a non-fatal bad_utf8', () => {
   const decode = () => decodeAll(Buffer.of(0xff));
   expect(decode).toThrow(CodecError);
   expect(decode).toThrow(expect.objectContaining({ code: 'bad_utf8', fatal: false }));
 });
 
 test.each([
-  ['a byte that is never used', 'ff'],
-  ['a second byte without a first', 'a9'],
-  ['a character that is cut', 'f0 9f 98'],
-  ['an overlong form', 'c0 af'],
+  ['a byte that UTF-8 never uses', 'ff'],
+  ['a continuation byte alone', 'a9'],
+  ['a truncated character', 'f0 9f 98'],
+  ['an overlong encoding', 'c0 af'],
   ['half a surrogate pair', 'ed a0 80'],
   ['a code point beyond the last', 'f4 90 80 80'],
-  ['a wrong byte beside a replacement character', 'ef bf bd ff'],
-])('refuses %s', (_, digits) => {
+  ['an invalid byte after a replacement character', 'ef bf bd ff'],
+])('rejects %s', (_, digits) => {
   expect(() => decodeAll(Buffer.from(digits.replaceAll(' ', ''), 'hex'))).toThrow(CodecError);
 });
 
 test.each(['', 'plain', 'é€😀', '\uFFFD', 'a\uFFFDb', '\uFEFFa', '\0', '\u{10FFFF}'])(
-  'hands on %j as it came',
+  'decodes %j unchanged',
   (text) => {
     expect(decodeAll(Buffer.from(text))).toBe(text);
   },
 );
 
-/** Any code point that UTF-8 carries. (The unit `binary` is the same, and takes a second to be made.) */
+/** Any code point that UTF-8 can encode. (The unit `binary` is the same, but takes a second to build.) */
 const anyCharacter = fc
   .oneof(fc.nat({ max: 0xd7_ff }), fc.integer({ min: 0xe0_00, max: 0x10_ff_ff }))
   .map((codePoint) => String.fromCodePoint(codePoint));
 
-/** Whole characters, pieces of characters, and noise. */
+/** Characters, parts of characters, and noise. */
 const anyBytes = fc
   .array(
     fc.oneof(
@@ -50,15 +50,15 @@ const anyBytes = fc
   )
   .map((parts) => Buffer.concat(parts));
 
-test('throws for exactly the bytes that are not UTF-8, and puts no replacement character where none was', () => {
+test('throws for exactly the invalid inputs, and never adds a replacement character', () => {
   const replacement = Buffer.from('\uFFFD');
-  let refused = 0;
+  let rejected = 0;
   const exact = fc.property(anyBytes, (bytes) => {
     let text;
     try {
       text = decodeAll(bytes);
     } catch {
-      refused += 1;
+      rejected += 1;
     }
     expect(text !== undefined).toBe(isUtf8(bytes));
     if (text === undefined) return;
@@ -66,12 +66,12 @@ test('throws for exactly the bytes that are not UTF-8, and puts no replacement c
     expect(Buffer.from(text)).toEqual(bytes);
   });
   fc.assert(exact, { numRuns: 10_000 });
-  // Neither of the two outcomes is a rare one.
-  expect(refused).toBeGreaterThan(1000);
-  expect(refused).toBeLessThan(9000);
+  // Neither outcome is rare.
+  expect(rejected).toBeGreaterThan(1000);
+  expect(rejected).toBeLessThan(9000);
 });
 
-test('judges only the bytes between start and end', () => {
+test('checks only the bytes between start and end', () => {
   const inside = fc.property(anyBytes, (bytes) => {
     const wrong = Buffer.of(0xc3, 0xff);
     const around = Buffer.concat([wrong, bytes, wrong]);
@@ -82,7 +82,7 @@ test('judges only the bytes between start and end', () => {
   fc.assert(inside, { numRuns: 1000 });
 });
 
-test.each(['\uD83D', '\uDE00', 'a\uD83D', '\uDE00\uD83D', '😀\uDE00'])('does not accept %j as well-formed', (text) => {
+test.each(['\uD83D', '\uDE00', 'a\uD83D', '\uDE00\uD83D', '😀\uDE00'])('rejects %j as not well-formed', (text) => {
   expect(() => assertWellFormed(text)).toThrow(RangeError);
 });
 

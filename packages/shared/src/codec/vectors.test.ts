@@ -16,18 +16,18 @@ interface Vector {
 const MAX_BYTES = 65_536;
 const vectors = JSON.parse(readFileSync(new URL('../../../../docs/vectors.json', import.meta.url), 'utf8')) as Vector[];
 
-function inWords(said: Reply): unknown {
-  if (said === GOAWAY) return { goaway: true };
-  return said instanceof ErrorReply ? { errorReply: { code: said.code, detail: said.detail } } : { message: said };
+function toVector(reply: Reply): unknown {
+  if (reply === GOAWAY) return { goaway: true };
+  return reply instanceof ErrorReply ? { errorReply: { code: reply.code, detail: reply.detail } } : { message: reply };
 }
 
-/** What is heard in a stream, up to its end or to the fault that ends it. */
-function hear(codec: FrameCodec): unknown[] {
+/** Decodes a stream up to its end, or to a fatal error. */
+function decodeAll(codec: FrameCodec): unknown[] {
   const heard: unknown[] = [];
   for (let ended = false; ;) {
     try {
-      const said = ended ? codec.end() : codec.next();
-      if (said !== undefined) heard.push(inWords(said));
+      const reply = ended ? codec.end() : codec.next();
+      if (reply !== undefined) heard.push(toVector(reply));
       else if (ended) return heard;
       else ended = true;
     } catch (error) {
@@ -42,6 +42,6 @@ describe('docs/vectors.json', () => {
   test.each(vectors)('$name', ({ from, hex, heard, maxBytes = MAX_BYTES }) => {
     const codec = new FrameCodec({ role: from === 'client' ? 'server' : 'client', maxBytes });
     codec.push(Buffer.from(hex, 'hex'));
-    expect(hear(codec)).toEqual(heard);
+    expect(decodeAll(codec)).toEqual(heard);
   });
 });

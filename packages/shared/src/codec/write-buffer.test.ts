@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 
 import { WriteBuffer } from './write-buffer.ts';
 
-/** Both ends of a connection on this machine. */
+/** Both ends of a local connection. */
 async function pair() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -32,7 +32,7 @@ async function read(socket: Socket, length: number): Promise<string> {
   return text;
 }
 
-test('holds any texts as their bytes in UTF-8, and says how many each takes', () => {
+test('appends any texts as UTF-8, and returns their lengths in bytes', () => {
   const texts = fc.array(fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 40 })));
   fc.assert(
     fc.property(texts, (all) => {
@@ -43,7 +43,7 @@ test('holds any texts as their bytes in UTF-8, and says how many each takes', ()
   );
 });
 
-test('holds a text that is larger than the memory which is shared', () => {
+test('holds a text larger than a pooled buffer', () => {
   const buffer = new WriteBuffer();
   const text = 'é'.repeat(100_000);
   buffer.appendText('before ');
@@ -60,7 +60,7 @@ test('is full a little below 64 KiB', () => {
   expect(buffer.isFull).toBe(true);
 });
 
-test('is empty when its bytes were taken or dropped', () => {
+test('is empty after take() or drop()', () => {
   const buffer = new WriteBuffer();
   buffer.appendText('one');
   buffer.drop();
@@ -69,7 +69,7 @@ test('is empty when its bytes were taken or dropped', () => {
   expect(buffer.take()).toHaveLength(0);
 });
 
-test('two that are filled in turns do not touch each other', () => {
+test('two buffers filled in turns do not overlap', () => {
   const [one, other] = [new WriteBuffer(), new WriteBuffer()];
   for (const digit of '123') {
     one.appendText(`one ${digit} `);
@@ -78,7 +78,7 @@ test('two that are filled in turns do not touch each other', () => {
   expect([one.take().toString(), other.take().toString()]).toEqual(['one 1 one 2 one 3 ', 'other 1 other 2 other 3 ']);
 });
 
-test('arrives whole at a socket, also what the kernel does not take at once while others write', async () => {
+test('writes everything to a socket, even if the kernel does not take it at once and others reuse the pool', async () => {
   await using ends = await pair();
   const { near, far } = ends;
   let written = '';
@@ -88,7 +88,7 @@ test('arrives whole at a socket, also what the kernel does not take at once whil
     written += text;
     buffer.appendText(text);
     buffer.writeTo(near);
-    // Somebody else is lent the same memory, unless it is still read from.
+    // The pool lends the same memory to another buffer, unless the socket still needs it.
     const other = new WriteBuffer();
     other.appendText('X'.repeat(60_000));
     other.drop();
@@ -97,7 +97,7 @@ test('arrives whole at a socket, also what the kernel does not take at once whil
   expect((await read(far, written.length)) === written).toBe(true);
 });
 
-test('what has to wait behind other bytes is copied out of the memory that is shared', async () => {
+test('copies bytes that must wait in the socket out of the pooled memory', async () => {
   await using ends = await pair();
   const { near } = ends;
   const buffer = new WriteBuffer();

@@ -18,7 +18,7 @@ const schema = z.object({
   NAME: z.string().optional(),
 });
 
-/** The problems that the schema finds. */
+/** The problems that the schema reports. */
 function problems(env: NodeJS.ProcessEnv): readonly string[] {
   try {
     readConfig(schema, env);
@@ -29,11 +29,11 @@ function problems(env: NodeJS.ProcessEnv): readonly string[] {
   }
 }
 
-test('gives the defaults where nothing is set', () => {
+test('uses the defaults if nothing is set', () => {
   expect(readConfig(schema, {})).toEqual({ PORT: 12_000, WAIT_MS: 250, FRUIT: 'apple' });
 });
 
-test('gives what is set, numbers as numbers', () => {
+test('reads what is set, numbers as numbers', () => {
   const env = { PORT: '80', WAIT_MS: '1', FRUIT: 'pear', NAME: '' };
   expect(readConfig(schema, env)).toEqual({ PORT: 80, WAIT_MS: 1, FRUIT: 'pear', NAME: '' });
 });
@@ -42,7 +42,7 @@ test('reads only what the schema names', () => {
   expect(readConfig(schema, { PATH: '/bin', port: '1' })).not.toHaveProperty('PATH');
 });
 
-test('lists every problem at once, each with its name, the value given and the rule', () => {
+test('reports all problems at once, each with name, value and rule', () => {
   expect(problems({ PORT: '0', WAIT_MS: 'soon', FRUIT: 'plum', NAME: 'right' })).toEqual([
     'PORT="0": must be a whole number from 1 to 65535',
     'WAIT_MS="soon": must be a whole number from 1 to 2147483647',
@@ -50,22 +50,22 @@ test('lists every problem at once, each with its name, the value given and the r
   ]);
 });
 
-test('shows a value on one line, whatever it holds', () => {
+test('shows any value on one line', () => {
   expect(problems({ FRUIT: 'a"\n\u001B' })).toEqual(['FRUIT="a\\"\\n\\u001b": must be apple or pear']);
 });
 
-test('names a setting that has to be there and is not', () => {
+test('names a required setting that is missing', () => {
   const required = z.object({ PORT: wholeNumber({ min: 1, max: 9 }) });
   expect(() => readConfig(required, {})).toThrow('PORT: must be a whole number from 1 to 9');
 });
 
-test('has one line for each problem in the message of its error', () => {
+test('has one line per problem in the error message', () => {
   const error = new ConfigError(['A="": x', 'B="": y']);
   expect(error.message).toBe('A="": x\nB="": y');
   expect(error.name).toBe('ConfigError');
 });
 
-test.each(['1', '65535', '00080', '000000000000001'])('takes %j for a port', (value) => {
+test.each(['1', '65535', '00080', '000000000000001'])('accepts the port %j', (value) => {
   expect(readConfig(schema, { PORT: value }).PORT).toBe(Number(value));
 });
 
@@ -86,34 +86,34 @@ test.each([
   'NaN',
   '1'.repeat(16),
   '0'.repeat(15) + '1',
-])('does not take %j for a port, and says so once', (value) => {
+])('rejects the port %j with one problem', (value) => {
   expect(problems({ PORT: value })).toEqual([`PORT=${JSON.stringify(value)}: must be a whole number from 1 to 65535`]);
 });
 
-test('takes no time that a timer cannot hold', () => {
+test('rejects a time that a timer cannot hold', () => {
   expect(readConfig(schema, { WAIT_MS: '2147483647' }).WAIT_MS).toBe(2_147_483_647);
   expect(problems({ WAIT_MS: '2147483648' })).toHaveLength(1);
 });
 
-test('takes no time of zero, unless a setting allows it', () => {
+test('rejects a time of zero, unless the setting allows it', () => {
   expect(problems({ WAIT_MS: '0' })).toHaveLength(1);
   expect(readConfig(z.object({ WAIT_MS: milliseconds({ min: 0 }) }), { WAIT_MS: '0' })).toEqual({ WAIT_MS: 0 });
 });
 
-test.each(['Apple', 'apple ', ''])('does not take %j for one of the words', (value) => {
+test.each(['Apple', 'apple ', ''])('rejects the word %j', (value) => {
   expect(problems({ FRUIT: value })).toEqual([`FRUIT=${JSON.stringify(value)}: must be apple or pear`]);
 });
 
-test('tells the tables of the documentation the rules', () => {
+test('gives the rules to the tables of the documentation', () => {
   expect(wholeNumber({ min: 1, max: 9 }).meta()).toEqual({ rule: '1 to 9' });
   expect(milliseconds().meta()).toEqual({ rule: 'milliseconds' });
   expect(oneOf('apple', 'pear').meta()).toEqual({ rule: 'apple, pear' });
 });
 
-test('logs JSON at info unless told otherwise', () => {
+test('logs JSON at info by default', () => {
   expect(readConfig(z.object(logSettings), {})).toEqual({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' });
 });
 
-test('ends with the exit code that sysexits(3) has for a wrong configuration', () => {
+test('uses the exit code of sysexits(3) for a configuration error', () => {
   expect(EXIT_WRONG_SETTINGS).toBe(78);
 });

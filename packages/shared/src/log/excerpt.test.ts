@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 import { escapeText, hexBytes, excerpt } from './excerpt.ts';
 
-/** What the escapes stand for in a JavaScript string. */
+/** Reads the escapes as in a JavaScript string. */
 const unescape = (escaped: string) => runInThisContext(`"${escaped}"`) as string;
 
 test.each([
@@ -44,11 +44,11 @@ test.each(['', ' ', 'Hello, server', "it's", 'é€😀', 'שלום', '日本', 
   },
 );
 
-test('escapes every character that is not fit, not only the first', () => {
+test('escapes every unsafe character, not only the first', () => {
   expect(escapeText('\n"\n"')).toBe('\\n\\"\\n\\"');
 });
 
-/** Any code point that UTF-8 carries, controls and formats more often than others. (The unit `binary` is the same, and takes a second to be made.) */
+/** Any code point that UTF-8 can encode, controls more often. (The unit `binary` is similar, but takes a second to build.) */
 const anyCharacter = fc
   .oneof(
     fc.nat({ max: 0xff }),
@@ -58,7 +58,7 @@ const anyCharacter = fc
   )
   .map((codePoint) => String.fromCodePoint(codePoint));
 
-/** Well-formed texts, and such with halves of surrogate pairs. */
+/** Texts with and without halves of surrogate pairs. */
 const anyText = fc.oneof(
   fc.string({ unit: anyCharacter, maxLength: 100 }),
   fc.string({ unit: 'grapheme', maxLength: 100 }),
@@ -68,14 +68,14 @@ const anyText = fc.oneof(
 test('shows any text on one line, with no character that a terminal could act on', () => {
   const fit = fc.property(anyText, (text) => {
     const escaped = escapeText(text);
-    // But for the joiners, of which emoji and many scripts are made.
+    // Except the joiners, which emoji and many scripts need.
     expect(escaped).not.toMatch(/(?![\u{200c}\u{200d}])[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}]|(?! )\p{Z}/u);
     expect(escaped.split(/\r\n|[\n\v\f\r\u0085\u2028\u2029]/)).toHaveLength(1);
   });
   fc.assert(fit, { numRuns: 2000 });
 });
 
-test('shows any text as a JavaScript string would be written', () => {
+test('escapes any text as in a JavaScript string', () => {
   const reversible = fc.property(anyText, (text) => {
     expect(unescape(escapeText(text))).toBe(text);
   });
@@ -87,20 +87,20 @@ test.each([
   ['é', 64],
   ['€', 42],
   ['😀', 32],
-])('shows as many %s as 128 bytes hold, and says where there are more', (character, most) => {
-  expect(excerpt(character.repeat(most))).toBe(character.repeat(most));
-  expect(excerpt(character.repeat(most + 1))).toBe(`${character.repeat(most)}…`);
+])('shows as many %s as fit in 128 bytes, and marks what is cut off', (character, count) => {
+  expect(excerpt(character.repeat(count))).toBe(character.repeat(count));
+  expect(excerpt(character.repeat(count + 1))).toBe(`${character.repeat(count)}…`);
 });
 
-test('leaves out a character that 128 bytes do not hold as a whole', () => {
+test('omits a character that would be cut at 128 bytes', () => {
   expect(excerpt(`${'a'.repeat(125)}😀`)).toBe(`${'a'.repeat(125)}…`);
 });
 
-test('samples before it escapes', () => {
+test('cuts before it escapes', () => {
   expect(excerpt('\n'.repeat(129))).toBe(`${'\\n'.repeat(128)}…`);
 });
 
-test('shows the longest beginning of any text that 128 bytes hold', () => {
+test('shows the longest prefix of any text that fits in 128 bytes', () => {
   const longest = fc.property(anyText, (text) => {
     const sample = excerpt(text);
     if (Buffer.byteLength(text) <= 128) {
@@ -123,7 +123,7 @@ test('shows bytes as pairs of digits with spaces between', () => {
   expect(hexBytes(Buffer.alloc(0))).toBe('');
 });
 
-test('shows 128 bytes at most, and says where there are more', () => {
+test('shows at most 128 bytes, and marks what is cut off', () => {
   const most = Array(128).fill('61').join(' ');
   expect(hexBytes(Buffer.from('a'.repeat(128)))).toBe(most);
   expect(hexBytes(Buffer.from('a'.repeat(129)))).toBe(`${most} …`);

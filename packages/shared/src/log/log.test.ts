@@ -11,7 +11,7 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 
 type Format = 'json' | 'pretty';
 
-/** A program that has a log and does what the script says. It ends when it is disposed of. */
+/** A program with a log that runs the script. Disposing it kills it. */
 function program(options: { level?: string; format: Format; to?: 1 | 2 }, script: string) {
   const source = `
     import { once } from 'node:events';
@@ -22,7 +22,7 @@ function program(options: { level?: string; format: Format; to?: 1 | 2 }, script
   return spawn(process.execPath, ['--input-type=module', '--eval', source]);
 }
 
-/** All that the program wrote until it ended. */
+/** Everything that the program wrote. */
 async function output(...description: Parameters<typeof program>) {
   using child = program(...description);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
@@ -36,7 +36,7 @@ const EVENTS = `
   await log.close();`;
 
 describe.concurrent('the log', () => {
-  test('is one line of JSON for each event, with its level, name, fields and sentence', async () => {
+  test('writes one line of JSON per event, with level, name, fields and message', async () => {
     const { stdout, stderr } = await output({ format: 'json' }, EVENTS);
     expect(stdout.endsWith('\n')).toBe(true);
     expect(
@@ -64,7 +64,7 @@ describe.concurrent('the log', () => {
     expect(stderr).toBe('');
   });
 
-  test('is one line for people for each event: the time, the level and the sentence', async () => {
+  test('writes one readable line per event: time, level and message', async () => {
     const { stdout, stderr } = await output({ format: 'pretty', to: 2 }, EVENTS);
     expect(stderr.replaceAll(/\d/g, '0')).toBe(
       '[00:00:00.000] INFO: client-0 said "Hello, server"\n[00:00:00.000] ERROR: it failed\n',
@@ -72,16 +72,16 @@ describe.concurrent('the log', () => {
     expect(stdout).toBe('');
   });
 
-  test('says nothing at all when it is silent', async () => {
+  test('writes nothing at the level silent', async () => {
     const script = `logger.fatal('the end'); await log.close(); console.error('closed')`;
     const { stdout, stderr } = await output({ format: 'json', level: 'silent' }, script);
     expect([stdout, stderr]).toEqual(['', 'closed\n']);
   });
 
   test.each<Format>(['json', 'pretty'])(
-    'drops %s lines beyond 1 MiB that nobody reads, and counts them',
+    'drops %s lines beyond 1 MiB of unread ones, and counts them',
     async (format) => {
-      // In one turn of the event loop, so that nothing can be handed over in between.
+      // In one turn of the event loop, so that nothing is written in between.
       using child = program(
         { format },
         `for (let count = 0; count < 100; count++) logger.info('x'.repeat(20_000));
@@ -107,11 +107,11 @@ describe.concurrent('the log', () => {
     },
   );
 
-  test('has handed over its last line when it is closed', async () => {
-    // An end that leaves nobody a chance to write what is left.
+  test('has written its last line when close() resolves', async () => {
+    // SIGKILL: whatever is not written then is lost.
     using child = program(
       { format: 'json' },
-      // Not more than a pipe holds: on a busy machine a reader may come later than the 200 ms that it is given.
+      // No more than a pipe holds: on a busy machine the reader may need more than 200 ms.
       `for (let count = 1; count <= 5; count++) logger.info('x'.repeat(10_000) + count);
       await log.close();
       process.kill(process.pid, 'SIGKILL');`,
@@ -121,7 +121,7 @@ describe.concurrent('the log', () => {
     expect(lines[4]).toMatch(/x5"}$/);
   });
 
-  test('waits 200 ms, and no longer, for a reader that does not read', async () => {
+  test('waits at most 200 ms for a reader that does not read', async () => {
     using child = program(
       { format: 'json' },
       `logger.info('x'.repeat(1_000_000));
@@ -134,7 +134,7 @@ describe.concurrent('the log', () => {
     expect(Number(elapsed)).toBeLessThan(2000);
   });
 
-  test('closes where its reader has gone', async () => {
+  test('closes when its reader is gone', async () => {
     using child = program(
       { format: 'json' },
       `await once(process.stdin, 'data');

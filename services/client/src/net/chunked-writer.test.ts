@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 import { chunkedWriter } from './chunked-writer.ts';
 
-test('writes all bytes in their order, so many at a time, and then ends', async () => {
+test('writes all bytes in order, a few at a time, and then ends', async () => {
   const writes: string[] = [];
   const socket = new Writable({
     write(bytes: Buffer, _encoding, done) {

@@ -23,43 +23,43 @@ vi.mock('node:dns/promises', () => ({
 afterEach(() => vi.resetAllMocks());
 
 /**
- * How far apart the first and the last of fifty are at least that come at random times within half a second: nearly all of it,
- * of which a busy machine may lose some at the one end or the other. Without chance they would come in the same millisecond.
+ * Fifty arrivals with jitter over 500 ms are spread over nearly all of it; a busy machine may lose some at either end. Without
+ * jitter they would come in the same millisecond.
  */
-const APART_MS = 200;
+const MIN_SPREAD_MS = 200;
 
 const never = () => new Promise<never>(() => undefined);
-const goOn = new AbortController().signal;
+const notCancelled = new AbortController().signal;
 
-test('asks the system, and nobody else where it answers', async () => {
+test('asks only the system while it answers', async () => {
   asked.system.mockResolvedValue([
     { address: '192.0.2.1', family: 4 },
     { address: '2001:db8::1', family: 6 },
   ]);
-  expect(await new ServerResolver('server').addresses(goOn)).toEqual(['192.0.2.1', '2001:db8::1']);
+  expect(await new ServerResolver('server').addresses(notCancelled)).toEqual(['192.0.2.1', '2001:db8::1']);
   await sleep(600);
   expect(asked.nameServer).not.toHaveBeenCalled();
 });
 
-test('asks the name server where the system hangs, and does not ask the system a second time meanwhile', async () => {
+test('queries the name server while the system hangs, and does not ask the system again meanwhile', async () => {
   asked.system.mockImplementation(never);
   asked.nameServer.mockResolvedValue(['192.0.2.2']);
-  const lookUp = new ServerResolver('server');
-  expect(await lookUp.addresses(goOn)).toEqual(['192.0.2.2']);
+  const resolver = new ServerResolver('server');
+  expect(await resolver.addresses(notCancelled)).toEqual(['192.0.2.2']);
   const began = performance.now();
-  for (let n = 0; n < 5; n += 1) expect(await lookUp.addresses(goOn)).toEqual(['192.0.2.2']);
-  // It is known to hang by now; to wait for it half a second each time would take two and a half.
+  for (let n = 0; n < 5; n += 1) expect(await resolver.addresses(notCancelled)).toEqual(['192.0.2.2']);
+  // The lookup is known to hang: waiting half a second each time would take 2.5 s.
   expect(performance.now() - began).toBeLessThan(2400);
   expect(asked.system).toHaveBeenCalledTimes(1);
 });
 
-test('asks the name server again where it did not know the name', async () => {
+test('retries if the name server does not know the name yet', async () => {
   asked.system.mockImplementation(never);
   asked.nameServer.mockRejectedValueOnce(new Error('not here')).mockResolvedValue(['192.0.2.3']);
-  expect(await new ServerResolver('server').addresses(goOn)).toEqual(['192.0.2.3']);
+  expect(await new ServerResolver('server').addresses(notCancelled)).toEqual(['192.0.2.3']);
 });
 
-test('lets a random time pass before it believes an answer that hung, so that clients who hung together do not come together', async () => {
+test('delays the answer of a hung lookup with jitter, so that clients do not all connect at once', async () => {
   asked.system.mockImplementation(async () => {
     await sleep(600);
     return [{ address: '192.0.2.4', family: 4 }];
@@ -68,16 +68,16 @@ test('lets a random time pass before it believes an answer that hung, so that cl
   const began = performance.now();
   const arrivals = await Promise.all(
     Array.from({ length: 50 }, async () => {
-      expect(await new ServerResolver('server').addresses(goOn)).toEqual(['192.0.2.4']);
+      expect(await new ServerResolver('server').addresses(notCancelled)).toEqual(['192.0.2.4']);
       return performance.now() - began;
     }),
   );
-  expect(Math.max(...arrivals) - Math.min(...arrivals)).toBeGreaterThan(APART_MS);
-  // Half a second after the answer at most, and not when the system would have asked once more: after its 5 s.
+  expect(Math.max(...arrivals) - Math.min(...arrivals)).toBeGreaterThan(MIN_SPREAD_MS);
+  // At most half a second after the answer, not after the system's own retry at 5 s.
   expect(Math.max(...arrivals)).toBeLessThan(4000);
 });
 
-test('asks the name server at random times, so that clients whose look-ups hang together do not come together', async () => {
+test('queries the name server with jitter, so that clients do not all connect at once', async () => {
   asked.system.mockImplementation(never);
   const began = performance.now();
   const times: number[] = [];
@@ -86,21 +86,21 @@ test('asks the name server at random times, so that clients whose look-ups hang 
     if (times.length <= 50) throw new Error('not here yet');
     return ['192.0.2.5'];
   });
-  await Promise.all(Array.from({ length: 50 }, () => new ServerResolver('server').addresses(goOn)));
+  await Promise.all(Array.from({ length: 50 }, () => new ServerResolver('server').addresses(notCancelled)));
   const second = times.slice(50);
-  expect(Math.max(...second) - Math.min(...second)).toBeGreaterThan(APART_MS);
+  expect(Math.max(...second) - Math.min(...second)).toBeGreaterThan(MIN_SPREAD_MS);
 });
 
-test('leaves it to the system to say that there is no such name', async () => {
+test('leaves "no such name" to the system', async () => {
   asked.system.mockImplementation(async () => {
     await sleep(700);
     throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
   });
   asked.nameServer.mockRejectedValue(new Error('not here either'));
-  await expect(new ServerResolver('server').addresses(goOn)).rejects.toMatchObject({ code: 'ENOTFOUND' });
+  await expect(new ServerResolver('server').addresses(notCancelled)).rejects.toMatchObject({ code: 'ENOTFOUND' });
 });
 
-test('asks nobody any more once it is called off', async () => {
+test('stops querying when it is cancelled', async () => {
   asked.system.mockImplementation(never);
   asked.nameServer.mockImplementation(never);
   const controller = new AbortController();

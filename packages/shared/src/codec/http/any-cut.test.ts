@@ -123,7 +123,7 @@ const stream = fc
     return bytesOf(text);
   });
 
-/** The bytes cut at the given places, each piece in memory of its own, as a socket gives them. */
+/** Cuts the bytes, each piece in its own memory, as a socket delivers them. */
 function cutAt(bytes: Buffer, places: number[]): Buffer[] {
   const ends = [...places.map((place) => place % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
   return ends
@@ -131,7 +131,7 @@ function cutAt(bytes: Buffer, places: number[]): Buffer[] {
     .filter(({ length }) => length > 0);
 }
 
-test('decodes the same requests and finds the same error however the bytes are cut', () => {
+test('decodes the same requests and finds the same error, however the bytes are cut', () => {
   const property = (bytes: Buffer, places: number[], answersHeads: boolean) => {
     const whole = decodeAll([Buffer.from(bytes)], { answersHeads });
     expect(decodeAll(oneByOne(bytes), { answersHeads })).toStrictEqual(whole);

@@ -60,7 +60,7 @@ test.each([
   ['0\r\nX : y\r\n', '400 a field name must be followed at once by a colon'],
   ['0\r\n x\r\n', '400 a field name must be followed at once by a colon'],
   ['0\r\nX: \x01\r\n', '400 a field value contains a control character'],
-])('refuses %j', (chunks, error) => {
+])('rejects %j', (chunks, error) => {
   expect(errorOf(chunks)).toBe(error);
 });
 
@@ -73,16 +73,16 @@ test.each([
   'Expect',
   'Content-Length',
   'Transfer-Encoding',
-])('refuses %s as a trailer', (name) => {
+])('rejects %s as a trailer', (name) => {
   expect(errorOf(`0\r\n${name}: x\r\n`)).toBe(FORBIDDEN);
 });
 
-test('takes a line with a size of 256 bytes', () => {
+test('accepts a chunk-size line of 256 bytes', () => {
   expect(bodyOf(`1;${'a'.repeat(254)}\r\nx\r\n0\r\n\r\n`)).toBe('x');
   expect(errorOf(`1;${'a'.repeat(255)}`)).toBe(LONG_LINE);
 });
 
-test('takes a body of the limit, and refuses a larger one at the size of the chunk that passes it', () => {
+test('accepts a body of exactly the limit, and rejects a larger one at the size of the chunk that exceeds it', () => {
   const half = `1f4\r\n${'a'.repeat(500)}\r\n`;
   expect(bodyOf(`${half}${half}0\r\n\r\n`)).toHaveLength(MAX_BODY_BYTES);
   expect(errorOf(`${half}${half}1\r\n`)).toBe(TOO_LARGE);
@@ -103,7 +103,7 @@ test('counts extensions and trailers as part of the head', () => {
   expect(errorOf(`0\r\n${'X: y\r\n'.repeat(99)}\r\n`)).toBe('431 the request has more than 100 fields: send fewer');
 });
 
-test('counts no size of a chunk as part of the head: a body of single bytes is as good as another', () => {
+test('does not count chunk sizes as part of the head, so chunks of one byte are fine', () => {
   expect(bodyOf(`${'1\r\nx\r\n'.repeat(MAX_BODY_BYTES)}0\r\n\r\n`)).toHaveLength(MAX_BODY_BYTES);
 });
 

@@ -13,7 +13,7 @@ interface Decoded {
 
 const open = () => new HttpClientCodec({ host: 'a.example:1', maxBodyBytes: MAX_BODY_BYTES });
 
-/** What comes of the pieces, and, if it `ends`, of the end of the stream. */
+/** Decodes the pieces and, if it `ends`, the end of the stream. */
 function decode(pieces: Buffer[], ends: boolean): Decoded {
   const codec = open();
   const responses: Decoded['responses'] = [];
@@ -34,7 +34,7 @@ function decode(pieces: Buffer[], ends: boolean): Decoded {
   return { responses, error: undefined };
 }
 
-/** In one piece, and byte by byte, with one result. */
+/** Decodes in one piece and byte by byte, with the same result. */
 function decodeText(text: string, { ends = false } = {}): Decoded {
   const bytes = Buffer.from(text, 'latin1');
   const whole = decode([Buffer.from(bytes)], ends);
@@ -52,14 +52,20 @@ describe('decodes', () => {
   test.each([
     ['a body with a length', `${OK}Content-Length: 5\r\n\r\nhello`, 200, 'hello', true],
     ['no body', `${OK}Content-Length: 0\r\n\r\n`, 200, '', true],
-    ['a length with zeros in front', `${OK}Content-Length: 05\r\n\r\nhello`, 200, 'hello', true],
+    ['a length with leading zeros', `${OK}Content-Length: 05\r\n\r\nhello`, 200, 'hello', true],
     ['chunks', `${OK}Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n`, 200, 'hello', true],
     ['a status without a reason', 'HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n', 404, '', true],
-    ['204, whatever length it says', 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n', 204, '', true],
+    ['204, whatever its Content-Length', 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n', 204, '', true],
     ['304', 'HTTP/1.1 304 Not Modified\r\n\r\n', 304, '', true],
     ['a response that closes', `${OK}Connection: x, Close\r\nContent-Length: 0\r\n\r\n`, 200, '', false],
     ['HTTP/1.0, which closes', 'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx', 200, 'x', false],
-    ['HTTP/1.0 that stays', 'HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 1\r\n\r\nx', 200, 'x', true],
+    [
+      'HTTP/1.0 with keep-alive',
+      'HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 1\r\n\r\nx',
+      200,
+      'x',
+      true,
+    ],
     [
       'a final response behind interim ones',
       `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nX: y\r\n\r\n${OK}Content-Length: 1\r\n\r\nx`,
@@ -72,21 +78,21 @@ describe('decodes', () => {
     expect(decodeText(text)).toEqual({ responses: [{ status, body, keepAlive }], error: undefined });
   });
 
-  test('several responses that came together', () => {
+  test('several responses in one read', () => {
     const { responses } = decodeText(
       `${OK}Content-Length: 1\r\n\r\na${OK}Transfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n\r\n`,
     );
     expect(responses.map(({ body }) => body)).toEqual(['a', 'b']);
   });
 
-  test('a body that only the end of the stream ends', () => {
+  test('a body that ends with the stream', () => {
     const text = `${OK}Content-Type: text/plain\r\n\r\nhello`;
     expect(decodeText(text).responses).toEqual([]);
     expect(decodeText(text, { ends: true }).responses).toEqual([{ status: 200, body: 'hello', keepAlive: false }]);
     expect(decodeText(`${OK}\r\n`, { ends: true }).responses).toEqual([{ status: 200, body: '', keepAlive: false }]);
   });
 
-  test('nothing of a stream that ends between responses', () => {
+  test('nothing from a stream that ends between responses', () => {
     expect(decodeText('', { ends: true })).toEqual({ responses: [], error: undefined });
   });
 });
@@ -94,16 +100,16 @@ describe('decodes', () => {
 const READ = 'the response cannot be read: ';
 
 test.each([
-  ['rubbish', 'hello\r\n', `${READ}it does not begin with a status line of HTTP/1.0 or HTTP/1.1`],
+  ['garbage', 'hello\r\n', `${READ}it does not begin with a status line of HTTP/1.0 or HTTP/1.1`],
   ['another version', 'HTTP/2.0 200 OK\r\n', `${READ}it does not begin with a status line of HTTP/1.0 or HTTP/1.1`],
   [
     'a status of four digits',
     'HTTP/1.1 2000 OK\r\n',
     `${READ}it does not begin with a status line of HTTP/1.0 or HTTP/1.1`,
   ],
-  ['a status line without end', `HTTP/1.1 200 ${'x'.repeat(8000)}`, 'the status line exceeds 8000 bytes'],
+  ['an endless status line', `HTTP/1.1 200 ${'x'.repeat(8000)}`, 'the status line exceeds 8000 bytes'],
   [
-    'a head without end',
+    'an endless head',
     `${OK}X: ${'x'.repeat(16_384)}`,
     'the head of the response exceeds 16384 bytes: send fewer or shorter fields',
   ],
@@ -125,7 +131,7 @@ test.each([
     `${READ}its Content-Length is not a decimal number`,
   ],
   [
-    'a length that is no number',
+    'a length that is not a number',
     `${OK}Content-Length: -1\r\n\r\n`,
     `${READ}its Content-Length is not a decimal number`,
   ],
@@ -136,11 +142,11 @@ test.each([
     'the body of the response exceeds 1000 bytes',
   ],
   ['an endless body above the limit', `${OK}\r\n${'x'.repeat(1001)}`, 'the body of the response exceeds 1000 bytes'],
-])('cannot read %s', (_what, text, error) => {
+])('rejects %s', (_what, text, error) => {
   expect(decodeText(text)).toEqual({ responses: [], error });
 });
 
-test('takes bodies of the limit', () => {
+test('accepts bodies of exactly the limit', () => {
   const body = 'x'.repeat(MAX_BODY_BYTES);
   expect(decodeText(`${OK}Content-Length: 1000\r\n\r\n${body}`).responses[0]!.body).toBe(body);
   expect(decodeText(`${OK}\r\n${body}`, { ends: true }).responses[0]!.body).toBe(body);
@@ -153,7 +159,7 @@ test.each([
   `${OK}Content-Length: 2\r\n\r\n`,
   `${OK}Content-Length: 2\r\n\r\nx`,
   `${OK}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n`,
-])('says that the stream ended inside of %j', (text) => {
+])('reports a stream that ends inside %j', (text) => {
   expect(decodeText(text, { ends: true })).toEqual({
     responses: [],
     error: `${READ}the stream ended inside the response`,
@@ -168,7 +174,7 @@ test('encodes a message as a request', () => {
   );
 });
 
-test('cannot encode half a surrogate pair, and appends nothing', () => {
+test('refuses to encode half a surrogate pair, and appends nothing', () => {
   const out = new WriteBuffer();
   expect(() => open().encode('\ud800', out)).toThrow(RangeError);
   expect(out.length).toBe(0);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { decodeText, failureOf } from '../../../test/http-requests.ts';
 
-/** A request with these lines behind its first. */
+/** A request with these header lines. */
 const get = (lines: string[], version = '1.1') =>
   `GET / HTTP/${version}\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 const errorOf = (lines: string[], version?: string) => failureOf(get(lines, version));
@@ -37,12 +37,12 @@ describe('a field', () => {
     ['X: a\n', '400 bare LF: lines end in CR LF'],
     ['X: a\rb', '400 bare CR: lines end in CR LF'],
     ['X: a\r', '400 bare CR: lines end in CR LF'],
-  ])('is refused: %j', (line, error) => {
+  ])('is rejected: %j', (line, error) => {
     expect(errorOf(['Host: h', line])).toBe(error);
     expect(errorOf([line, 'Host: h'])).toBe(error);
   });
 
-  test('is taken with white space around its value, and with bytes that are not ASCII', () => {
+  test('may have white space around its value, and bytes beyond ASCII', () => {
     const { decoded } = decodeText(get(['HOST:h', 'X: \ta\t b \t', 'Y:', 'Z: \xa0\xff\xa0', "!#$%&'*+-.^_`|~09:z"]));
     expect(decoded[0]?.names).toStrictEqual(['host', 'x', 'y', 'z', "!#$%&'*+-.^_`|~09"]);
     expect(decoded[0]?.values).toStrictEqual(['h', 'a\t b', '', '\xa0\xff\xa0', 'z']);
@@ -95,19 +95,19 @@ describe('the Host', () => {
     'h?',
     '\xe9',
     '%41',
-  ])('is refused: %j', (host) => {
+  ])('is rejected: %j', (host) => {
     expect(errorOf([`Host: ${host}`])).toBe(BAD_HOST);
     expect(errorOf([`Host: ${host}`], '1.0')).toBe(BAD_HOST);
   });
 
-  test('is there once in HTTP/1.1, and at most once in HTTP/1.0', () => {
+  test('is required once in HTTP/1.1, and allowed once in HTTP/1.0', () => {
     expect(errorOf([])).toBe(NO_HOST);
     expect(errorOf([], '1.0')).toBeUndefined();
     expect(errorOf(['Host: h', 'host: h'])).toBe('400 the request has more than one host');
     expect(errorOf(['Host: h', 'host: h'], '1.0')).toBe('400 the request has more than one host');
   });
 
-  test('is the same as that of a target in absolute form, which stands for it in HTTP/1.0', () => {
+  test('must match a target in absolute form, which can replace it in HTTP/1.0', () => {
     expect(decodeText('GET http://H:80/ HTTP/1.1\r\nHost: h:80\r\n\r\n').decoded).toMatchObject([{ host: 'h:80' }]);
     expect(decodeText('GET http://h/ HTTP/1.0\r\n\r\n').decoded).toMatchObject([{ host: 'h' }]);
     expect(failureOf('GET http://h/ HTTP/1.1\r\nHost: g\r\n\r\n')).toBe(OTHER_HOST);
@@ -151,26 +151,26 @@ describe('the framing of the body', () => {
     [['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], OTHER_CODING],
     [['Transfer-Encoding: chunked '], '400 white space after the value of Transfer-Encoding'],
     [['Transfer-Encoding: chunked\t'], '400 white space after the value of Transfer-Encoding'],
-  ])('is refused: %j', (lines, error) => {
+  ])('is rejected: %j', (lines, error) => {
     expect(errorOf(['Host: h', ...lines])).toBe(error);
   });
 
   test.each([
     [['Content-Length: 3', 'Transfer-Encoding: chunked']],
     [['Transfer-Encoding: chunked', 'Content-Length: 0']],
-  ])('is not of two kinds: %j', (lines) => {
+  ])('must not have a length and a coding: %j', (lines) => {
     expect(errorOf(['Host: h', ...lines])).toBe(
       '400 the request has a Content-Length and a Transfer-Encoding: send one',
     );
   });
 
-  test('is no transfer coding in HTTP/1.0', () => {
+  test('must not be a transfer coding in HTTP/1.0', () => {
     expect(errorOf(['Transfer-Encoding: chunked'], '1.0')).toBe(
       '400 HTTP/1.0 has no Transfer-Encoding: send a Content-Length',
     );
   });
 
-  test('is judged at the head where the body is too large', () => {
+  test('is rejected at the head if the body is too large', () => {
     const error = '413 the body exceeds 1000 bytes: send less, or ask the operator to raise MAX_MESSAGE_BYTES';
     expect(errorOf(['Host: h', 'Content-Length: 1001'])).toBe(error);
     expect(errorOf(['Host: h', 'Content-Length: 18446744073709551616'])).toBe(error);
@@ -187,7 +187,7 @@ test.each([
   ['Content-Encoding:', CONTENT_CODING],
   ['Content-Encoding: Identity', undefined],
   ['Expect: 100-Continue', undefined],
-])('judges %j', (line, error) => {
+])('checks %j', (line, error) => {
   expect(errorOf(['Host: h', line])).toBe(error);
 });
 
@@ -209,7 +209,7 @@ test.each([
   ['1.0', ['Connection: Keep-Alive'], true],
   ['1.0', ['Proxy-Connection: keep-alive'], true],
   ['1.0', ['Connection: keep-alive, close'], false],
-])('HTTP/%s with %j: stays open is %s', (version, lines, keepAlive) => {
+])('HTTP/%s with %j: keep-alive is %s', (version, lines, keepAlive) => {
   const { decoded, over } = decodeText(get(['Host: h', ...lines], version));
   expect(decoded).toMatchObject([{ keepAlive }]);
   expect(over).toBe(!keepAlive);

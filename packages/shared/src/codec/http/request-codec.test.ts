@@ -10,14 +10,14 @@ const GET = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
 const POST = 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n';
 const OLD = 'GET / HTTP/1.0\r\n\r\n';
 
-/** A codec to which these bytes have come. */
+/** A codec that was pushed these bytes. */
 function codecWith(text: string): HttpCodec {
   const codec = new HttpCodec({ maxBodyBytes: MAX_BODY_BYTES });
   codec.push(bytesOf(text));
   return codec;
 }
 
-/** What the codec writes for a response. */
+/** The encoded response. */
 function written(codec: HttpCodec, response: string | HttpResponse, last?: boolean): string {
   const out = new WriteBuffer();
   codec.encode(response, out, last);
@@ -32,7 +32,7 @@ test('decodes a request without a body once, and one with a body twice', () => {
   expect(decodeText(POST.replace('3', '0')).decoded).toMatchObject([{ body: '' }]);
 });
 
-test('is the same request at its head and complete', () => {
+test('gives the same request object at its head and complete', () => {
   const codec = codecWith(`${POST}abc`);
   const head = codec.next()!;
   expect(head).toMatchObject({ complete: false, contentLength: 3 });
@@ -42,7 +42,7 @@ test('is the same request at its head and complete', () => {
   expect(head.body.toString()).toBe('abc');
 });
 
-test('decodes no request before the one in front of it has its response', () => {
+test('decodes no request before the previous one has its response', () => {
   const codec = codecWith(GET + OLD);
   expect(codec.next()).toMatchObject({ version: '1.1' });
   expect(codec.next()).toBeUndefined();
@@ -53,11 +53,11 @@ test('decodes no request before the one in front of it has its response', () => 
   expect(codec.next()).toMatchObject({ version: '1.0' });
 });
 
-test('decodes a thousand requests that came glued', () => {
+test('decodes a thousand pipelined requests', () => {
   expect(decodeAll([bytesOf(GET.repeat(1000))]).decoded).toHaveLength(1000);
 });
 
-test('answers a string as a reply in plain text, and stays open', () => {
+test('encodes a string as a plain-text reply, and stays open', () => {
   const codec = codecWith(GET);
   codec.next();
   const response = written(codec, 'Hello');
@@ -67,7 +67,7 @@ test('answers a string as a reply in plain text, and stays open', () => {
   expect(codec.over).toBe(false);
 });
 
-test('sends a HEAD no body, not even where its head is wrong', () => {
+test('sends no body for HEAD, not even for a bad request', () => {
   const codec = codecWith(GET.replace('GET', 'HEAD') + GET.replace('GET', 'HEAD').replace('Host', 'X'));
   codec.next();
   expect(written(codec, 'Hello')).toMatch(/Content-Length: 5\r\n\r\n$/);
@@ -77,8 +77,8 @@ test('sends a HEAD no body, not even where its head is wrong', () => {
 
 test.each([
   ['closes behind an HTTP/1.0 request', OLD, undefined],
-  ['closes where the client asks for it', GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'), undefined],
-  ['closes where the session says so', GET, true],
+  ['closes if the client asks for it', GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'), undefined],
+  ['closes if the session asks for it', GET, true],
 ])('%s', (_, text, last) => {
   const codec = codecWith(text + GET);
   codec.next();
@@ -88,14 +88,14 @@ test.each([
   expect(codec.next()).toBeUndefined();
 });
 
-test('keeps an HTTP/1.0 connection open where the client asks for it, and says so', () => {
+test('keeps an HTTP/1.0 connection open if the client asks for it, and says so', () => {
   const codec = codecWith(OLD.replace('\r\n\r\n', '\r\nConnection: keep-alive\r\n\r\n') + OLD);
   codec.next();
   expect(written(codec, 'ok')).toMatch(/\r\nConnection: keep-alive\r\n/);
   expect(codec.next()).toBeDefined();
 });
 
-test.each(['', 'abc', `abc${GET}`])('closes behind an early response, where %j came of the body', (rest) => {
+test.each(['', 'abc', `abc${GET}`])('closes behind an early response, with %j of the body received', (rest) => {
   const codec = codecWith(POST + rest);
   expect(codec.next()).toMatchObject({ complete: false });
   expect(written(codec, { status: 404 })).toMatch(CLOSES);
@@ -105,7 +105,7 @@ test.each(['', 'abc', `abc${GET}`])('closes behind an early response, where %j c
   expect(codec.end()).toBeUndefined();
 });
 
-test('goes on behind an interim response', () => {
+test('continues after an interim response', () => {
   const codec = codecWith(POST.replace('Content', 'Expect: 100-continue\r\nContent'));
   expect(codec.next()).toMatchObject({ expectsContinue: true });
   expect(written(codec, { status: 100 })).toBe('HTTP/1.1 100 Continue\r\n\r\n');
@@ -116,20 +116,20 @@ test('goes on behind an interim response', () => {
 
 test.each([
   ['a byte of the body has come', `${POST.replace('Content', 'Expect: 100-continue\r\nContent')}a`],
-  ['HTTP/1.0 asks', 'POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n'],
-  ['nobody asks', POST],
-])('expects no interim response where %s', (_, text) => {
+  ['the request is HTTP/1.0', 'POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n'],
+  ['the client does not ask', POST],
+])('expects no interim response if %s', (_, text) => {
   expect(codecWith(text).next()).toMatchObject({ expectsContinue: false });
 });
 
-test('closes with a stream', () => {
+test('closes behind a streamed response', () => {
   const codec = codecWith(GET + GET);
   codec.next();
   expect(written(codec, { status: 200, stream: true })).toMatch(CLOSES);
   expect(codec.over).toBe(true);
 });
 
-test('closes with a response that no request asked for', () => {
+test('closes behind a response without a request', () => {
   for (const text of ['', 'GET / HT', 'GET / HTTP/1.1\r\nHost']) {
     const codec = codecWith(text);
     expect(codec.next()).toBeUndefined();
@@ -138,14 +138,14 @@ test('closes with a response that no request asked for', () => {
   }
 });
 
-test('appends nothing and still waits for a response where one cannot be sent', () => {
+test('appends nothing for an invalid response, and still waits for a valid one', () => {
   const codec = codecWith(GET);
   codec.next();
   expect(() => written(codec, '\ud800')).toThrow(RangeError);
   expect(written(codec, { status: 500 })).not.toMatch(CLOSES);
 });
 
-test('is over with an error, and decodes nothing behind it', () => {
+test('is over after an error, and decodes nothing behind it', () => {
   const codec = codecWith(`GET / HTTP/3.0\r\n\r\n${GET}`);
   expect(() => codec.next()).toThrow(expect.objectContaining({ status: 505, code: 'bad_frame', fatal: true }));
   expect(codec).toMatchObject({ over: true, hasPartial: false });
@@ -158,7 +158,7 @@ test.each([
   [`GET /${'a'.repeat(8000)}`, 414],
   [`GET / HTTP/1.1\r\nX: ${'a'.repeat(20_000)}`, 431],
   [POST.replace('3', '1001'), 413],
-])('calls what is above a limit too large', (text, status) => {
+])('reports inputs above a limit as too_large', (text, status) => {
   expect(decodeText(text).failure).toMatchObject({ status, code: 'too_large' });
 });
 
@@ -177,7 +177,7 @@ test.each([
   [`${GET}\r\n\r`, false],
   [`${POST}abc`, false],
   [`${POST}abcG`, true],
-])('says of %j whether it holds a part of a request: %s', (text, hasPartial) => {
+])('hasPartial after %j: %s', (text, hasPartial) => {
   const { failure } = decodeText(text);
   expect(failure?.status).toBe(hasPartial ? 400 : undefined);
   const codec = codecWith(text);
@@ -191,13 +191,13 @@ test('skips empty lines before a request', () => {
   expect(decodeText(`\r\n\r\n${GET}\r\n${GET}`).decoded).toHaveLength(2);
 });
 
-test('passes a body on as it came, whatever its bytes are', () => {
+test('decodes any bytes of a body unchanged', () => {
   const body = String.fromCharCode(...Array.from({ length: 256 }, (_, byte) => byte));
   const text = POST.replace('3', String(body.length)) + body;
   expect(decodeText(text).decoded.at(-1)?.body).toBe(body);
 });
 
-test('keeps what it decoded of a body when the memory in which that came is used again', () => {
+test('keeps the decoded part of a body when the memory of its piece is reused', () => {
   const piece = bytesOf('POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
   const codec = new HttpCodec({ maxBodyBytes: MAX_BODY_BYTES });
   codec.push(piece);

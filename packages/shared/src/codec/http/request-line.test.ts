@@ -51,7 +51,7 @@ test.each([
   ['G@T / HTTP/1.1', BAD_METHOD],
   ['G\0T / HTTP/1.1', BAD_METHOD],
   ['I like HTTP/1.1', FORM],
-])('refuses the line %j', (line, error) => {
+])('rejects the line %j', (line, error) => {
   expect(errorOf(line)).toBe(error);
 });
 
@@ -82,11 +82,11 @@ test.each([
   ['http://a,b/', TARGET_HOST],
   ['http://h:x/', TARGET_HOST],
   ['http://h%41/', TARGET_HOST],
-])('refuses the target %j', (target, error) => {
+])('rejects the target %j', (target, error) => {
   expect(errorOf(`GET ${target} HTTP/1.1`)).toBe(error);
 });
 
-test.each(METHODS.filter((method) => method !== 'CONNECT'))('takes the method %s', (method) => {
+test.each(METHODS.filter((method) => method !== 'CONNECT'))('accepts the method %s', (method) => {
   expect(decodeText(`${method} / HTTP/1.1${REST}`).decoded).toMatchObject([{ line: `${method} / 1.1` }]);
 });
 
@@ -102,19 +102,19 @@ test.each([
   ['GET http://h/x?y', { path: '/x', query: 'y', authority: 'h' }],
   ['GET HTTPS://H.example:80', { path: '/', query: '', authority: 'H.example:80' }],
   ['GET http://[::1]:80?q', { path: '/', query: 'q', authority: '[::1]:80' }],
-])('splits %j as it was sent', (line, expected) => {
+])('splits %j without decoding it', (line, expected) => {
   const [method, target] = line.split(' ');
   const parts = { method, target, version: '1.0', ...expected };
   expect(parseRequestLine(`${line} HTTP/1.0`)).toStrictEqual(parts);
 });
 
-test('says what is allowed where CONNECT is not', () => {
+test('lists the allowed methods in its answer to CONNECT', () => {
   const parse = () => parseRequestLine('CONNECT h:1 HTTP/1.1');
   expect(parse).toThrow(expect.objectContaining({ status: 405, allow: 'GET, HEAD, OPTIONS, POST' }));
   expect(parse).toThrow(HttpError);
 });
 
-test('takes a line of 8000 bytes, and refuses a longer one before its end has come', () => {
+test('accepts a line of 8000 bytes, and rejects a longer one before its end has come', () => {
   const target = `/${'a'.repeat(8000 - 'GET / HTTP/1.1'.length)}`;
   expect(errorOf(`GET ${target} HTTP/1.1`)).toBeUndefined();
   expect(errorOf(`GET ${target}a HTTP/1.1`)).toBe(TOO_LONG);
@@ -129,6 +129,6 @@ test.each([
   ['\n', BARE_LF],
   ['\r\n\n', BARE_LF],
   ['\rG', BARE_CR],
-])('refuses %j at once', (text, error) => {
+])('rejects %j at once', (text, error) => {
   expect(failureOf(text)).toBe(error);
 });

@@ -19,13 +19,13 @@ function encoded(response: HttpResponse, context: Partial<typeof CONTEXT> = {}):
   return out.take().toString();
 }
 
-/** The lines of its head, in any order, without the empty one. */
+/** The lines of the head. */
 const linesOf = (...parameters: Parameters<typeof encoded>) =>
   encoded(...parameters)
     .split('\r\n\r\n')[0]!
     .split('\r\n');
 
-test('writes head and body', () => {
+test('encodes head and body', () => {
   const head = [
     'HTTP/1.1 200 OK',
     'Content-Type: text/plain; charset=utf-8',
@@ -37,7 +37,7 @@ test('writes head and body', () => {
   expect(encoded({ status: 200, body: 'h€llo' })).toBe(`${head.join('\r\n')}\r\n\r\nh€llo`);
 });
 
-test('writes bytes as they are', () => {
+test('encodes bytes unchanged', () => {
   const out = new WriteBuffer();
   const body = Buffer.alloc(100_000, 0xff);
   encodeResponse({ status: 200, body }, CONTEXT, out);
@@ -46,18 +46,18 @@ test('writes bytes as they are', () => {
   expect(bytes.toString('latin1')).toContain('\r\nContent-Length: 100000\r\n\r\n');
 });
 
-test('writes a long text behind its head, as it is', () => {
+test('encodes a long text behind its head', () => {
   const body = 'h€llo '.repeat(10_000);
   const [head, sent] = encoded({ status: 200, body }).split('\r\n\r\n');
   expect(head).toContain(`\r\nContent-Length: ${Buffer.byteLength(body)}`);
   expect(sent === body).toBe(true);
 });
 
-test('writes no reason behind a status that has none, but the space before it (RFC 9112 section 4)', () => {
+test('keeps the space after a status without a reason phrase (RFC 9112 section 4)', () => {
   expect(linesOf({ status: 299 })[0]).toBe('HTTP/1.1 299 ');
 });
 
-test('puts given headers in the place of the usual ones, whatever their case', () => {
+test('replaces default headers by the given ones, in any case', () => {
   const headers = { 'content-type': 'text/html', 'CACHE-CONTROL': 'no-cache', ETag: '"x"' };
   expect(linesOf({ status: 200, headers })).toStrictEqual([
     'HTTP/1.1 200 OK',
@@ -70,18 +70,18 @@ test('puts given headers in the place of the usual ones, whatever their case', (
   ]);
 });
 
-test('writes no body and its length for HEAD', () => {
+test('encodes the length but no body for HEAD', () => {
   expect(encoded({ status: 200, body: 'Hello' }, { headOnly: true })).toMatch(/\r\nContent-Length: 5\r\n\r\n$/);
 });
 
-test.each([204, 304])('writes no body, no length and no type with status %d', (status) => {
+test.each([204, 304])('encodes no body, length or type with status %d', (status) => {
   const head = encoded({ status, body: 'x', headers: { Allow: 'GET' } });
   expect(head).toMatch(/\r\n\r\n$/);
   expect(head).toMatch(/\r\nAllow: GET\r\n/);
   expect(head).not.toMatch(/\r\ncontent-/i);
 });
 
-test('writes an interim response as a line alone', () => {
+test('encodes an interim response as a bare status line', () => {
   expect(encoded({ status: 100 })).toBe('HTTP/1.1 100 Continue\r\n\r\n');
 });
 
@@ -90,11 +90,11 @@ test.each([
   [{ version: '1.1', closes: true }, 'Connection: close'],
   [{ version: '1.0', closes: false }, 'Connection: keep-alive'],
   [{ version: '1.0', closes: true }, 'Connection: close'],
-] as const)('says of %j: %s', (context, line) => {
+] as const)('%j: %s', (context, line) => {
   expect(linesOf({ status: 200 }, context).find((one) => one.startsWith('Connection'))).toBe(line);
 });
 
-test('streams in chunks to HTTP/1.1, and until the connection ends to HTTP/1.0', () => {
+test('streams chunked in HTTP/1.1, and until the end of the connection in HTTP/1.0', () => {
   const head = encoded({ status: 200, stream: true, body: 'not sent' }, { closes: true });
   expect(head).toMatch(/\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n$/);
   expect(head).not.toMatch(/Content-Length/);
@@ -102,7 +102,7 @@ test('streams in chunks to HTTP/1.1, and until the connection ends to HTTP/1.0',
   expect(old).not.toMatch(/Content-Length|Transfer-Encoding/);
 });
 
-test('makes chunks of text, and none of an empty one', () => {
+test('encodes a text as a chunk, and an empty text as nothing', () => {
   expect(chunkOf('h€llo world, and mo')).toBe('15\r\nh€llo world, and mo\r\n');
   expect(chunkOf('')).toBe('');
   expect(LAST_CHUNK).toBe('0\r\n\r\n');
@@ -120,13 +120,13 @@ test.each<[string, HttpResponse]>([
   ['a connection of its own', { status: 200, headers: { Connection: 'close' } }],
   ['a date of its own', { status: 200, headers: { Date: 'today' } }],
   ['half a surrogate pair', { status: 200, body: '\ud800' }],
-])('cannot send %s, and appends nothing', (_, response) => {
+])('refuses %s, and appends nothing', (_, response) => {
   const out = new WriteBuffer();
   expect(() => encodeResponse(response, CONTEXT, out)).toThrow(RangeError);
   expect(out.length).toBe(0);
 });
 
-test('makes a date for each second', () => {
+test('has a new date every second', () => {
   expect(httpDate(0)).toBe('Thu, 01 Jan 1970 00:00:00 GMT');
   expect(httpDate(999)).toBe('Thu, 01 Jan 1970 00:00:00 GMT');
   expect(httpDate(1000)).toBe('Thu, 01 Jan 1970 00:00:01 GMT');
