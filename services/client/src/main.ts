@@ -128,7 +128,7 @@ async function runMessages(
   const printer = new Printer({
     terminal: process.stdout.isTTY,
     print: (line) => process.stdout.write(`${line}\n`),
-    // Once the reader of stdout is gone, errors interest nobody.
+    // Once the reader of stdout is gone, nobody needs the errors either.
     printError: (line) => readerGone.signal.aborted || process.stderr.write(`${line}\n`),
   });
   const counts = await run({ settings: own, logger: log.logger, printer, policy: { shaping, raw }, signal });

@@ -42,7 +42,7 @@ export interface Log {
   close(): Promise<void>;
 }
 
-/** Logs to stdout or stderr. At most 1 MiB waits for a slow reader; further lines are dropped and counted. One log per descriptor. */
+/** Logs to stdout or stderr, one log per descriptor. At most 1 MiB waits for a slow reader; further lines are dropped. */
 export function createLog({ level, format, name, to = 1, inOrder = false }: LogOptions): Log {
   makeNonBlocking(to);
   const destination = pino.destination({

@@ -47,17 +47,17 @@ async function logDelivery(logger: Logger, name: string, message: string, delive
   const { outcome, attempts, address } = delivery;
   const server = address === undefined ? 'no server' : await nameOf(address);
   const ms = Math.round(delivery.ms);
-  const said = excerpt(message);
-  const fields = { server, address, message: said, outcome: outcome.kind, ...details(outcome), attempts, ms };
+  const text = excerpt(message);
+  const fields = { server, address, message: text, outcome: outcome.kind, ...details(outcome), attempts, ms };
   const tries = attempts > 1 ? `, ${attempts} attempts` : '';
-  const sentence = `${name} → ${server}: "${said}" ← ${formatOutcome(outcome)} (${ms} ms${tries})`;
-  if (outcome.kind === 'replied') logger.info(fields, sentence);
-  else logger.warn(fields, sentence);
+  const line = `${name} → ${server}: "${text}" ← ${formatOutcome(outcome)} (${ms} ms${tries})`;
+  if (outcome.kind === 'replied') logger.info(fields, line);
+  else logger.warn(fields, line);
 }
 
 function details(outcome: Outcome): Record<string, string> {
   if (outcome.kind === 'replied') return { reply: excerpt(outcome.reply) };
-  if (outcome.kind === 'rejected') return { code: excerpt(outcome.code), sentence: excerpt(outcome.detail) };
+  if (outcome.kind === 'rejected') return { code: excerpt(outcome.code), detail: excerpt(outcome.detail) };
   return { why: outcome.why };
 }
 

@@ -1,4 +1,4 @@
-/** Connects to the server: resolves its name, tries its addresses, and waits between failures (exponential backoff, full jitter). */
+/** Connects to the server: resolves its name, tries its addresses, with exponential backoff and full jitter after failures. */
 import { connect, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
@@ -163,7 +163,7 @@ function explainTls(code: string): string | undefined {
     return `the server's certificate is not for SERVER_HOST (${code}): set SERVER_HOST to a name in the certificate`;
   if (code === 'CERT_HAS_EXPIRED') return `the server's certificate has expired (${code}): renew it on the server`;
   if (/SELF_SIGNED|UNABLE_TO|CERT_/.test(code))
-    return `the server's certificate is not trusted (${code}): set TLS_CA_FILE to the CA that signed it`;
+    return `the server's certificate is not trusted (${code}): is TLS_CA_FILE the CA that signed it?`;
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO')
     return `TLS handshake failed (${code}): does the server speak TLS on this port?`;
   return undefined;

@@ -1,4 +1,4 @@
-/** Writes messages to a socket: one write per turn of the event loop, or cut and glued to show what a TCP stream is. */
+/** Writes messages to a socket: one write per turn, or cut and glued to show what a TCP stream is. `end` is a half-close. */
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
@@ -32,7 +32,7 @@ export class Writer {
   readonly #options: WriterOptions;
   readonly #buffer = new WriteBuffer();
   /** How many messages the next write has. */
-  #inOneWrite = 0;
+  #messagesHeld = 0;
 
   /** `drained` is called when a writer that was full takes messages again (back-pressure). */
   constructor(socket: Socket, options: WriterOptions, drained: () => void) {
@@ -52,8 +52,8 @@ export class Writer {
   write(message: string): void {
     if (this.#buffer.length === 0 && !this.#options.mayHold()) process.nextTick(() => this.flush());
     this.#options.codec.encode(message, this.#buffer);
-    this.#inOneWrite += 1;
-    if (this.#buffer.isFull || this.#inOneWrite === this.#options.shaping.glue) this.flush();
+    this.#messagesHeld += 1;
+    if (this.#buffer.isFull || this.#messagesHeld === this.#options.shaping.glue) this.flush();
   }
 
   /** Writes what was held back. */
@@ -61,7 +61,7 @@ export class Writer {
     const { length } = this.#buffer;
     if (length === 0) return;
     this.#trace(length);
-    this.#inOneWrite = 0;
+    this.#messagesHeld = 0;
     if (this.#output === this.#socket) this.#buffer.writeTo(this.#socket);
     else this.#output.write(this.#buffer.take());
   }
@@ -84,7 +84,7 @@ export class Writer {
     const address = this.#socket.remoteAddress;
     const written = this.#buffer.bytes.subarray(0, length);
     const bytes = hexBytes(written);
-    const messages = `${this.#inOneWrite} ${this.#inOneWrite === 1 ? 'message' : 'messages'}`;
+    const messages = `${this.#messagesHeld} ${this.#messagesHeld === 1 ? 'message' : 'messages'}`;
     const pieces = shaping.chunk === undefined ? '' : `, ${shaping.chunk} at a time`;
     logger.trace({ address, bytes }, `wrote ${messages}, ${sizeOf(written)}${pieces}: ${bytes}`);
   }
