@@ -1,4 +1,4 @@
-/** Connects to the server: resolves its name, tries its addresses, with exponential backoff and full jitter after failures. */
+/** Connects: resolves the server's name, tries its addresses, and waits after failures (exponential backoff, full jitter). */
 import { connect, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
