@@ -1,4 +1,4 @@
-/** The sentences of docs/operating.md, each of them made to happen, in the order in which they stand there. */
+/** Provokes each error message of docs/operating.md, in its order. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
@@ -19,11 +19,11 @@ import { readDoc } from '../support/doc.ts';
 import { freePort } from '../support/free-port.ts';
 import { Program } from '../support/program.ts';
 
-/** The deadline of those who are to hear why there is no reply: long enough to hear it on a busy machine. */
+/** The deadline of clients that must report why there is no reply: long enough for a busy machine. */
 const SOON_MS = 2000;
 
-/** What a client is told of one message. */
-async function told(
+/** The client's outcome of one message, formatted. */
+async function outcomeAt(
   { port, ...settings }: Partial<ClientSettings> & { port: number },
   message = 'Hello',
 ): Promise<string> {
@@ -35,22 +35,22 @@ async function told(
   return formatOutcome(outcome);
 }
 
-/** What a client is told by a real server with these settings. */
-async function toldBy(
+/** The same, from a real server with these settings. */
+async function outcomeFrom(
   settings: Parameters<typeof start>[0],
   message?: string,
   client: Partial<ClientSettings> = {},
 ): Promise<string> {
   await using server = await start(settings);
-  return await told({ port: server.port, ...client }, message);
+  return await outcomeAt({ port: server.port, ...client }, message);
 }
 
-async function toldByScript(serve: Parameters<typeof scripted>[0], settings: Partial<ClientSettings> = {}) {
+async function scriptedOutcome(serve: Parameters<typeof scripted>[0], settings: Partial<ClientSettings> = {}) {
   await using server = await scripted(serve);
-  return await told({ port: server.port, ...settings });
+  return await outcomeAt({ port: server.port, ...settings });
 }
 
-/** What a client with these bytes reads. */
+/** What a client that sends these bytes reads. */
 async function read(bytes: Buffer, settings: Parameters<typeof start>[0] = {}): Promise<string> {
   await using server = await start(settings);
   const client = await server.dial();
@@ -58,12 +58,12 @@ async function read(bytes: Buffer, settings: Parameters<typeof start>[0] = {}): 
   return (await client.closed()).toString();
 }
 
-/** What the server's log says of a client with these bytes. `toldTo`: what the client itself reads. */
-async function logged(bytes: Buffer, toldTo: RegExp = /^$/): Promise<string> {
+/** The server's log of a client that sends these bytes. `reply`: what the client reads. */
+async function logged(bytes: Buffer, reply: RegExp = /^$/): Promise<string> {
   await using server = await start();
   const client = await server.dial();
   client.send(bytes);
-  expect((await client.closed()).toString()).toMatch(toldTo);
+  expect((await client.closed()).toString()).toMatch(reply);
   return server.lines.map(({ msg }) => msg).join('\n');
 }
 
@@ -72,29 +72,29 @@ async function busy(): Promise<string> {
   const inside = await server.dial();
   inside.send(frame('here I am'));
   await inside.until('hello');
-  return await told({ port: server.port, DEADLINE_MS: SOON_MS });
+  return await outcomeAt({ port: server.port, DEADLINE_MS: SOON_MS });
 }
 
-/** The settings with which a server speaks TLS. */
+/** The settings of a TLS server. */
 async function inTls(authority: Authority) {
   const { cert, key } = await authority.sign('server');
   return { TLS_CERT_FILE: { path: 'server.crt', pem: cert }, TLS_KEY_FILE: { path: 'server.key', pem: key } };
 }
 
 async function withoutTls(): Promise<string> {
-  return toldBy(await inTls(await Authority.create()));
+  return outcomeFrom(await inTls(await Authority.create()));
 }
 
 async function withoutCertificate(): Promise<string> {
   const authority = await Authority.create();
   const TLS_CA_FILE = { path: 'ca.crt', pem: authority.cert };
   await using server = await start({ ...(await inTls(authority)), TLS_CA_FILE });
-  return await told({ port: server.port, TLS_CA_FILE });
+  return await outcomeAt({ port: server.port, TLS_CA_FILE });
 }
 
 async function silentInsideTls(): Promise<string> {
   const TLS_CA_FILE = { path: 'ca.crt', pem: (await Authority.create()).cert };
-  return toldByScript(() => undefined, { TLS_CA_FILE, CONNECT_TIMEOUT_MS: 1000, DEADLINE_MS: SOON_MS });
+  return scriptedOutcome(() => undefined, { TLS_CA_FILE, CONNECT_TIMEOUT_MS: 1000, DEADLINE_MS: SOON_MS });
 }
 
 async function portInUse(): Promise<string> {
@@ -144,54 +144,54 @@ const fail = () => {
   throw new Error('no database');
 };
 const HTTP = { PROTOCOL: 'http' } as const;
-const CUT_SHORT = Buffer.from('000000096162', 'hex');
+const INCOMPLETE = Buffer.from('000000096162', 'hex');
 
 const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
-  ['nobody listens', async () => told({ port: await freePort(), DEADLINE_MS: SOON_MS })],
-  ['a name is unknown', () => told({ port: 1, SERVER_HOST: 'no body', DEADLINE_MS: SOON_MS })],
+  ['a connection is refused', async () => outcomeAt({ port: await freePort(), DEADLINE_MS: SOON_MS })],
+  ['a name cannot be resolved', () => outcomeAt({ port: 1, SERVER_HOST: 'no body', DEADLINE_MS: SOON_MS })],
   ['a connection takes too long', silentInsideTls],
-  ['a reply takes too long', () => toldByScript(() => undefined, { REPLY_TIMEOUT_MS: SOON_MS })],
-  ['a connection breaks', () => toldByScript((socket) => onMessage(socket, () => socket.resetAndDestroy()))],
-  ['the server leaves', () => toldByScript((socket) => socket.end(GOAWAY), { DEADLINE_MS: SOON_MS })],
+  ['a reply takes too long', () => scriptedOutcome(() => undefined, { REPLY_TIMEOUT_MS: SOON_MS })],
+  ['a connection breaks', () => scriptedOutcome((socket) => onMessage(socket, () => socket.resetAndDestroy()))],
+  ['the server drains', () => scriptedOutcome((socket) => socket.end(GOAWAY), { DEADLINE_MS: SOON_MS })],
   ['the server is full', busy],
-  ['a message is too large', () => toldBy({ MAX_MESSAGE_BYTES: 10 }, 'longer than ten bytes')],
-  ['a message is never whole', () => read(CUT_SHORT, { MESSAGE_TIMEOUT_MS: 50 })],
-  ['a frame is none', () => read(Buffer.concat([frame('good'), frame('bad', 1)]))],
-  ['the server has a fault', fault],
+  ['a message is too large', () => outcomeFrom({ MAX_MESSAGE_BYTES: 10 }, 'longer than ten bytes')],
+  ['a message stays incomplete', () => read(INCOMPLETE, { MESSAGE_TIMEOUT_MS: 50 })],
+  ['a frame is malformed', () => read(Buffer.concat([frame('good'), frame('bad', 1)]))],
+  ['the server has a bug', fault],
   ['connections cannot be accepted', acceptError],
   ['a handler fails late', lateFailure],
   ['a text is not UTF-8', () => read(Buffer.concat([frame('good'), Buffer.from('00000001ff', 'hex'), frame('', 3)]))],
-  ['the handler throws', () => toldBy({ handler: fail })],
-  ['the handler takes too long', () => toldBy({ handler: never, HANDLER_TIMEOUT_MS: 50 })],
-  ['TLS is needed', withoutTls],
-  ['a certificate is needed', withoutCertificate],
-  ['bytes are in no protocol', () => logged(Buffer.of(3, 0, 0, 1))],
+  ['the handler throws', () => outcomeFrom({ handler: fail })],
+  ['the handler takes too long', () => outcomeFrom({ handler: never, HANDLER_TIMEOUT_MS: 50 })],
+  ['TLS is required', withoutTls],
+  ['a client certificate is required', withoutCertificate],
+  ['the protocol is unknown', () => logged(Buffer.of(3, 0, 0, 1))],
   ['TLS is not configured', () => logged(Buffer.of(0x16, 3, 1))],
   ['a port is in use', portInUse],
-  ['a setting is wrong', wrongSetting],
-  ['a web server refuses', () => toldBy({ MAX_MESSAGE_BYTES: 10 }, 'longer than ten bytes', HTTP)],
-  ['a web server fails', () => toldBy({ handler: fail }, 'Hello', HTTP)],
-  ['a web server is no web server', () => toldByScript((socket) => socket.end('hello\r\n'), HTTP)],
+  ['a setting is invalid', wrongSetting],
+  ['an HTTP server rejects a message', () => outcomeFrom({ MAX_MESSAGE_BYTES: 10 }, 'longer than ten bytes', HTTP)],
+  ['an HTTP server fails', () => outcomeFrom({ handler: fail }, 'Hello', HTTP)],
+  ['an HTTP server does not speak HTTP', () => scriptedOutcome((socket) => socket.end('hello\r\n'), HTTP)],
 ];
 
-/** What the paper says is said, as patterns: `…` is anything. */
+/** The messages in the document, as patterns; `…` is any text. */
 const [, SECTION = ''] = /^## When something goes wrong$(.*?)^## /ms.exec(readDoc('docs/operating.md')) ?? [];
 const SENTENCES = Array.from(SECTION.matchAll(/^\| `([^`]+)` \|/gm), ([, sentence]) => {
   const words = sentence!.split('…').map((part) => RegExp.escape(part));
   return new RegExp(words.join('.*'));
 });
 
-/** What the paper says is said when this happens. */
+/** The document's message for this event. */
 function sentenceOf(event: string): RegExp {
   return SENTENCES[EVENTS.findIndex(([what]) => what === event)]!;
 }
 
-test('docs/operating.md has a sentence for each thing that goes wrong here', () => {
+test('docs/operating.md has a message for each of these events', () => {
   expect(SENTENCES).toHaveLength(EVENTS.length);
 });
 
 test.for(EVENTS.map(([what, happens]) => ({ what, happens })))(
-  'where $what, what is said is what docs/operating.md has',
+  'docs/operating.md has the message for: $what',
   async ({ what, happens }) => {
     expect(await happens()).toMatch(sentenceOf(what));
   },

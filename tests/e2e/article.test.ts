@@ -1,4 +1,4 @@
-/** The article's two programs, with one another and with ours. */
+/** The article's two programs, with each other and with ours. */
 import { expect, test } from 'vitest';
 
 import { KnockServerContainer } from '../support/knock-server.ts';
@@ -23,7 +23,7 @@ test.for(PAIRS)('the $client client greets the $server server and prints its rep
   await serving.printed(/^Hello, server$/m);
 });
 
-test.for(LANGUAGES)('the %s server ends after its first client when it is told to serve once', async (language) => {
+test.for(LANGUAGES)('the %s server with `once` exits after its first client', async (language) => {
   await using server = startServer(language, 'once');
   const port = await portOf(server);
   await using first = startClient(language, { port });
@@ -35,7 +35,7 @@ test.for(LANGUAGES)('the %s server ends after its first client when it is told t
   expect(await second.ended()).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringMatching(REFUSED) });
 });
 
-test.for(LANGUAGES)('the %s server serves one client after another', async (language) => {
+test.for(LANGUAGES)('the %s server serves client after client', async (language) => {
   await using server = startServer(language);
   const port = await portOf(server);
 
@@ -46,11 +46,11 @@ test.for(LANGUAGES)('the %s server serves one client after another', async (lang
   await server.printed(/^(?:Hello, server\n){3}/m);
 });
 
-test.for(LANGUAGES)("the article's %s client is answered by our server", async (language) => {
+test.for(LANGUAGES)("the article's %s client gets a reply from our server", async (language) => {
   await using server = await new KnockServerContainer().start();
   await using client = startClient(language, { host: server.getHost(), port: String(server.port) });
 
-  // Long before the ten seconds after which it would be refused; the start of the client is in it.
+  // Includes the client's start, and is far below the message timeout of ten seconds.
   expect(await client.ended({ withinMs: 8000 })).toEqual({ exitCode: 0, stdout: REPLY, stderr: '' });
   await expect
     .poll(() => server.logLines())
@@ -64,7 +64,7 @@ test.for(LANGUAGES)("the article's %s client is answered by our server", async (
     );
 });
 
-test("our server ends after the article's client with ACCEPT=once, and refuses a second one", async () => {
+test("with ACCEPT=once our server exits after the article's client, and accepts no second one", async () => {
   await using server = await new KnockServerContainer().withSettings({ ACCEPT: 'once' }).start();
   const address = { host: server.getHost(), port: String(server.port) };
   await using first = startClient('Python', address);
@@ -96,7 +96,7 @@ test.for(LANGUAGES)("our client's container prints the reply of the article's %s
   await server.printed(/^Hello, server$/m);
 });
 
-/** Listens on any free port; {@link portOf} tells which. */
+/** Listens on a free port; see {@link portOf}. */
 function startServer(language: Language, ...args: string[]): Program {
   const { interpreter, extension } = PROGRAMS[language];
   return new Program([interpreter, `examples/server.${extension}`, ...args], { PORT: '0' });

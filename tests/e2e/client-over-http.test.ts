@@ -1,4 +1,4 @@
-/** The client's container over HTTP, with Knock and with servers that are not Knock. */
+/** The client's container over HTTP, with Knock and with other servers. */
 import { expect, test } from 'vitest';
 
 import { startDemo } from '../support/demo.ts';
@@ -10,7 +10,7 @@ function send(port: string, ...texts: string[]): Program {
   return new Program(['docker', 'run', '--rm', '--network', 'host', ...settings, 'knock-client', 'send', ...texts]);
 }
 
-test('messages to Knock are one connection of HTTP, and each has its reply', async () => {
+test('messages to Knock share one HTTP connection, and each gets its reply', async () => {
   await using server = await new KnockServerContainer().withSettings({ REPLY: '<{message}>' }).start();
   await using client = send(String(server.port), 'one', '', 'h€llo');
   expect(await client.ended()).toEqual({ exitCode: 0, stdout: '<one>\n<>\n<h€llo>\n', stderr: '' });
@@ -19,7 +19,7 @@ test('messages to Knock are one connection of HTTP, and each has its reply', asy
     .toContainEqual(expect.objectContaining({ protocol: 'http', messages: 3, reason: 'completed' }));
 });
 
-test('a message that is too large for Knock is refused with 413', async () => {
+test('a message too large for Knock is rejected with 413', async () => {
   await using server = await new KnockServerContainer().withSettings({ MAX_MESSAGE_BYTES: '10' }).start();
   await using client = send(String(server.port), 'Hello, server', 'Hello');
   const { exitCode, stdout, stderr } = await client.ended();
@@ -39,7 +39,7 @@ test('a bare server of node:http replies', async () => {
   expect(await client.ended()).toEqual({ exitCode: 0, stdout: 'one\ntwo\n', stderr: '' });
 });
 
-test("Python's http.server takes no POST, so the message is refused", async () => {
+test("Python's http.server has no POST: the message is rejected", async () => {
   await using server = new Program(['python3', '-u', '-m', 'http.server', '--bind', '127.0.0.1', '0']);
   const [, port] = await server.printed(/port (\d+)/);
   await using client = send(port!, 'Hello');

@@ -1,4 +1,4 @@
-/** What the Compose files promise: they are valid, servers scale on a range of ports, and changes rebuild under `--watch`. */
+/** The Compose files are valid, servers scale over a range of ports, and `--watch` rebuilds after changes. */
 import { execFile } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,13 +28,13 @@ test.for(COMPOSITIONS)('docker compose config accepts %s', async (composition) =
   await expect(config).resolves.toMatchObject({ stdout: '' });
 });
 
-test('no Compose file is left out', () => {
+test('all Compose files are in this list', () => {
   const files = globSync('**/*.{yml,yaml}', { cwd: ROOT, exclude: ['**/node_modules'] });
   const withServices = files.filter((file) => /^services:/m.test(readFileSync(join(ROOT, file), 'utf8')));
   expect(withServices.toSorted()).toEqual([...new Set(COMPOSITIONS.join(' ').split(' '))].toSorted());
 });
 
-test('three servers share a range of three ports, and each answers on its own', async () => {
+test('three servers on a range of three ports reply on one port each', async () => {
   const first = await freePorts(3);
   await using demo = await startDemo({
     environment: { KNOCK_PORT: `${first}-${first + 2}`, REPLY: '{server}' },
@@ -58,7 +58,7 @@ export const createHandler = () => () => \`changed: \${manifest.changed}\`;
 const REBUILD = { timeout: 90_000, interval: 200 };
 
 test(
-  'under --watch a changed handler, package.json or lockfile leads to a new server',
+  'with --watch, a changed handler, package.json or lockfile brings a new server',
   { timeout: 400_000 },
   async () => {
     await using demo = new WatchedDemo(await freePort());

@@ -1,14 +1,14 @@
-/** curl against the server's container: what it shows, and what the server saw of it. */
+/** curl against the server's container: its output, and the server's log. */
 import { expect } from 'vitest';
 
 import { output, test } from '../support/http-client.ts';
 
-/** Below the server's limit, and more than curl puts into one chunk or one write. */
+/** Below the server's limit, above what curl puts into one chunk or write. */
 const LONG = 'é'.repeat(30_000);
-/** More than the head of a request from curl has. */
+/** Above the size of curl's request head. */
 const MOST_HEAD_BYTES = 1000;
 
-/** Without the settings that a user of this machine has for it. */
+/** Ignores the user's curl configuration. */
 const curl = (...args: string[]) => output('curl', '--disable', '--silent', '--noproxy', '*', ...args);
 
 test('curl gets the reply to the empty message', async ({ url, expectSessions }) => {
@@ -32,23 +32,20 @@ test('curl sends several messages on one connection', async ({ url, expectSessio
   await expectSessions({ messages: 3, reason: 'completed' });
 });
 
-test('curl in HTTP/1.0 gets its reply, and the connection ends', async ({ url, expectSessions }) => {
+test('curl with HTTP/1.0 gets its reply, and the connection closes', async ({ url, expectSessions }) => {
   const { exitCode, stdout } = await curl('--http1.0', '--include', '-d', 'Hello', url);
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*Connection: close\r\n\r\nheard: Hello$/);
   await expectSessions({ messages: 1, reason: 'completed' });
 });
 
-test('curl in HTTP/1.0 that asks for it stays connected', async ({ url, expectSessions }) => {
+test('curl with HTTP/1.0 and keep-alive stays connected', async ({ url, expectSessions }) => {
   const args = ['--http1.0', '-H', 'Connection: keep-alive', '-w', '\n%{num_connects}\n', url, url];
   expect(await curl(...args)).toEqual({ exitCode: 0, stdout: 'heard: \n1\nheard: \n0\n' });
   await expectSessions({ messages: 2, reason: 'completed' });
 });
 
-test('curl --head gets the head of the reply, does not wait for a body, and stays connected', async ({
-  url,
-  expectSessions,
-}) => {
+test('curl --head gets the response head without a body, and stays connected', async ({ url, expectSessions }) => {
   const { exitCode, stdout } = await curl('--head', '-w', '%{num_connects}\n', url, url);
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^(?:HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*Content-Length: 7\r\n\r\n[10]\n){2}$/);
@@ -62,7 +59,7 @@ test('curl uploads a message in chunks', async ({ url, expectSessions }) => {
   await expectSessions({ messages: 1, reason: 'completed' });
 });
 
-test('curl that expects to be told to continue is told, and uploads its message', async ({ url, expectSessions }) => {
+test('curl with `Expect: 100-continue` gets 100, and uploads its message', async ({ url, expectSessions }) => {
   const { exitCode, stdout } = await curl('--include', '-H', 'Expect: 100-continue', '-d', LONG, url);
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
@@ -70,7 +67,7 @@ test('curl that expects to be told to continue is told, and uploads its message'
   await expectSessions({ messages: 1, reason: 'completed' });
 });
 
-test('curl that expects to be told to continue uploads nothing of a message above the limit', async ({
+test('curl with `Expect: 100-continue` uploads nothing of a message above the limit', async ({
   url,
   largeFile,
   expectSessions,
@@ -94,7 +91,7 @@ test('curl that expects to be told to continue uploads nothing of a message abov
   });
 });
 
-test('curl that uploads a message above the limit without asking reads why it was refused', async ({
+test('curl that uploads a message above the limit without `Expect` still reads the error', async ({
   url,
   largeFile,
   expectSessions,
@@ -107,10 +104,10 @@ test('curl that uploads a message above the limit without asking reads why it wa
   await expectSessions({ messages: 0, reason: 'too_large' });
 });
 
-test('curl that takes HTTP/2 for granted fails, and the handler hears nothing', async ({ url, expectSessions }) => {
+test('curl with HTTP/2 prior knowledge fails, and the handler gets nothing', async ({ url, expectSessions }) => {
   const { exitCode, stdout } = await curl('--http2-prior-knowledge', '-d', 'Hello', url);
   expect(stdout).toBe('');
-  // Some versions take an answer in HTTP/1.1 for none, some for a fault in HTTP/2.
+  // Versions of curl differ: no response, or an HTTP/2 framing error.
   expect(exitCode).toBeGreaterThan(0);
   await expectSessions({
     messages: 0,
@@ -120,13 +117,13 @@ test('curl that takes HTTP/2 for granted fails, and the handler hears nothing', 
   });
 });
 
-test('curl that asks for HTTP/2 is answered in HTTP/1.1', async ({ url, expectSessions }) => {
+test('curl that asks for an HTTP/2 upgrade gets HTTP/1.1', async ({ url, expectSessions }) => {
   const args = ['--http2', '-d', 'Hello', '-w', ' (%{http_version})', url];
   expect(await curl(...args)).toEqual({ exitCode: 0, stdout: 'heard: Hello (1.1)' });
   await expectSessions({ messages: 1, reason: 'completed' });
 });
 
-test('curl with a method that does not exist reads that it does not', async ({ url, expectSessions }) => {
+test('curl with an unknown method reads the error', async ({ url, expectSessions }) => {
   const args = ['-X', 'FOO', '-w', '%{http_code}', url];
   expect(await curl(...args)).toEqual({
     exitCode: 0,
@@ -135,7 +132,7 @@ test('curl with a method that does not exist reads that it does not', async ({ u
   await expectSessions({ messages: 0, errorReplies: { 501: 1 } });
 });
 
-test('curl that takes the server for a proxy gets the reply: the target is an absolute form', async ({
+test('curl that uses the server as a proxy gets the reply: the target is in absolute form', async ({
   url,
   expectSessions,
 }) => {

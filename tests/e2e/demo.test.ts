@@ -4,16 +4,14 @@ import { expect, test as base } from 'vitest';
 
 import { startDemo } from '../support/demo.ts';
 
-/** Set up once, for all tests that only look, or bring a container of their own. */
+/** Started once, for tests that only read, or bring their own container. */
 const test = base.extend('running', { scope: 'file' }, async ({}, { onCleanup }) => {
   const demo = await startDemo();
   onCleanup(() => demo[Symbol.asyncDispose]());
   return demo;
 });
 
-test('docker compose up greets: the client reaches the server by its name and logs the reply', async ({
-  running: demo,
-}) => {
+test('docker compose up: the client reaches the server by name and logs the reply', async ({ running: demo }) => {
   await expect
     .poll(() => demo.logs('client'))
     .toContainEqual(
@@ -30,7 +28,7 @@ test('docker compose up greets: the client reaches the server by its name and lo
   );
 });
 
-test('ten client replicas get their replies, and each says who it is', async () => {
+test('ten client replicas get replies, each under its own name', async () => {
   await using demo = await startDemo({
     scale: { client: 10 },
     environment: { MESSAGE: '{client}', REPLY: '{message}' },
@@ -45,14 +43,14 @@ test('ten client replicas get their replies, and each says who it is', async () 
   await expect.poll(answered).toEqual(replicas);
 });
 
-test('docker compose stop ends both services with code 0, each at once', async () => {
+test('docker compose stop ends both services at once with code 0', async () => {
   await using demo = await startDemo();
   await expect.poll(async () => (await demo.logs('client')).length).toBeGreaterThan(3);
 
   for (const service of ['client', 'server'] as const) {
     const began = performance.now();
     await demo.compose('stop', service);
-    // Compose's own work is in it. A drain that waits for its end takes 8 s, and a kill comes after 15.
+    // Includes Compose's own work. A full drain would take 8 s, a kill 15 s.
     expect(performance.now() - began).toBeLessThan(6000);
     expect(await demo.exitCodes(service)).toEqual([0]);
   }
@@ -61,24 +59,24 @@ test('docker compose stop ends both services with code 0, each at once', async (
   expect((await demo.logs('server')).at(-1)!.msg).toBe('stopped: every connection has ended');
 });
 
-test('the server is found healthy soon after its start', async () => {
+test('the server is healthy soon after its start', async () => {
   const began = performance.now();
   await using demo = await startDemo({ services: ['server'] });
   await demo.compose('up', '--wait', '--no-recreate', 'server');
-  // The start of the containers and of the commands is in it.
+  // Includes the start of the containers and of the health check.
   expect(performance.now() - began).toBeLessThan(20_000);
   const { started, healthy } = await demo.health();
-  // And not at the second look, which comes 10 s after the start where it looks no oftener in the beginning.
+  // Without start_interval the next check would come after 10 s.
   expect(healthy - started).toBeLessThan(9000);
 });
 
-test('docker compose run client send prints the reply and nothing else', async ({ running: demo }) => {
+test('docker compose run client send prints exactly the reply', async ({ running: demo }) => {
   expect(await demo.compose('run', '--rm', '--no-deps', '-T', 'client', 'send', 'any text', 'another')).toBe(
     'hello from the server!\nhello from the server!\n',
   );
 });
 
-test('a client that starts before the server waits for it, and still gets its reply', async () => {
+test('a client that starts before the server waits, and gets its reply', async () => {
   await using demo = await startDemo({ services: ['server'], environment: { COUNT: '1' } });
   await demo.compose('stop', 'server');
   const greeting = demo.compose('run', '--rm', '--no-deps', '-T', '-e', 'COUNT=1', 'client');
@@ -87,9 +85,7 @@ test('a client that starts before the server waits for it, and still gets its re
   expect(await greeting).toContain('"outcome":"replied"');
 });
 
-test('both images run as nobody special, on a root that cannot be written, without any capability', async ({
-  running: demo,
-}) => {
+test('both images run without root, capabilities or a writable root file system', async ({ running: demo }) => {
   const look = `
     const { readFileSync, writeFileSync, existsSync } = require('node:fs');
     const status = Object.fromEntries(readFileSync('/proc/self/status', 'utf8').split('\\n').map((line) => line.split(':\\t')));
@@ -114,7 +110,7 @@ test('both images run as nobody special, on a root that cannot be written, witho
   }
 });
 
-test('the port is published to this machine alone', async ({ running: demo }) => {
+test('the port is published on localhost only', async ({ running: demo }) => {
   const bindings = (await demo.inspect('server')).flatMap(
     ({ NetworkSettings }) => NetworkSettings.Ports['12000/tcp'] ?? [],
   );

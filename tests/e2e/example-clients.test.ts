@@ -1,4 +1,4 @@
-/** Clients in other languages, made from `docs/protocol.md` alone: against the server's container, and against the vectors. */
+/** Clients in other languages, written from `docs/protocol.md` alone: against the server's container, and the byte vectors. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -17,7 +17,7 @@ interface Vector {
 
 const ROOT = join(import.meta.dirname, '../..');
 const vectors = JSON.parse(readFileSync(join(ROOT, 'docs/vectors.json'), 'utf8')) as Vector[];
-/** What a client may say: the others are what it must not. */
+/** Valid client messages; the other vectors are invalid. */
 const sayable = vectors.filter(
   ({ from, heard }) => from === 'client' && heard.every(({ message }) => message !== undefined),
 );
@@ -30,7 +30,7 @@ describe.each([
   const client = (port: number, texts: string[], host = '127.0.0.1') =>
     new Program([interpreter, file, ...texts], { HOST: host, PORT: String(port) });
 
-  test('is shorter than 40 lines', () => {
+  test('has fewer than 40 lines', () => {
     expect(readFileSync(join(ROOT, file), 'utf8').split('\n').length).toBeLessThanOrEqual(40);
   });
 
@@ -41,7 +41,7 @@ describe.each([
     expect(await calling.ended()).toEqual({ exitCode: 0, stdout: `${texts.join('\n')}\n`, stderr: '' });
   });
 
-  test('says which message the server’s container has refused, and ends with an error', async () => {
+  test('names the message that the server’s container rejected, and exits with an error', async () => {
     await using server = await new KnockServerContainer().withSettings({ MAX_MESSAGE_BYTES: '8' }).start();
     await using calling = client(server.port, ['short', 'much too long'], server.getHost());
     const { exitCode, stdout, stderr } = await calling.ended();
@@ -49,12 +49,12 @@ describe.each([
     expect(stderr).toMatch(/^'much too long': .*too_large: /);
   });
 
-  test.each(sayable)('says, as the vectors have it: $name', async ({ hex, heard }) => {
+  test.each(sayable)('sends what the vector has: $name', async ({ hex, heard }) => {
     let said = '';
     await using server = await scripted((socket) =>
       socket.on('data', (bytes: Buffer) => {
         said += bytes.toString('hex');
-        // That is all that it has to say: without an end it would wait for replies.
+        // Enough: without a close the client would wait for replies.
         if (said.length >= hex.length) socket.end();
       }),
     );
@@ -66,7 +66,7 @@ describe.each([
     expect(said).toBe(hex);
   });
 
-  test.each(fromServer)('hears, as the vectors have it, byte by byte: $name', async ({ hex, heard }) => {
+  test.each(fromServer)('reads what the vector has, byte by byte: $name', async ({ hex, heard }) => {
     await using server = await scripted((socket) => {
       socket.setNoDelay();
       for (const byte of Buffer.from(hex, 'hex')) socket.write(Buffer.of(byte));

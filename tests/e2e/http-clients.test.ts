@@ -1,4 +1,4 @@
-/** HTTP clients that people have, against the server's container: what each shows, and what the server saw of it. */
+/** Common HTTP clients against the server's container: their output, and the server's log. */
 import { Client } from 'undici';
 import { expect } from 'vitest';
 
@@ -6,7 +6,7 @@ import { output, test } from '../support/http-client.ts';
 
 const MESSAGES = ['one', 'two', 'three'];
 
-/** Without the settings that a user of this machine has for it. */
+/** Ignores the user's wget configuration. */
 const wget = (...args: string[]) =>
   output('wget', '--no-config', '--no-proxy', '--quiet', '--output-document=-', ...args);
 
@@ -15,7 +15,7 @@ test('wget gets the replies to two messages on one connection', async ({ url, ex
   await expectSessions({ messages: 2, message: 'Hello', reason: 'completed' });
 });
 
-test('wget says with its exit code that a message was refused', async ({ url, largeFile, expectSessions }) => {
+test('wget reports a rejected message with its exit code', async ({ url, largeFile, expectSessions }) => {
   // 8: the server issued an error response.
   expect(await wget('--tries=1', `--post-file=${largeFile}`, url)).toEqual({ exitCode: 8, stdout: '' });
   await expectSessions({ messages: 0, errorReplies: { 413: 1 }, reason: 'too_large' });
@@ -40,7 +40,7 @@ import { setImmediate } from 'node:timers/promises';
 const [url, ...messages] = process.argv.slice(1);
 for (const body of messages) {
   console.log(await (await fetch(url, { method: 'POST', body })).text());
-  // A turn later fetch knows that its connection is free again.
+  // fetch frees its connection a turn later.
   await setImmediate();
 }
 `;
@@ -62,10 +62,7 @@ test('undici gets its replies, in order, on one connection', async ({ url, expec
   await expectSessions({ messages: 3, message: 'one', reason: 'completed' });
 });
 
-test('undici that pipelines gets as many replies as it has sent requests, on one connection', async ({
-  url,
-  expectSessions,
-}) => {
+test('undici with pipelining gets one reply per request, on one connection', async ({ url, expectSessions }) => {
   const client = new Client(url, { pipelining: 10 });
   const requests = Array.from({ length: 30 }, () => client.request({ method: 'GET', path: '/' }));
   const replies = await Promise.all(requests.map(async (request) => (await request).body.text()));

@@ -16,17 +16,17 @@ async function dial({ port }: StartedKnockServerContainer): Promise<Socket> {
   return socket;
 }
 
-/** Whatever is done to it, the server answers somebody else, and soon. */
-async function expectWell(server: StartedKnockServerContainer): Promise<void> {
+/** The server replies to another client quickly. */
+async function expectStillServing(server: StartedKnockServerContainer): Promise<void> {
   const client = await dial(server);
   const began = performance.now();
   client.end(HELLO);
   expect(await text(client)).toContain('hello from the server!');
-  // On a busy machine, too; who waits for a timeout of the server's waits for ten seconds.
+  // Generous for a busy machine; a server timeout would take ten seconds.
   expect(performance.now() - began).toBeLessThan(5000);
 }
 
-test('200 clients that hold back the last byte of the largest message cost bounded memory, and everybody else is served', async () => {
+test('200 clients that withhold the last byte of the largest message cost bounded memory, and others are served', async () => {
   await using server = await new KnockServerContainer().withResourcesQuota({ memory: MEMORY_GIB }).start();
   const largest = 65_536;
   const header = Buffer.alloc(4);
@@ -34,24 +34,24 @@ test('200 clients that hold back the last byte of the largest message cost bound
   const before = await server.memoryBytes();
   const clients = await Promise.all(Array.from({ length: 200 }, () => dial(server)));
   for (const client of clients) client.write(Buffer.concat([header, Buffer.alloc(largest - 1, 'x')]));
-  await expectWell(server);
-  // Each message, as much again while its bytes are being joined, and the connections themselves.
+  await expectStillServing(server);
+  // Each message, its copy while chunks are joined, and the connection itself.
   expect(await server.memoryBytes()).toBeLessThan(before + 200 * (2 * largest + 64 * 1024));
-  // Each is still welcome to finish.
+  // Each may still complete its message.
   for (const client of clients) client.end('x');
   const answers = await Promise.all(clients.map((client) => text(client)));
   expect(answers.filter((answer) => answer.includes('hello from the server!'))).toHaveLength(200);
-  await expectWell(server);
+  await expectStillServing(server);
 });
 
-test('20 clients that do not read cost bounded memory, are ended when their time is up, and harm nobody', async () => {
+test('20 clients that do not read cost bounded memory, are disconnected at the write timeout, and affect nobody else', async () => {
   await using server = await new KnockServerContainer()
     .withSettings({ WRITE_TIMEOUT_MS: '1000', REPLY: 'x'.repeat(16_384) })
     .withResourcesQuota({ memory: MEMORY_GIB })
     .start();
   const before = await server.memoryBytes();
   const clients = await Promise.all(Array.from({ length: 20 }, () => dial(server)));
-  // More than all the kernel's buffers on the way hold.
+  // More than the kernels' buffers hold.
   const many = Buffer.alloc(4 * 4000);
   for (const client of clients) client.pause().write(many);
   const well = await dial(server);
@@ -59,7 +59,7 @@ test('20 clients that do not read cost bounded memory, are ended when their time
   expect((await text(well)).length).toBeGreaterThan(16_384);
   const ended = async () => (await server.logLines()).filter(({ reason }) => reason === 'write_timeout');
   await expect.poll(async () => (await ended()).length).toBe(20);
-  // All their replies would be 1.2 GiB; what is here beyond the limit of each is not yet collected.
+  // All replies would be 1.2 GiB; memory beyond the limits is garbage not yet collected.
   expect((await server.memoryBytes()) - before).toBeLessThan(128 * 2 ** 20);
   for (const client of clients) client.destroy();
 });

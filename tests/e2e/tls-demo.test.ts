@@ -1,4 +1,4 @@
-/** The demo inside TLS, as the overlay runs it. */
+/** The demo with docker-compose.tls.yml. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ function read(name: string): string {
   return readFileSync(join(directory, name), 'utf8');
 }
 
-test('greets inside TLS, with a certificate at both ends; the server warns of nothing, and is found healthy', async () => {
+test('greets with mutual TLS; the server logs no warning, and is healthy', async () => {
   await using demo = await startDemo(TLS);
   await expect
     .poll(async () => (await demo.logs('client')).filter(({ outcome }) => outcome === 'replied').length)
@@ -41,7 +41,7 @@ test('greets inside TLS, with a certificate at both ends; the server warns of no
   expect(conversations.every(({ tls, protocol }) => tls === true && protocol === 'frames')).toBe(true);
 });
 
-test('serves https to who has a certificate, and tells the others that they need one', async () => {
+test('serves https to clients with a certificate, and asks others for one', async () => {
   await using demo = await startDemo({ ...TLS, services: ['server'] });
   const ask = async (options: object) => {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -70,7 +70,7 @@ test.each([
   expect(messages).toContainEqual(expect.stringContaining('clients need TLS: open https://localhost:'));
 });
 
-test('shows its numbers to nobody without a certificate, however full it is', async () => {
+test('shows its metrics to no client without a certificate, even when it is full', async () => {
   await using server = await new KnockServerContainer()
     .withBindMounts(CERTIFICATES)
     .withSettings({

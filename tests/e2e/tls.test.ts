@@ -1,4 +1,4 @@
-/** TLS at the same port, from both ends, in this process. */
+/** TLS on the same port, client and server in this process. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
@@ -38,18 +38,18 @@ function file(name: string, contents: string): string {
   return path;
 }
 
-/** The settings of a pair, under the names that they have at both ends. */
+/** The settings of a pair, the same for client and server. */
 function pair(name: string, { cert, key }: Pair): Record<'TLS_CERT_FILE' | 'TLS_KEY_FILE', string> {
   return { TLS_CERT_FILE: file(`${name}.crt`, cert), TLS_KEY_FILE: file(`${name}.key`, key) };
 }
 
-/** A server with these settings of its environment. */
+/** A server with these environment variables. */
 function serve(env: Record<string, string>, more: Parameters<typeof start>[0] = {}): Promise<TestServer> {
   const { TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS } = readConfig(serverSettings, env);
   return start({ TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS, ...more });
 }
 
-/** A client that speaks TLS; rejects where the handshake fails. */
+/** A TLS client; rejects if the handshake fails. */
 async function dialTls({ port }: TestServer, options: ConnectionOptions = {}): Promise<RawClient> {
   const raw = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   const socket = connectTls({ socket: raw, ca: authority.cert, servername: 'localhost', ...options });
@@ -63,13 +63,13 @@ async function exchangeTls(server: TestServer, bytes: Buffer | string, options?:
   return (await client.closed()).toString();
 }
 
-/** What has ended by then was not ended by a timeout: the first of those that are shipped runs for 10 s. */
+/** Below every default timeout; the shortest is 10 s. */
 const BEFORE_TIMEOUTS_MS = 8000;
 
 const HTTP = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 const PROBE = 'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 
-test('speaks frames, text and HTTP inside TLS, at the same port', async () => {
+test('speaks frames, text and HTTP inside TLS, on the same port', async () => {
   await using server = await serve(SERVER);
   expect(await exchangeTls(server, frame('Hello'))).toBe(frame('hello from the server!').toString());
   expect(await exchangeTls(server, 'Hello\n')).toBe('hello from the server!\n');
@@ -84,7 +84,7 @@ test('speaks frames, text and HTTP inside TLS, at the same port', async () => {
   ]);
 });
 
-test('answers a text client inside TLS that pauses and waits', async () => {
+test('replies to a text client inside TLS that pauses and waits', async () => {
   await using server = await serve(SERVER);
   const client = await dialTls(server);
   client.send('Hello, server');
@@ -103,7 +103,7 @@ test.each([
   expect(heard).toEqual([]);
 });
 
-test('answers plain probes from the machine itself, whatever TLS asks of others', async () => {
+test('answers plain probes from localhost, even if TLS is required', async () => {
   for (const env of [SERVER, { ...SERVER, TLS: 'optional' }, { ...SERVER, TLS_CA_FILE: CA }]) {
     await using server = await serve(env);
     expect(await server.exchange(PROBE)).toContain('HTTP/1.1 200 ');
@@ -116,7 +116,7 @@ test('with TLS=optional serves both', async () => {
   expect(await exchangeTls(server, 'Hello\n')).toBe('hello from the server!\n');
 });
 
-test('with a CA serves only clients with its certificate, and tells the others why', async () => {
+test('with a CA, serves only clients with its certificate, and sends others the reason', async () => {
   const heard: string[] = [];
   await using server = await serve(
     { ...SERVER, TLS_CA_FILE: CA },
@@ -141,20 +141,20 @@ test('with a CA serves only clients with its certificate, and tells the others w
   expect(heard).toEqual(['me']);
 });
 
-test('gives the whole of a handshake the time of one message', async () => {
+test('the message timeout covers a whole handshake', async () => {
   await using server = await serve(SERVER, { MESSAGE_TIMEOUT_MS: 200 });
   const stalled = await server.dial();
   const began = performance.now();
   stalled.send(Buffer.from('1603010200010001fc0303', 'hex'));
   await stalled.closed();
   expect(performance.now() - began).toBeGreaterThanOrEqual(200 - CLOCK_ERROR_MS);
-  // As it is shipped it would have ten seconds.
+  // The default is ten seconds.
   expect(performance.now() - began).toBeLessThan(5000);
   await server.expectReasons('message_timeout');
   expect(await exchangeTls(server, 'Hello\n')).toBe('hello from the server!\n');
 });
 
-test('counts a handshake that fails, and the log says why', async () => {
+test('counts a failed handshake, and logs the reason', async () => {
   await using server = await serve(SERVER);
   const garbage = await server.dial();
   garbage.end(Buffer.from('1603010005ffffffffff', 'hex'));
@@ -179,13 +179,13 @@ test('counts a handshake that fails, and the log says why', async () => {
   expect(await exchangeTls(server, 'Hello\n')).toBe('hello from the server!\n');
 });
 
-test('looks inside once: TLS inside TLS is no protocol', async () => {
+test('detects the protocol once inside TLS: TLS inside TLS is unknown', async () => {
   await using server = await serve(SERVER);
   expect(await exchangeTls(server, Buffer.from('1603010005ffffffffff', 'hex'))).toBe('');
   await server.expectReasons('tls_error');
 });
 
-test('a handshake that comes byte by byte is as good as any', async () => {
+test('accepts a handshake byte by byte', async () => {
   await using server = await serve(SERVER);
   const raw = await server.dial();
   raw.socket.setNoDelay(true);
@@ -202,7 +202,7 @@ test('a handshake that comes byte by byte is as good as any', async () => {
   expect(await text(inside)).toBe('hello from the server!\n');
 });
 
-test('ends a client inside TLS that does not read, and nobody else is held up', async () => {
+test('disconnects a TLS client that does not read, and delays no other', async () => {
   const reply = 'x'.repeat(2 ** 20);
   await using server = await serve(SERVER, { WRITE_TIMEOUT_MS: 300, handler: () => reply });
   const [frames, http] = await Promise.all([dialTls(server), dialTls(server)]);
@@ -217,9 +217,9 @@ test('ends a client inside TLS that does not read, and nobody else is held up', 
   expect(await exchangeTls(server, 'Hello\n')).toContain('xxx');
 });
 
-test('lets a client inside TLS that reads slowly have its whole reply', async () => {
+test('a TLS client that reads slowly gets its whole reply', async () => {
   const reply = 'x'.repeat(8 * 2 ** 20);
-  // The whole of it takes longer.
+  // The whole reply takes longer.
   await using server = await serve(SERVER, { WRITE_TIMEOUT_MS: 2000, handler: () => reply });
   const client = await dialTls(server);
   client.socket.pause();
@@ -232,7 +232,7 @@ test('lets a client inside TLS that reads slowly have its whole reply', async ()
   clearInterval(reading);
 });
 
-test('the last words arrive inside TLS as well, though the client goes on sending', async () => {
+test('the error reply arrives inside TLS, although the client goes on sending', async () => {
   await using server = await serve(SERVER, { MAX_MESSAGE_BYTES: 100 });
   for (let run = 0; run < 10; run += 1) {
     const client = await dialTls(server);
@@ -242,7 +242,7 @@ test('the last words arrive inside TLS as well, though the client goes on sendin
   }
 });
 
-test('drains clients inside TLS, those that are shaking hands among them', async () => {
+test('drains TLS clients, including those in a handshake', async () => {
   const entered = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<string>();
   const handler = (message: string) => {
@@ -259,7 +259,7 @@ test('drains clients inside TLS, those that are shaking hands among them', async
   served.send(frame('wait'));
   await entered.promise;
   const closing = server.server.close();
-  // Newcomers are told for as long as somebody is served.
+  // New clients get an error reply as long as any client is served.
   const newcomer = await exchangeTls(server, 'me\n');
   expect(newcomer).toMatch(/^error: busy: the server is shutting down/);
   opened.resolve('served');
@@ -271,7 +271,7 @@ test('drains clients inside TLS, those that are shaking hands among them', async
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 
-test.each(VERSIONS)('is not held by a client that sends rubbish behind its handshake, in %s', async (version) => {
+test.each(VERSIONS)('is not blocked by a client that sends garbage after its handshake, in %s', async (version) => {
   await using server = await serve(SERVER);
   for (const bytes of ['', frame('Hello'), frame('Hello').subarray(0, 5), 'Hello\n', HTTP]) {
     const { socket } = await server.dial();
@@ -279,7 +279,7 @@ test.each(VERSIONS)('is not held by a client that sends rubbish behind its hands
     inside.on('error', () => undefined).resume();
     await once(inside, 'secureConnect');
     if (bytes.length > 0) inside.write(bytes);
-    // On the wire itself, around what encrypts.
+    // On the raw socket, bypassing encryption.
     socket.write('rubbish!');
   }
   await expect
@@ -287,7 +287,7 @@ test.each(VERSIONS)('is not held by a client that sends rubbish behind its hands
     .toHaveLength(5);
 });
 
-test.each(VERSIONS)('has nothing left of clients that reset at any moment of a handshake, in %s', async (version) => {
+test.each(VERSIONS)('leaks nothing for clients that reset at any moment of a handshake, in %s', async (version) => {
   await using server = await serve(SERVER);
   for (let n = 0; n < 100; n += 1) {
     const { socket } = await server.dial();
@@ -301,7 +301,7 @@ test.each(VERSIONS)('has nothing left of clients that reset at any moment of a h
     .toBe(100);
 });
 
-test.each(VERSIONS)('resumes no session of a client whose certificate is asked for, in %s', async (version) => {
+test.each(VERSIONS)('resumes no session if a client certificate is required, in %s', async (version) => {
   await using server = await serve({ ...SERVER, TLS_CA_FILE: CA });
   const known = await authority.sign('known');
   let session: Buffer | undefined;
@@ -314,7 +314,7 @@ test.each(VERSIONS)('resumes no session of a client whose certificate is asked f
   expect(await exchangeTls(server, 'me again\n', { session, maxVersion: version })).toMatch(/^error: tls: /);
 });
 
-test('is met by https, which finds the certificate good', async () => {
+test('node:https accepts the certificate', async () => {
   await using server = await serve(SERVER);
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   get({ port: server.port, host: 'localhost', ca: authority.cert, agent: false }, (response) => {
@@ -331,7 +331,7 @@ async function ask(server: TestServer, env: Record<string, string>, message = 'H
   return outcome;
 }
 
-test('the client speaks TLS, in frames, in text and in HTTP', async () => {
+test('the client speaks TLS, in frames, text and HTTP', async () => {
   await using server = await serve(SERVER);
   const replied = { kind: 'replied', reply: 'hello from the server!' };
   expect(await ask(server, { TLS_CA_FILE: CA })).toEqual(replied);
@@ -340,18 +340,18 @@ test('the client speaks TLS, in frames, in text and in HTTP', async () => {
   expect(await ask(server, { TLS_CA_FILE: CA, SERVER_HOST: '127.0.0.1' })).toEqual(replied);
 });
 
-test('the client shows its certificate where the server asks for one, and is refused without', async () => {
+test('the client presents its certificate if required, and is rejected without one', async () => {
   await using server = await serve({ ...SERVER, TLS_CA_FILE: CA });
   expect(await ask(server, { TLS_CA_FILE: CA, ...CLIENT })).toMatchObject({ kind: 'replied' });
   expect(await ask(server, { TLS_CA_FILE: CA })).toMatchObject({ kind: 'rejected', code: 'tls' });
 });
 
-test('a client without TLS hears that it is needed', async () => {
+test('a client without TLS gets the error that TLS is required', async () => {
   await using server = await serve(SERVER);
   expect(await ask(server, {})).toMatchObject({ kind: 'rejected', code: 'tls' });
 });
 
-test('the client sends nothing to a server whose certificate is not good, and says what is wrong', async () => {
+test('the client sends nothing to a server with an invalid certificate, and reports the problem', async () => {
   const heard: string[] = [];
   const count = { handler: (message: string) => `${heard.push(message)}` };
   await using foreign = await serve(pair('foreign', await stranger.sign('localhost')), count);

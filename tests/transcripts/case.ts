@@ -1,14 +1,14 @@
-/** A case: what one client does to the server. Its transcript is what the server did. */
+/** A case: the actions of one client. Its transcript: the server's reactions. */
 import type { ServerSettings } from '@knock/server/settings';
 
 import type { Ending, Step } from '../hazards/support/in-memory.ts';
 
 export interface Case {
-  /** Unique and lasting. The part before the first slash names the file of its transcript. */
+  /** Unique and stable. The part before the first slash is the transcript's file name. */
   id: string;
   steps: readonly Step[];
   ending: Ending;
-  /** Those that are not the defaults. */
+  /** Overrides of the defaults. */
   settings?: Partial<ServerSettings>;
   /** The client connects while the server drains. */
   duringDrain?: boolean;
@@ -17,10 +17,10 @@ export interface Case {
 /** The server begins to drain. */
 export const DRAIN: Step = { drain: true };
 
-/** A step; or for short a text, which the client sends in UTF-8, or a pause in milliseconds. */
+/** A step; shorthand: a string to send in UTF-8, or a pause in milliseconds. */
 export type Act = Step | string | number;
 
-/** Everything that happens before the client's end, as the steps of a case. */
+/** The steps of a case before the client's ending. */
 export function steps(...acts: Act[]): Step[] {
   return acts.map((act) => {
     if (typeof act === 'number') return { pauseMs: act };
@@ -31,7 +31,7 @@ export function steps(...acts: Act[]): Step[] {
 type Acts = Readonly<Record<string, Act | readonly Act[]>>;
 type Shared = Partial<Omit<Case, 'id' | 'steps'>>;
 
-/** Cases under one heading, by name. By default the client stays connected after its last act, and waits. */
+/** Cases under one heading, by name. By default the client stays connected after its last step. */
 export function cases(heading: string, acts: Acts, shared: Shared = {}): Case[] {
   return Object.entries(acts).map(([name, act]) => ({
     id: `${heading}/${name}`,
@@ -41,19 +41,19 @@ export function cases(heading: string, acts: Acts, shared: Shared = {}): Case[] 
   }));
 }
 
-/** Each case twice: the client closes its side, and it stays. */
+/** Each case twice: with a half-close, and without. */
 export function closesAndStays(heading: string, acts: Acts, shared: Shared = {}): Case[] {
   return (['closes', 'stays'] as const).flatMap((ending) =>
     cases(heading, acts, { ...shared, ending }).map((one) => ({ ...one, id: `${one.id}, ${ending}` })),
   );
 }
 
-/** Each byte by itself. */
+/** Byte by byte. */
 export function byteByByte(bytes: Buffer | string): Buffer[] {
   return Array.from(Buffer.from(bytes), (byte) => Buffer.of(byte));
 }
 
-/** The bytes again and again, with a pause behind each time. */
+/** The bytes repeatedly, with a pause after each. */
 export function dripped(bytes: Buffer | string, pauseMs: number, times: number): Act[] {
   return Array.from({ length: times }, () => [Buffer.from(bytes), pauseMs]).flat();
 }

@@ -1,4 +1,4 @@
-/** Every case, in the order of the files that hold their transcripts. */
+/** All cases, in the order of their transcript files. */
 import type { Case } from './case.ts';
 import { frameCases } from './cases/frames.ts';
 import { fuzzCases } from './cases/fuzz.ts';

@@ -1,4 +1,4 @@
-/** Differences are found, named, explained by the list, and missed where the list claims too much. */
+/** Differences are found, named, and explained by the list; entries that no longer occur are stale. */
 import { expect, test } from 'vitest';
 
 import { deviations, stale, unexplained } from './compare.ts';
@@ -25,26 +25,26 @@ const ALL = deviations(RECORDED, NOW);
 
 const named = (found: typeof ALL) => found.map(({ id, parts }) => [id, ...parts]);
 
-test('the parts that differ are named, and equal cases are not', () => {
+test('names the parts that differ, and no equal cases', () => {
   expect(named(ALL)).toEqual([
     ['http/two', 'detail'],
     ['http/three', 'status', 'detail'],
   ]);
 });
 
-test('a case that only one side has differs', () => {
+test('a case on only one side is a difference', () => {
   expect(named(deviations({}, { 'text/new': { heard: ['a'] } }))).toEqual([['text/new', 'heard']]);
   expect(named(deviations({ 'text/old': { heard: ['a'] } }, {}))).toEqual([['text/old', 'heard']]);
 });
 
-test('an entry explains its cases, or the parts of them that it names, and nothing else', () => {
+test('an entry explains only its cases, or only its parts of them', () => {
   const defect = 'says too little';
   expect(named(unexplained(ALL, [{ cases: 'http/two', defect }]))).toEqual([['http/three', 'status', 'detail']]);
   const found = unexplained(ALL, [{ cases: /^http\//, parts: ['detail'], defect }]);
   expect(named(found)).toEqual([['http/three', 'status']]);
 });
 
-test('an entry is stale where no case has its id, where a case does not differ, and where a part does not', () => {
+test('an entry is stale if no case has its id, or a case or part does not differ', () => {
   const defect = 'says too little';
   expect(stale({ cases: /two|three/, defect }, ALL, IDS)).toEqual([]);
   expect(stale({ cases: 'text/', defect }, ALL, IDS)).toEqual(['no case']);
@@ -52,7 +52,7 @@ test('an entry is stale where no case has its id, where a case does not differ, 
   expect(stale({ cases: 'http/', parts: ['detail', 'allow'], defect }, ALL, IDS)).toEqual(['allow']);
 });
 
-test('a difference is described by its case, what the client did, and both values', () => {
+test('a difference is described by its case, its steps, and both values', () => {
   const cases = [{ id: 'http/three', steps: [Buffer.from('FOO /\n'), { pauseMs: 5 }], ending: 'stays' as const }];
   const text = describeDeviations(unexplained(ALL, [{ cases: 'http/two', defect: '' }]), cases);
   expect(text).toMatch(/^1 of 1 cases differ/);

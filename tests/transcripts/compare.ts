@@ -1,4 +1,4 @@
-/** Compares the transcripts of now with the recorded ones. */
+/** Compares current transcripts with the recorded ones. */
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Difference } from './differences.ts';
@@ -6,10 +6,10 @@ import type { Transcripts } from './recorded.ts';
 import type { HttpResponse } from './responses.ts';
 import type { Transcript } from './transcript.ts';
 
-/** What can differ by itself: whatever a transcript has, and of HTTP whatever its responses have. */
+/** Parts that are compared: the fields of a transcript, and of HTTP responses. */
 export type Part = Exclude<keyof Transcript, 'responses'> | keyof HttpResponse;
 
-/** A case, and the parts of it that differ. */
+/** A case, and its parts that differ. */
 export interface Deviation {
   id: string;
   parts: Part[];
@@ -17,7 +17,7 @@ export interface Deviation {
   now: Parts;
 }
 
-/** Of responses the values in their order. */
+/** For responses: the values in order. */
 export type Parts = Partial<Record<Part, unknown>>;
 
 const OF_RESPONSES: readonly (keyof HttpResponse)[] = [
@@ -30,7 +30,7 @@ const OF_RESPONSES: readonly (keyof HttpResponse)[] = [
   'staysOpen',
 ];
 
-/** Every case that differs, those that only one side has among them. */
+/** All cases that differ, including those on only one side. */
 export function deviations(recorded: Transcripts, now: Transcripts): Deviation[] {
   const ids = new Set([...Object.keys(recorded), ...Object.keys(now)]);
   return [...ids].map((id) => deviation(id, recorded[id], now[id])).filter(({ parts }) => parts.length > 0);
@@ -48,7 +48,7 @@ function partsOf({ responses, ...others }: Transcript): Parts {
   return { ...others, ...Object.fromEntries(OF_RESPONSES.map((part) => [part, responses.map((one) => one[part])])) };
 }
 
-/** What no entry explains: the same cases with fewer parts, and those alone that have some left. */
+/** Differences that no entry explains: cases with their remaining parts. */
 export function unexplained(all: readonly Deviation[], differences: readonly Difference[]): Deviation[] {
   return all
     .map((one) => {
@@ -59,7 +59,7 @@ export function unexplained(all: readonly Deviation[], differences: readonly Dif
     .filter(({ parts }) => parts.length > 0);
 }
 
-/** What an entry claims and what does not occur: parts, where it names them, and else cases. Empty: all of it occurs. */
+/** Parts or cases that an entry lists but that do not differ. Empty: all of them do. */
 export function stale(difference: Difference, all: readonly Deviation[], ids: readonly string[]): string[] {
   const concerned = ids.filter((id) => concerns(difference, id));
   if (concerned.length === 0) return ['no case'];

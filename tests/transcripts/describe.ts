@@ -1,13 +1,13 @@
-/** Says in words where the server differs from its transcripts. */
+/** Describes differences from the transcripts. */
 import type { Step } from '../hazards/support/in-memory.ts';
 import type { Case } from './case.ts';
 import type { Deviation } from './compare.ts';
 
-/** So many are described; of the others the ids and the parts are named. */
+/** How many are described in full; others by id and parts. */
 const MAX_DESCRIBED = 20;
 const MAX_VALUE_LENGTH = 400;
 
-/** Empty: nothing differs. */
+/** Empty: no differences. */
 export function describeDeviations(deviations: readonly Deviation[], cases: readonly Case[]): string {
   if (deviations.length === 0) return '';
   const byId = new Map(cases.map((one) => [one.id, one]));

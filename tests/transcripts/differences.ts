@@ -1,12 +1,12 @@
-/** Where the server is meant to differ from its transcripts, and the defect of the recorded server that is the reason. */
+/** Intended differences from the transcripts, each with the defect of the recorded server that it fixes. */
 import type { Part } from './compare.ts';
 
 export interface Difference {
-  /** The ids of the cases: those that match it, or that begin with it. */
+  /** Case ids that match, or start with this. */
   cases: RegExp | string;
-  /** What differs in them. Without it everything may, and something has to in each of them. */
+  /** The parts that differ. Default: any part, at least one per case. */
   parts?: readonly Part[];
-  /** What was wrong, in a few words. */
+  /** The defect, in a few words. */
   defect: string;
 }
 

@@ -1,6 +1,6 @@
-/** The handler behind every transcript. The message decides what it does, so a case is nothing but bytes and pauses. */
+/** The handler of all transcripts. The message decides what it does: a case consists of bytes and pauses only. */
 
-/** Anything else is answered at once, in brackets: no reply then looks like an error, an HTTP response or its own message. */
+/** Replies to other messages at once, in brackets: such a reply cannot look like an error, an HTTP response or its message. */
 const BEHAVIOURS: Readonly<Record<string, () => string | Promise<string>>> = {
   later: async () => {
     await new Promise(setImmediate);
@@ -17,7 +17,7 @@ const BEHAVIOURS: Readonly<Record<string, () => string | Promise<string>>> = {
   'half a surrogate pair': () => '\ud800',
 };
 
-/** How long `wait` takes, in milliseconds: longer than the pause that ends a text message. */
+/** The delay of `wait`, in milliseconds: longer than TEXT_IDLE_MS. */
 export const HANDLER_WAITS_MS = 400;
 
 export function handler(message: string): string | Promise<string> {

@@ -1,9 +1,9 @@
-/** The recorded transcripts: a file for each protocol that clients mean to speak, and in it a line for each case. */
+/** The recorded transcripts: a file per protocol, a line per case. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import type { Transcript } from './transcript.ts';
 
-/** By the id of the case. */
+/** By case id. */
 export type Transcripts = Readonly<Record<string, Transcript>>;
 
 const PROTOCOLS = ['frames', 'text', 'http'];
@@ -15,7 +15,7 @@ export function readTranscripts(): Transcripts {
   return Object.assign({}, ...files) as Transcripts;
 }
 
-/** Writes each case into the file that its id begins with. */
+/** Writes each case into the file named by its id. */
 export function writeTranscripts(transcripts: Transcripts): void {
   const entries = Object.entries(transcripts);
   for (const protocol of PROTOCOLS) {
@@ -25,7 +25,7 @@ export function writeTranscripts(transcripts: Transcripts): void {
   }
 }
 
-/** Everything else as an escape, so that every editor and terminal shows the same. */
+/** Escapes other characters, so that every editor and terminal shows the same. */
 function inAscii(json: string): string {
   return json.replaceAll(/[^\x20-\x7e]/g, (unit) => String.raw`\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

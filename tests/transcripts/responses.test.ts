@@ -9,7 +9,7 @@ function parse(text: string) {
   return { responses, rest: rest.toString() };
 }
 
-test('responses are read one behind the other: interim, without a body, to a HEAD, in chunks, until the end', () => {
+test('reads consecutive responses: interim, without a body, to HEAD, chunked, close-delimited', () => {
   const parsed = parse(
     'HTTP/1.1 100 Continue\r\n\r\n' +
       'HTTP/1.1 204 No Content\r\nAllow: GET\r\n\r\n' +
@@ -31,6 +31,6 @@ test('responses are read one behind the other: interim, without a body, to a HEA
   });
 });
 
-test('what stands behind the last response is kept', () => {
+test('keeps the bytes after the last response', () => {
   expect(parse('HTTP/1.1 204 No Content\r\n\r\nHello').rest).toBe('Hello');
 });

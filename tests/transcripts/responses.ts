@@ -1,16 +1,16 @@
-/** HTTP responses, as a client reads them (RFC 9112 section 6.3). Of a response it keeps what the server decided. */
+/** Parses HTTP responses (RFC 9112 section 6.3) to the parts that the server decides. */
 
 export interface HttpResponse {
   status: number;
-  /** The Content-Type, where it is not that of plain text. */
+  /** The Content-Type, unless plain text. */
   type?: string;
   allow?: string;
   retryAfter?: string;
-  /** Of plain text alone: the page and the metrics change for reasons of their own. */
+  /** Plain text only: the page and the metrics change for other reasons. */
   body?: string;
   /** The body of an error. */
   detail?: string;
-  /** Whether the response lets the client send another request. */
+  /** Whether the client may send another request. */
   staysOpen: boolean;
 }
 
@@ -21,7 +21,7 @@ export function beginsWithResponse(bytes: Buffer): boolean {
   return STATUS_LINE.test(bytes.toString('latin1', 0, 64));
 }
 
-/** All responses in these bytes; and what is left of them that is no response. */
+/** All responses in these bytes, and the remaining bytes. */
 export function responsesIn(bytes: Buffer): { responses: HttpResponse[]; rest: Buffer } {
   const responses: HttpResponse[] = [];
   let rest = bytes;
@@ -51,12 +51,12 @@ function field(head: string, name: string): string | undefined {
   return new RegExp(`^${name}: *(.*)\r$`, 'im').exec(head)?.[1];
 }
 
-/** `length`: how many of the bytes belong to the body. */
+/** `length`: the encoded size of the body. */
 function bodyOf(head: string, bytes: Buffer): { body: Buffer; length: number } {
   if (/^HTTP\/1\.1 (?:1..|204|304) /.test(head)) return { body: bytes.subarray(0, 0), length: 0 };
   if (/^chunked$/i.test(field(head, 'Transfer-Encoding') ?? '')) return dechunked(bytes);
   const length = Number(field(head, 'Content-Length') ?? bytes.length);
-  // The answer to a HEAD announces a body that does not come.
+  // A response to HEAD announces a body without sending it.
   if (bytes.length === 0 || beginsWithResponse(bytes)) return { body: bytes.subarray(0, 0), length: 0 };
   return { body: bytes.subarray(0, length), length: Math.min(length, bytes.length) };
 }

@@ -1,4 +1,4 @@
-/** Plays a case against the real server in memory, and writes down what the server did. */
+/** Plays a case against the real server in memory, and records the result. */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 
@@ -10,27 +10,27 @@ import { handler } from './handler.ts';
 import { beginsWithResponse, type HttpResponse, responsesIn } from './responses.ts';
 
 export interface Transcript {
-  /** What the handler heard. */
+  /** Messages that the handler got. */
   heard?: string[];
-  /** All that the server sent: as text where it is text in a protocol of lines, else in hexadecimal. */
+  /** All bytes from the server: as text in a line protocol, else in hexadecimal. */
   sent?: string;
-  /** All that the server sent, where it spoke HTTP. */
+  /** All responses, in HTTP. */
   responses?: HttpResponse[];
   protocol?: string;
   reason?: string;
   messages?: number;
-  /** How often each code was sent. */
+  /** Error replies by code. */
   errorReplies?: Record<string, number>;
   bytesIn?: number;
-  /** Not of HTTP, where it depends on fields of the head that say nothing. */
+  /** Not in HTTP, where it depends on irrelevant header fields. */
   bytesOut?: number;
-  /** How long the connection was open, by the server's clock. */
+  /** How long the connection was open, on the server's clock. */
   ms?: number;
-  /** The server threw, or never closed the connection: nothing else is known then. */
+  /** The server threw, or never closed the connection; then the only field. */
   failure?: string;
 }
 
-/** What the server logs at the end of a connection. */
+/** The log line at the end of a connection. */
 interface LogLine {
   protocol?: string;
   reason: string;
@@ -40,7 +40,7 @@ interface LogLine {
   bytesOut: number;
 }
 
-/** By the id of the case. Deterministic: a case decides everything, and time passes only for the server's timers. */
+/** By case id. Deterministic: time passes only for the server's timers. */
 export async function transcriptsOf(cases: readonly Case[]): Promise<Record<string, Transcript>> {
   const transcripts = new Map<Case, Transcript>();
   for (const group of groupsOf(cases)) {
@@ -51,7 +51,7 @@ export async function transcriptsOf(cases: readonly Case[]): Promise<Record<stri
   return Object.fromEntries(cases.map((one) => [one.id, transcripts.get(one)!]));
 }
 
-/** Cases of the same settings share a server, since to start one takes longer than most cases; but not one that drains. */
+/** Cases with the same settings share a server, since its start takes longer than most cases; draining cases do not. */
 function groupsOf(cases: readonly Case[]): Case[][] {
   const [apart, together] = [cases.filter(endsServer), cases.filter((one) => !endsServer(one))];
   return [...apart.map((one) => [one]), ...Map.groupBy(together, ({ settings }) => settings).values()];
@@ -73,7 +73,7 @@ async function transcriptOf(one: Case, server: InMemoryServer, log: EndLog): Pro
   }
 }
 
-/** Keeps what the server logs at the end of connections. */
+/** Keeps the log lines at the end of connections. */
 class EndLog {
   lines: LogLine[] = [];
   readonly logger: Logger;
@@ -100,7 +100,7 @@ function withShortBody({ body, ...response }: HttpResponse): HttpResponse {
   return body === undefined ? response : { ...response, body: shortened(body) };
 }
 
-/** A connection that ends twice is to be seen. */
+/** Makes a connection that ends twice visible. */
 function ended(lines: LogLine[]): Partial<Transcript> {
   const [{ protocol, reason, messages, errorReplies, bytesIn }] = lines as [LogLine];
   return {
@@ -114,7 +114,7 @@ function ended(lines: LogLine[]): Partial<Transcript> {
 
 const LONGEST = 300;
 
-/** Long texts by their beginning, their length and a digest. */
+/** Shortens long texts to their start, length and digest. */
 function shortened(text: string): string {
   if (text.length <= LONGEST) return text;
   const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);

@@ -1,4 +1,4 @@
-/** The server does what it did when its transcripts were recorded, or a listed defect explains why not. */
+/** The server behaves as in its recorded transcripts, except for listed defects. */
 import { CLOSE_REASONS } from '@knock/server/net/close-reason';
 import { beforeAll, expect, test } from 'vitest';
 
@@ -10,7 +10,7 @@ import { readTranscripts, writeTranscripts } from './recorded.ts';
 import { transcriptsOf } from './transcript.ts';
 
 const IDS = CASES.map(({ id }) => id);
-/** What takes a kernel whose buffers fill, or an error that is no reset. */
+/** Close reasons that need a real kernel: full buffers, or errors other than a reset. */
 const NOT_IN_MEMORY = ['write_timeout', 'error'];
 
 let all: Deviation[];
@@ -21,21 +21,21 @@ beforeAll(async () => {
   all = deviations(readTranscripts(), now);
 }, 60_000);
 
-test('every client gets what it got from the recorded server, unless a listed defect explains the difference', () => {
+test('every case has its recorded result, unless a listed defect explains the difference', () => {
   const found = unexplained(all, DIFFERENCES);
   expect(found.length, `${describeDeviations(found, CASES)}\n`).toBe(0);
 });
 
-test('every difference that is listed occurs', () => {
+test('every listed difference occurs', () => {
   const staleOnes = DIFFERENCES.map((one) => ({ ...one, stale: stale(one, all, IDS) }));
   expect(staleOnes.filter((one) => one.stale.length > 0)).toEqual([]);
 });
 
-test('every case has an id of its own', () => {
+test('case ids are unique', () => {
   expect(IDS.filter((id, n) => IDS.indexOf(id) !== n)).toEqual([]);
 });
 
-test('the cases end in every way that needs no kernel', () => {
+test('the cases cover every close reason that needs no kernel', () => {
   const reasons = new Set(Object.values(readTranscripts()).map(({ reason }) => reason));
   expect(CLOSE_REASONS.filter((reason) => !reasons.has(reason))).toEqual(NOT_IN_MEMORY);
 });

@@ -1,13 +1,13 @@
-/** The fields that frame a body, and the parts of a chunked one. */
+/** The framing fields of a body, and the parts of a chunked one. */
 import type { Forms } from './forms.ts';
 
-/** What stands before the digits of the length of a body. */
+/** The text before the digits of a Content-Length. */
 export const LENGTH_PREFIXES: Forms = {
   valid: [' ', ' ', '', '\t'],
   hostile: [' +', ' -', ' 0', ' 0x', ' 0, ', ' \x0b', ' 1 '],
 };
 
-/** The field that says that a body is chunked. */
+/** The Transfer-Encoding field of a chunked body. */
 export const CHUNKED: Forms = {
   valid: ['Transfer-Encoding: chunked', 'Transfer-Encoding:chunked', 'transfer-encoding:  \tCHUNKED'],
   hostile: [

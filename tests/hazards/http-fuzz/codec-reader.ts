@@ -2,17 +2,17 @@ import { decodeAll, type Outcome } from '@knock/shared/test/http-requests';
 
 import type { Reading, ReadRequest } from './reading.ts';
 
-/** The reason of a stream that ended while the codec waited for more of a request: it has not refused a byte of it. */
+/** The reason for a stream that ended inside a request: no byte of it was rejected. */
 export const TRUNCATED = '400 the stream ended inside a request';
 
 export interface CodecReading extends Reading {
-  /** The last request was the last of the connection: bytes behind it are not read. */
+  /** The last request closes the connection: later bytes are not read. */
   closed: boolean;
-  /** Everything that the codec decoded, to be compared with how it decodes the same bytes in other pieces. */
+  /** All decoded requests, to compare with other splits of the same bytes. */
   outcome: Outcome;
 }
 
-/** Each request is answered once it is complete; behind the last byte the stream ends. */
+/** Replies to each complete request; the stream ends after the last byte. */
 export function readByCodec(pieces: Buffer[]): CodecReading {
   const outcome = decodeAll(pieces);
   const { decoded, failure, over } = outcome;
@@ -20,7 +20,7 @@ export function readByCodec(pieces: Buffer[]): CodecReading {
   for (const { line, names, values, keepAlive, body } of decoded) {
     const [method, target, version] = line.split(' ') as [string, string, string];
     const fields = names.flatMap((name, place) => [name, values[place]!]);
-    // A request with a body is decoded twice: its head, and all of it.
+    // A request with a body is decoded twice: its head, and complete.
     if (requests.length > 0 && requests.at(-1)!.body === undefined) requests.pop();
     requests.push({ method, target, version, fields, keepAlive, body });
   }

@@ -1,6 +1,6 @@
 /**
- * Whether the codec reads a stream as llhttp does. It may refuse more, and close where llhttp goes on; nothing that it
- * accepts may be refused there, or read in another way. Behind an upgrade or a request that closes, nothing is compared.
+ * Compares the codec with llhttp. The codec may reject more, and close where llhttp goes on; llhttp must accept and parse alike
+ * all that the codec accepts. Bytes after an upgrade or a closing request are not compared.
  */
 import { isDeepStrictEqual } from 'node:util';
 
@@ -11,15 +11,15 @@ import { cutAtRandom } from './mutations.ts';
 import type { ReadRequest } from './reading.ts';
 
 export interface Comparison {
-  /** What is read otherwise, with the bytes and both readings; undefined: nothing. */
+  /** The difference, with the bytes and both results; undefined: none. */
   difference: string | undefined;
-  /** Why the codec refused the stream; undefined: it refused no byte of it. */
+  /** Why the codec rejected the stream; undefined: it did not. */
   rejection: string | undefined;
-  /** How many requests the codec decoded. */
+  /** Requests that the codec decoded. */
   requests: number;
 }
 
-/** Reads the bytes in one piece with both, and with the codec in random pieces, too. */
+/** Parses the bytes in one piece with both, and with the codec in random pieces, too. */
 export function compareReadings(bytes: Buffer, random: Random): Comparison {
   const codec = readByCodec([Buffer.from(bytes)]);
   const llhttp = readByLlhttp(bytes);
@@ -47,12 +47,12 @@ function differenceOf(codec: CodecReading, llhttp: LlhttpReading): string | unde
   }
   if (codec.closed || !waits) return undefined;
   if (llhttp.requests.length > codec.requests.length) return 'llhttp sees a request more';
-  // Where the codec waits for the rest of a line, it may refuse it then.
+  // If the codec waits for the rest of a line, it may still reject it.
   if (codec.rejection === undefined && llhttp.rejection !== undefined) return 'llhttp alone refuses it';
   return undefined;
 }
 
-/** `waits`: the codec has refused nothing behind this request. */
+/** `waits`: the codec has rejected nothing after this request. */
 function requestDifference(request: ReadRequest, other: LlhttpRequest, waits: boolean): string | undefined {
   for (const part of ['method', 'target', 'version'] as const) {
     if (request[part] !== other[part]) return `another ${part}`;

@@ -1,4 +1,4 @@
-/** Fields of a head. */
+/** Header fields. */
 import type { Forms } from './forms.ts';
 
 export const HOSTS: Forms = {
@@ -19,7 +19,7 @@ export const HOSTS: Forms = {
   ],
 };
 
-/** Of those that may come once, one at most is among the fields of one request. */
+/** Fields that may occur once: at most one of these per request. */
 export const FIELDS: Forms = {
   valid: [
     'Accept: */*',
@@ -103,7 +103,7 @@ export const FIELDS: Forms = {
     'Content-Encoding: gzip',
     'Content-Encoding: Identity',
     'Content-Encoding:',
-    // About as much as a head may hold.
+    // About the limit of a head.
     Array.from({ length: 97 }, (_, n) => `X: ${n}`).join('\r\n'),
     `X: ${'y'.repeat(16_300)}`,
   ],

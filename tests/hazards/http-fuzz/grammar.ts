@@ -1,11 +1,11 @@
-/** Makes requests by the grammar of RFC 9112 out of the forms of their parts. */
+/** Generates requests by the grammar of RFC 9112 from forms of their parts. */
 import type { Random } from '../../support/random.ts';
 import { CHUNK_EXTENSIONS, CHUNK_SIZE_PREFIXES, CHUNKED, LENGTH_PREFIXES, TRAILERS } from './body-forms.ts';
 import { FIELDS, HOSTS } from './field-forms.ts';
 import type { Forms } from './forms.ts';
 import { EMPTY_LINES, LINE_END, METHODS, SPACE, TARGETS, VERSIONS } from './line-forms.ts';
 
-/** A request in parts, each as it is written. */
+/** A request in parts, as written. */
 export interface Parts {
   before: string;
   method: string;
@@ -13,16 +13,16 @@ export interface Parts {
   version: string;
   host: string;
   fields: readonly string[];
-  /** The field that says where the body ends, and the body. */
+  /** The framing field, and the body. */
   framing: { field: string | undefined; body: string };
 }
 
 const MAX_FIELDS = 3;
 const MAX_CHUNKS = 3;
 const MAX_BODY_LENGTH = 40;
-/** One request in so many has hostile parts. */
+/** One in this many requests has hostile parts. */
 const ONE_HOSTILE_REQUEST_IN = 4;
-/** How many of the parts of a hostile request are hostile: one in so many. */
+/** One in this many parts of a hostile request is hostile. */
 const ONE_HOSTILE_PART_IN = 8;
 
 export class Grammar {
@@ -33,7 +33,7 @@ export class Grammar {
     this.#random = random;
   }
 
-  /** One to three requests, behind one another, most of them valid. */
+  /** One to three consecutive requests, most of them valid. */
   pipeline(): string {
     const make = () => {
       this.#isHostile = this.#random.oneIn(ONE_HOSTILE_REQUEST_IN);
@@ -42,7 +42,7 @@ export class Grammar {
     return make() + this.#random.list(2, make).join('');
   }
 
-  /** A request that is valid by the grammar and taken by the codec; or one of which `others` stand in the place of its own parts. */
+  /** A valid request that the codec accepts, or one with `others` as replacements of its parts. */
   validRequest(others: Partial<Parts> = {}): string {
     this.#isHostile = false;
     return this.#write({ ...this.#parts(), ...others });

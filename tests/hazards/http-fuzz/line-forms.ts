@@ -1,4 +1,4 @@
-/** The parts of a request line, and what ends lines. */
+/** The parts of a request line, and line ends. */
 import { METHODS as NODE_METHODS } from 'node:http';
 
 import type { Forms } from './forms.ts';
@@ -68,7 +68,7 @@ export const TARGETS: Forms = {
     'http://h%41/',
     'http://h,g/',
     'http://h_x/',
-    // As long as a request line may be, with a method of three letters.
+    // The longest request line, with a method of three letters.
     `/${'a'.repeat(7986)}`,
   ],
 };

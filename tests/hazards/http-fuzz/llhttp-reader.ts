@@ -1,11 +1,11 @@
-/** Reads a stream of requests as Node's own server does. */
+/** Parses a stream of requests as Node's own server does. */
 import { METHODS } from 'node:http';
 
 import { parseByLlhttp } from './llhttp.ts';
 import type { Reading, ReadRequest } from './reading.ts';
 
 export interface LlhttpRequest extends ReadRequest {
-  /** Where its body ends is not known: the bytes behind its head may be of another protocol. */
+  /** The end of its body is unknown: the bytes after its head may be another protocol. */
   upgrades: boolean;
 }
 
@@ -13,7 +13,7 @@ export interface LlhttpReading extends Reading {
   requests: LlhttpRequest[];
 }
 
-/** The parser gives methods by numbers of its own, which one request of each method tells. */
+/** The parser's numbers for methods, found with one request of each method. */
 const METHOD_OF_NUMBER = new Map(
   METHODS.map((method) => {
     const target = method === 'CONNECT' ? 'h:1' : '/';

@@ -1,9 +1,9 @@
-/** Node's own HTTP parser, llhttp. Node's server and client are the only users that it is meant for, hence a private module. */
+/** Node's own HTTP parser, llhttp, from a private module that is meant for Node's server and client only. */
 import { createRequire } from 'node:module';
 
 interface LlhttpParser {
   initialize(type: number, resource: object, maxHeaderBytes: number, lenientFlags: number): void;
-  /** How many bytes were read, or why no more can be. */
+  /** The number of bytes read, or the parse error. */
   execute(bytes: Buffer): number | LlhttpError;
   /** The stream has ended. */
   finish(): LlhttpError | undefined;
@@ -39,15 +39,15 @@ type HeadParameters = [
   keepAlive: boolean,
 ];
 
-/** What the parser tells of one message. */
+/** One message, as the parser reports it. */
 export interface LlhttpMessage {
   version: string;
-  /** In numbers of the parser. */
+  /** As the parser's number. */
   method: number;
   url: string;
   status: number;
   reason: string;
-  /** Names and values, alternately. */
+  /** Names and values alternate. */
   fields: string[];
   upgrades: boolean;
   keepAlive: boolean;
@@ -58,10 +58,10 @@ export interface LlhttpMessage {
 
 const { HTTPParser } = createRequire(import.meta.url)('_http_common') as { HTTPParser: LlhttpClass };
 
-/** Above every limit of ours: the parser's own is not what is looked at. */
+/** Above our limits: the parser's own limit is not under test. */
 const MAX_HEADER_BYTES = 1 << 24;
 const STRICT = 0;
-/** The answer to a head whose message has no body, whatever it says of one: a response to HEAD. */
+/** Tells the parser that a message has no body, whatever its head says: a response to HEAD. */
 const NO_BODY = 1;
 
 const emptyMessage = (): LlhttpMessage => ({
@@ -80,13 +80,13 @@ const emptyMessage = (): LlhttpMessage => ({
 
 export interface ParserOptions {
   type: 'REQUEST' | 'RESPONSE';
-  /** The stream ends behind the bytes, which ends a message that nothing else ends. */
+  /** The stream ends after these bytes, which ends a close-delimited message. */
   ended?: boolean;
-  /** Called with the messages whose heads are complete: whether the last of them has no body. */
+  /** Called with the messages whose heads are complete; returns whether the last has no body. */
   isBodiless?: (messages: readonly LlhttpMessage[]) => boolean;
 }
 
-/** All messages whose heads are complete, and what ended the parsing: an error of the parser, if any. */
+/** All messages whose heads are complete, and the parse error, if any. */
 export function parseByLlhttp(
   bytes: Buffer,
   { type, ended = false, isBodiless = () => false }: ParserOptions,
@@ -107,7 +107,7 @@ function listen(
   isBodiless: ParserOptions['isBodiless'] & object,
 ): void {
   let message = emptyMessage();
-  // Fields beyond the 32nd come in advance, and so do trailers, which are dropped.
+  // Fields after the 32nd come in an earlier callback, and so do trailers, which are dropped.
   parser[HTTPParser.kOnHeaders] = (fields: string[], url: string) => {
     if (message.headComplete) return;
     message.fields.push(...fields);

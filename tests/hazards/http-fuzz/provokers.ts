@@ -1,4 +1,4 @@
-/** For each reason of the codec to refuse a stream, the shortest stream that is refused for it. In Latin-1. */
+/** For each rejection reason of the codec, the shortest stream that provokes it, in Latin-1. */
 import { MAX_BODY_BYTES } from '@knock/shared/test/http-requests';
 
 import { TRUNCATED } from './codec-reader.ts';

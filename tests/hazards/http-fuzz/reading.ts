@@ -1,19 +1,19 @@
-/** How a parser reads a stream, in terms that the codec and Node's parser share. */
+/** The result of parsing a stream, in a form common to the codec and Node's parser. */
 
-/** What two servers must agree on, or one of them sees a request that the other does not. */
+/** What two servers must agree on, or one sees a request that the other does not. */
 export interface ReadRequest {
   method: string;
   target: string;
   version: string;
-  /** Names in lower case and values, alternately. */
+  /** Lower-case names and values alternate. */
   fields: string[];
   keepAlive: boolean;
-  /** In Latin-1; undefined: it has not come as a whole. */
+  /** In Latin-1; undefined: incomplete. */
   body: string | undefined;
 }
 
 export interface Reading {
   requests: ReadRequest[];
-  /** Why nothing more is read; undefined: the parser waits for more bytes, or reads no more because the connection closes. */
+  /** The parse error; undefined: the parser waits for more bytes, or the connection closes. */
   rejection: string | undefined;
 }

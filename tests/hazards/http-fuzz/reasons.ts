@@ -1,25 +1,25 @@
-/** The codec's reasons to refuse a request, read out of its source: none can be added that is not in this list. */
+/** The codec's rejection reasons, extracted from its source: a new one is in this list automatically. */
 import { readFileSync } from 'node:fs';
 
-/** The decoder; what it imports from its own folder is part of it. */
+/** The decoder, with its imports from the same folder. */
 const DECODER = new URL(import.meta.resolve('@knock/shared/codec/http/request-codec'));
 
 const IMPORT = /from '(\.\/[^']+)'/g;
-/** It is no reason itself; those who call it have one. */
+/** Not a reason itself: each call passes one. */
 const DEFINITION = 'badRequest = (message: string) => new HttpError(400, message)';
 const CALL = /\b(?:badRequest|new HttpError)\(/g;
 const LITERAL_CALL =
   /\b(?:badRequest\(|new HttpError\(\s*(?<status>\d{3}),)\s*(?<quote>['"`])(?<text>(?:\\.|(?!\k<quote>).)*)\k<quote>/g;
-/** What may come once, and is named in the reason. */
+/** Fields that may occur once, which the reason names. */
 const SINGLE_FIELD = /\.single\('(?<name>[^']+)'\)/g;
 
 export interface Reason {
-  /** Status and message as in the source, in which `${…}` is any text. */
+  /** Status and message from the source; `${…}` matches any text. */
   text: string;
   pattern: RegExp;
 }
 
-/** Throws an Error where the source makes an error with a message that is no literal, since that could be any. */
+/** Throws if the source creates an error whose message is not a literal. */
 export function reasonsToRefuse(): Reason[] {
   const sources = sourcesOf(DECODER);
   const singles = sources.flatMap((source) =>
@@ -31,7 +31,7 @@ export function reasonsToRefuse(): Reason[] {
   });
 }
 
-/** The file and all that it imports from its folder, each once. */
+/** The file and its imports from the same folder, each once. */
 function sourcesOf(file: URL, seen = new Set<string>()): string[] {
   if (seen.has(file.href)) return [];
   seen.add(file.href);

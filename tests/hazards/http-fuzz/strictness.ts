@@ -1,4 +1,4 @@
-/** What is valid by the grammar of RFC 9110 and 9112, and refused all the same; with the reason for which it is. */
+/** Requests that are valid by the grammar of RFC 9110 and 9112 but rejected, with the reason. */
 import { MAX_BODY_BYTES } from '@knock/shared/test/http-requests';
 
 import type { Parts } from './grammar.ts';
@@ -8,7 +8,7 @@ const sized = (length: string, body: string) => ({ framing: { field: `Content-Le
 const HTTP_1_1 = 'HTTP/1.1';
 
 export const REFUSED_THOUGH_VALID: readonly { reason: string; parts: Partial<Parts> }[] = [
-  // What this server does not have, or has a limit for.
+  // Unsupported by this server, or above its limits.
   { reason: '505 unsupported version', parts: { version: 'HTTP/1.2' } },
   { reason: '501 unknown method', parts: { method: 'FOO' } },
   { reason: '405 CONNECT', parts: { method: 'CONNECT', target: 'h:80' } },

@@ -22,7 +22,7 @@ import time
 
 RECEIVE_BUFFER = 2048
 BITE = 512
-# A closed connection keeps its port for a minute, and a machine has 28 000 of them.
+# TIME_WAIT keeps a port for a minute, and there are 28 000 ephemeral ports.
 CLIENTS_PER_SECOND = 400
 FOR_EVER = 1e6
 
@@ -30,7 +30,7 @@ FOR_EVER = 1e6
 def call(host, port, number, group):
     """One client: does something, and yields for how many seconds it waits then."""
     with socket.socket() as client:
-        # Before it connects, since a window that was once offered cannot be taken back.
+        # Before it connects: an advertised window cannot be taken back.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         client.connect((host, port))
         client.setblocking(False)

@@ -1,22 +1,22 @@
-/** Clients that mean no good, in a program of their own: they have a kernel's buffer of 2 KiB each, which Node cannot give them. */
+/** Hostile clients in a Python program, with receive buffers of 2 KiB, which Node cannot set. */
 import { join } from 'node:path';
 
 import type { StartedKnockServerContainer } from '../../support/knock-server.ts';
 import { Program } from '../../support/program.ts';
 
-/** Texts of which each is said so many times; a byte for each character, and `####` for the number of the client. */
+/** Texts with repeat counts, in Latin-1; `####` becomes the client's number. */
 export type Pieces = [text: string, times: number][];
 
-/** Clients that behave alike. */
+/** Clients with the same behaviour. */
 export interface Group {
   count: number;
-  /** What each says first. */
+  /** Sent first. */
   opening: Pieces;
-  /** How often it does what comes next. */
+  /** The interval of the following actions. */
   everyMs?: number;
-  /** How many bytes it reads, in pieces of 512, before it stops reading for ever; none read nothing. */
+  /** Bytes to read, in pieces of 512, before it stops reading; 0: reads nothing. */
   takes?: number;
-  /** What it says then, over and over. */
+  /** Sent then, repeatedly. */
   drip?: Pieces;
 }
 
@@ -26,7 +26,7 @@ export class ClientSwarm implements AsyncDisposable {
   readonly #groups: Group[];
   readonly #program: Program;
 
-  /** Resolves when all have connected, which takes them 2.5 ms each. */
+  /** Resolves when all have connected, at 2.5 ms each. */
   static async at(server: StartedKnockServerContainer, groups: Group[]): Promise<ClientSwarm> {
     const { host, port } = await server.address();
     const swarm = new ClientSwarm(groups, new Program(['python3', PROGRAM, host, `${port}`, JSON.stringify(groups)]));
@@ -48,7 +48,7 @@ export class ClientSwarm implements AsyncDisposable {
     return this.#groups.reduce((size, { count }) => size + count, 0);
   }
 
-  /** When each client has stopped reading, in their order: milliseconds since 1970. All of them have to be such that do. */
+  /** When each client stopped reading, in milliseconds since 1970. All of them must be clients that do. */
   async stoppedAt(): Promise<number[]> {
     const lines = Array.from({ length: this.size }, (_, n) => this.#program.printed(new RegExp(`^${n} (.*)$`, 'm')));
     return (await Promise.all(lines)).map(([, at]) => Number(at));

@@ -1,4 +1,4 @@
-/** How connections ended, as the server's own log says: what no client can see that does not read. */
+/** How connections ended, from the server's log: a client that does not read cannot know. */
 import type { CloseReason } from '@knock/server/net/close-reason';
 
 import type { StartedKnockServerContainer } from '../../support/knock-server.ts';
@@ -13,7 +13,7 @@ export interface Ending {
   message: string | undefined;
 }
 
-/** In their order. */
+/** In order. */
 export async function endings(server: StartedKnockServerContainer): Promise<Ending[]> {
   const lines = await server.logLines();
   return lines.filter((line) => 'reason' in line) as unknown as Ending[];

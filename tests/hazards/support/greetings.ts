@@ -1,23 +1,23 @@
-/** What the clients of a demo say became of their greetings, and whether it is true: the recording handler knows. */
+/** Checks the outcomes that a demo's clients log against the recording handler's record. */
 import { expect } from 'vitest';
 
 import { scaled } from '../../scorecard/measured.ts';
 import type { Demo } from '../../support/demo.ts';
 
-/** Lets the server write down what it has handled, where clients number their greetings; one millisecond for each. */
+/** Settings for the recording handler, with a delay of 1 ms, and for numbered greetings. */
 export const RECORDED = {
   files: ['tests/support/recording/compose.yml'],
   environment: { MESSAGE: '{client} #{n}', REPLY: '1' },
 };
 
-/** How much later than its deadline a outcome may come: in a test run on a busy machine. */
+/** How much later than its deadline an outcome may come, on a busy machine. */
 const LATE_MS = scaled({ test: 10_000, scorecard: 100 });
 
-/** What a client logs of each of its greetings. */
+/** A client's log line of a greeting. */
 export interface Greeting {
   /** The client's. */
   name: string;
-  /** When its outcome was logged, in milliseconds since 1970. */
+  /** The time of its outcome, in milliseconds since 1970. */
   time: number;
   message: string;
   outcome: string;
@@ -30,7 +30,7 @@ export async function greetings(demo: Demo): Promise<Greeting[]> {
   return (await demo.logs('client')).filter((line) => 'outcome' in line && 'attempts' in line) as unknown as Greeting[];
 }
 
-/** Each greeting has one outcome and none is missing, each outcome is true, and each came before its deadline. */
+/** Each greeting has exactly one outcome, which is true and in time. */
 export async function expectTrueOutcomes(
   demo: Demo,
   all: Greeting[],
@@ -42,7 +42,7 @@ export async function expectTrueOutcomes(
   const handled = await timesHandled(demo);
   for (const { message, outcome, attempts, ms } of all) {
     const times = handled.get(message) ?? 0;
-    // A greeting may be handled twice, and only where an attempt was left without an answer.
+    // A greeting may be handled twice only if an attempt got no reply.
     const most = outcome === 'not_handled' ? 0 : attempts;
     expect
       .soft({ message, outcome, times })
@@ -52,7 +52,7 @@ export async function expectTrueOutcomes(
   }
 }
 
-/** How many times each message was handled, as the recording handler wrote it down. */
+/** How often each message was handled, from the recording handler. */
 export async function timesHandled(demo: Demo): Promise<Map<string, number>> {
   const times = new Map<string, number>();
   for (const { handled } of await demo.logs('server')) {

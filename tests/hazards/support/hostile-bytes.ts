@@ -1,4 +1,4 @@
-/** Bytes as a stranger may send them: what is valid, what is nearly valid, and what is neither. */
+/** Generators for client bytes: valid, almost valid, and garbage. */
 import { frame } from '@knock/server/test/raw-client';
 import {
   type Arbitrary,
@@ -21,11 +21,11 @@ const frames = array(TEXT, { maxLength: 4 }).map((texts) => Buffer.concat(texts.
 const ended = tuple(TEXT, constantFrom('\n', '\r\n')).map((both) => both.join(''));
 const lines = tuple(array(ended, { maxLength: 4 }), TEXT).map(([all, last]) => Buffer.from(all.join('') + last));
 
-/** The usual one of these, three times in four: of many choices a few are rare ones, so that enough requests are messages. */
+/** The first choice three times in four, so that enough requests stay valid. */
 const mostly = (usual: string, ...rare: string[]) =>
   oneof({ weight: 3, arbitrary: constant(usual) }, { weight: 1, arbitrary: constantFrom(...rare) });
 
-/** What is HTTP without being a valid request line, and what is not even nearly one. */
+/** First lines: HTTP without a valid request line, and text that only resembles one. */
 const NEARLY = [
   'GET  / HTTP/1.1',
   ' POST / HTTP/1.1',
@@ -67,7 +67,7 @@ const head = tuple(
 const chunk = tuple(TEXT, constantFrom('', ';a', ';a=b', ';a="b c"')).map(([text, extension]) =>
   text === '' ? '' : `${Buffer.byteLength(text).toString(16)}${extension}\r\n${text}\r\n`,
 );
-/** What is a request to one who reads on behind a head that was answered. */
+/** A request, if the server wrongly parses on after a rejected head. */
 const HIDDEN = 'POST / HTTP/1.1\r\nHost: a\r\n\r\n';
 const body = oneof(
   constant('\r\n'),
@@ -82,7 +82,7 @@ const requests = array(tuple(head, body), { minLength: 1, maxLength: 3 }).map((a
   Buffer.from(all.flat(2).join('')),
 );
 
-/** What decoders look at, in Latin-1. */
+/** Tokens that decoders react to, in Latin-1. */
 const TOKENS = [
   ...Array.from('\0\x01\x02\t\n\r\x16\x1b\x7f\x80\x9b\xc3\xed\xf4\xff :,;01-+"'),
   '\r\n',
@@ -134,7 +134,7 @@ const change = tuple(
   return Buffer.concat(make({ before, piece, behind: bytes.subarray(start + length), token }));
 });
 
-/** Streams of all protocols, half of them spoilt, and noise. */
+/** Streams of all protocols, half of them mutated, and noise. */
 export const hostileStream: Arbitrary<Buffer> = oneof(
   tuple(constantFrom(...TOKENS), noise).map((both) => Buffer.concat(both)),
   ...[frames, lines, requests, requests].map((stream) =>
@@ -144,10 +144,10 @@ export const hostileStream: Arbitrary<Buffer> = oneof(
   ),
 );
 
-/** Where a stream is cut, as parts of its length. */
+/** Split points, as fractions of the length. */
 export const places = array(part, { maxLength: 6 });
 
-/** The pieces between the places, but for the empty ones. */
+/** The nonempty pieces between the split points. */
 export function cutAnywhere(bytes: Buffer, cuts: number[]): Buffer[] {
   const ends = [...cuts.map((cut) => Math.floor(cut * bytes.length)).sort((one, other) => one - other), bytes.length];
   return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end)).filter((piece) => piece.length > 0);

@@ -1,6 +1,6 @@
-/** Requests to the whole server, each with the status of its response. What a client says is everywhere in them, marked. */
+/** Requests with their expected status. A marker is in every part that a client controls. */
 
-/** Text of the client, which must not come back in the head of a response. It tries to end that, and to begin another one. */
+/** Must not appear in a response head: it tries to end the head and start another (response splitting). */
 export const MARK = 'Zq7-from-the-client';
 const SPLIT = `${MARK}\r\n\r\nHTTP/1.1 200 OK\r\nX-${MARK}: y\r\nContent-Length: 0\r\n\r\n`;
 
@@ -9,7 +9,7 @@ export interface Exchange {
   request: string;
   status: number;
   isHead?: boolean;
-  /** The connection closes behind it, and what follows is not read. */
+  /** The connection closes after it; later bytes are not read. */
   closes?: boolean;
 }
 
@@ -25,11 +25,11 @@ const post = (body: string, fields = '') =>
 const postChunk = (size: string) =>
   `${send('POST', '/', 'Transfer-Encoding: chunked\r\n')}${size};${MARK}\r\n${SPLIT}\r\n0\r\nX-${MARK}: y\r\n\r\n`;
 
-/** What the handler does with some messages: see `handle`. */
+/** Messages with a special reply: see `handle`. */
 const THROWS = `throw ${MARK}`;
 const UNSENDABLE = `unsendable ${MARK}`;
 
-/** Replies with what it heard: at once or, to texts of an odd length, in a moment. */
+/** Echoes the message: synchronously, or, for odd lengths, asynchronously. */
 export function handle(message: string): string | Promise<string> {
   if (message === THROWS) throw new Error(message);
   if (message === UNSENDABLE) return '\ud800';
@@ -37,7 +37,7 @@ export function handle(message: string): string | Promise<string> {
   return message.length % 2 === 0 ? reply : Promise.resolve(reply);
 }
 
-/** Behind these the connection stays open. */
+/** The connection stays open after these. */
 export const LASTING: readonly Exchange[] = [
   { request: post(MARK), status: 200 },
   { request: post(`${SPLIT}.`), status: 200 },
@@ -89,7 +89,7 @@ const CLOSING: readonly Exchange[] = [
 ];
 export const LAST = CLOSING.map((exchange) => ({ ...exchange, closes: true }));
 
-/** A stream that ends when the server does. */
+/** A stream that ends at shutdown. */
 export const streamed = (version: string): Exchange => ({
   request: get(`/events?follow=${MARK}`, '', version),
   status: 200,

@@ -1,10 +1,9 @@
 /**
- * The real server in this process, and clients that reach it without a kernel in between. Each piece that a client sends
- * is one read of the server, so every cut is exactly the cut that the test means; and time stands still until it is let
- * pass, so a hundred thousand clients take a minute, and "no hang" is judged by the timeouts as they are shipped.
+ * The real server in this process, with clients on in-memory sockets. Each piece that a client sends is one read of the
+ * server, so a test controls every split. Time is faked: 100,000 clients take a minute, and hangs are detected with the
+ * default timeouts.
  *
- * What a kernel adds (reads that are joined, buffers that fill, resets that overtake what was sent) is not here: where
- * that matters, a test uses the container.
+ * Kernel effects (coalesced reads, full buffers, resets that overtake data) are missing: tests that need them use the container.
  */
 import type { Server as NetServer, Socket } from 'node:net';
 
@@ -20,71 +19,70 @@ import { type Ending, MemorySocket, type SocketObserver } from './memory-socket.
 
 export type { Ending };
 
-/** What happens next: the client sends this, it pauses, or the server begins to drain. */
+/** The client sends bytes or pauses, or the server starts to drain. */
 export type Step = Buffer | { pauseMs: number } | { drain: true };
 
-/** What became of a conversation. */
+/** The result of a session. */
 export interface Outcome {
-  /** What the handler heard, in its order. */
+  /** Messages that the handler got, in order. */
   heard: string[];
   /** All bytes that the server sent. */
   said: Buffer;
   reason: CloseReason | undefined;
-  /** How long the connection was open, by the clock of the server. */
+  /** How long the connection was open, on the server's clock. */
   ms: number;
 }
 
 interface Options extends Partial<ServerSettings> {
-  /** The default one answers with what it heard. */
+  /** Default: echo. */
   handler?: Handler;
-  /** By default nothing is kept of the log but why conversations ended. */
+  /** Default: keeps only the close reasons. */
   logger?: Logger;
 }
 
 const DEFAULTS = serverSettings.parse({ HOST: '127.0.0.1', PORT: '0', LIVE_PAGE: 'on' });
 
-/** How long anybody is borne who does nothing: the longest timeout there is between messages, and the end itself. */
+/** The longest that an idle connection may stay open: the idle timeout, plus the close. */
 const PATIENCE_MS = DEFAULTS.IDLE_TIMEOUT_MS + 2000;
 
-/** In this many turns of the loop without any event nothing goes on any more but timeouts. */
+/** After this many turns of the event loop without an event, only timers are pending. */
 const QUIET_TURNS = 2;
 
 export class InMemoryServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #listener: NetServer;
-  readonly #witness: Recorder;
+  readonly #recorder: Recorder;
 
-  /** Time stands still from now on, until the server is disposed of. */
+  /** Fakes time until the server is disposed of. */
   static async start({ handler = (message) => message, logger, ...settings }: Options = {}): Promise<InMemoryServer> {
-    const witness = new Recorder(handler);
+    const recorder = new Recorder(handler);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const [server, listener] = await withListener(() =>
       startServer({
         name: 'server-1',
         settings: { ...DEFAULTS, ...settings },
-        handler: witness.handler,
-        logger: logger ?? witness.logger,
+        handler: recorder.handler,
+        logger: logger ?? recorder.logger,
       }),
     );
-    return new InMemoryServer(server, listener, witness);
+    return new InMemoryServer(server, listener, recorder);
   }
 
-  private constructor(server: Server, listener: NetServer, witness: Recorder) {
+  private constructor(server: Server, listener: NetServer, recorder: Recorder) {
     this.#server = server;
     this.#listener = listener;
-    this.#witness = witness;
+    this.#recorder = recorder;
   }
 
   /**
-   * One whole conversation. Rejects where the server throws, and where it leaves the client without an end for longer
-   * than any of its timeouts runs.
+   * One whole session. Rejects if the server throws, or leaves the connection open for longer than its longest timeout.
    */
   async converse(steps: Step[], ending: Ending): Promise<Outcome> {
-    const witness = this.#witness;
-    witness.forget();
-    const socket = new MemorySocket(witness);
+    const recorder = this.#recorder;
+    recorder.forget();
+    const socket = new MemorySocket(recorder);
     const began = performance.now();
-    socket.once('close', () => (witness.closedAt = performance.now()));
+    socket.once('close', () => (recorder.closedAt = performance.now()));
     this.#listener.emit('connection', socket as unknown as Socket);
     for (const step of steps) {
       if (Buffer.isBuffer(step)) socket.send(step);
@@ -93,42 +91,42 @@ export class InMemoryServer implements AsyncDisposable {
     }
     socket.send(ending);
     await this.#closed(socket);
-    return { heard: witness.heard, said: socket.said, reason: witness.reason, ms: witness.closedAt - began };
+    return { heard: recorder.heard, said: socket.said, reason: recorder.reason, ms: recorder.closedAt - began };
   }
 
-  /** Begins to drain, once everything that was sent before has been read. */
+  /** Starts to drain, once all earlier bytes have been read. */
   async drain(): Promise<void> {
-    await this.#witness.settled();
+    await this.#recorder.settled();
     void this.#server.close();
-    await this.#witness.settled();
+    await this.#recorder.settled();
   }
 
   async #pause(ms: number): Promise<void> {
-    await this.#witness.settled();
+    await this.#recorder.settled();
     const endsAt = performance.now() + ms;
-    // So that time stops there, whatever other timers there are.
+    // A timer at which the fake time stops.
     setTimeout(() => undefined, ms);
     while (performance.now() < endsAt) await this.#nextTimer();
   }
 
-  /** Timer by timer: what one of them leads to is done before time goes on. */
+  /** Runs one timer and all that follows from it, before time goes on. */
   async #nextTimer(): Promise<void> {
     vi.advanceTimersToNextTimer();
-    await this.#witness.settled();
+    await this.#recorder.settled();
   }
 
   async #closed(socket: MemorySocket): Promise<void> {
     const began = performance.now();
-    await this.#witness.settled();
+    await this.#recorder.settled();
     while (!socket.closed) {
-      if (vi.getTimerCount() === 0) throw new Error('the connection is open, and no timeout runs');
+      if (vi.getTimerCount() === 0) throw new Error('the connection is open, and no timer is pending');
       await this.#nextTimer();
       const ms = performance.now() - began;
       if (ms > PATIENCE_MS) throw new Error(`the connection is still open after ${ms} ms`);
     }
   }
 
-  /** Drains while time is still ours, so that nobody waits for it. */
+  /** Drains while time is still faked, which takes no real time. */
   async [Symbol.asyncDispose](): Promise<void> {
     const server = { closed: false };
     void this.#server.close().then(() => (server.closed = true));
@@ -140,7 +138,7 @@ export class InMemoryServer implements AsyncDisposable {
   }
 }
 
-/** Sees what happens during one conversation. */
+/** Records one session. */
 class Recorder implements SocketObserver {
   heard: string[] = [];
   reason: CloseReason | undefined;
@@ -175,7 +173,7 @@ class Recorder implements SocketObserver {
     this.#failure = error;
   }
 
-  /** Resolves when nothing goes on any more but timeouts; rejects where the server threw. */
+  /** Resolves when only timers are pending; rejects if the server threw. */
   async settled(): Promise<void> {
     for (let turns = 0, seen = this.#events; turns < QUIET_TURNS; turns += 1) {
       await new Promise(setImmediate);

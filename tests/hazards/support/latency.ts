@@ -1,4 +1,4 @@
-/** A healthy client's view of a server: how long it waits for its replies. */
+/** Reply latency, as a healthy client sees it. */
 import { once } from 'node:events';
 
 import { RawClient, frame } from '@knock/server/test/raw-client';
@@ -12,21 +12,21 @@ interface Address {
 
 /** In milliseconds. */
 export interface Latencies {
-  /** Of each message on one connection, sent whether the one before was answered or not. */
+  /** Per message on one connection, sent without waiting for earlier replies. */
   onOneConnection: number[];
-  /** Of each message on a connection of its own, connecting included. */
+  /** Per message on a new connection, including the connect. */
   onNewConnections: number[];
 }
 
 const MESSAGES_PER_SECOND = 250;
 const CONNECTIONS_PER_SECOND = 50;
-/** Whoever waits so long is not served at all. */
+/** A client that waits this long counts as not served. */
 const PATIENCE_MS = 10_000;
 const MESSAGE = frame('well?');
 
 const patience = () => ({ signal: AbortSignal.timeout(PATIENCE_MS) });
 
-/** Asks a server in both ways at once, for so long. */
+/** Measures both at the same time. */
 export async function latencies(address: Address, { seconds }: { seconds: number }): Promise<Latencies> {
   const [onOneConnection, onNewConnections] = await Promise.all([
     askOnOneConnection(address, seconds * MESSAGES_PER_SECOND),
@@ -55,7 +55,7 @@ async function askOnOneConnection({ host, port }: Address, count: number): Promi
   await paced(count, ask, MESSAGES_PER_SECOND);
   client.end();
   await once(client.socket, 'close', patience());
-  if (waited.length !== count) throw new Error(`of ${count} messages ${waited.length} were answered`);
+  if (waited.length !== count) throw new Error(`${waited.length} of ${count} messages got a reply`);
   return waited;
 }
 
@@ -70,7 +70,7 @@ async function askOnNewConnection({ host, port }: Address): Promise<number> {
   return waited;
 }
 
-/** The value that so many of a hundred values are not above. */
+/** The nth percentile. */
 export function percentile(values: readonly number[], percent: number): number {
   return values.toSorted((one, other) => one - other)[Math.ceil((values.length * percent) / 100) - 1]!;
 }

@@ -1,16 +1,16 @@
 import { Duplex } from 'node:stream';
 
-/** How a client ends: it closes its side, it breaks off, or it stays and does nothing more. */
+/** A client's ending: half-close, reset, or staying connected. */
 export type Ending = 'closes' | 'resets' | 'stays';
 
-/** Told of whatever happens on a socket. */
+/** Observes all events of a socket. */
 export interface SocketObserver {
   happen(): void;
-  /** The server threw when it was handed what came. */
+  /** The server threw while it handled input. */
   fail(error: unknown): void;
 }
 
-/** The server's end of a connection: as much of a socket as the server and Node's HTTP look at. */
+/** The server's end of a connection: the parts of a socket that the server uses. */
 export class MemorySocket extends Duplex {
   readonly remoteAddress = '127.0.0.1';
   bytesRead = 0;
@@ -22,7 +22,7 @@ export class MemorySocket extends Duplex {
   #timeout: NodeJS.Timeout | undefined;
 
   constructor(witness: SocketObserver) {
-    // As the server's own listener makes its sockets.
+    // The options of the server's listener.
     super({ allowHalfOpen: true, highWaterMark: 1 });
     this.#witness = witness;
   }
@@ -31,7 +31,7 @@ export class MemorySocket extends Duplex {
     return Buffer.concat(this.#said);
   }
 
-  /** What the client does, when the server gets to read it. */
+  /** Queues bytes or an ending from the client. */
   send(what: Buffer | Ending): void {
     this.#coming.push(what);
     if (this.#asked) this.#ask();
@@ -43,7 +43,7 @@ export class MemorySocket extends Duplex {
     return this;
   }
 
-  /** One piece in a turn, and only when it is asked for, as from a kernel. */
+  /** One piece per turn, and only on a read, as from a kernel. */
   override _read(): void {
     this.#ask();
   }
@@ -55,7 +55,7 @@ export class MemorySocket extends Duplex {
 
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#witness.happen();
-    // As a kernel does: the memory is the server's, and is used again.
+    // As with a kernel: the server owns the buffer, and reuses it.
     this.#said.push(Buffer.from(bytes));
     this.bytesWritten += bytes.length;
     done();

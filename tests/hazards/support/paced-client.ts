@@ -1,21 +1,21 @@
-/** A client that says one thing after another, at a pace of its own, whether it is answered or not; each thing is another. */
+/** A client that sends distinct messages at a fixed pace, without waiting for replies. */
 import { isDeepStrictEqual } from 'node:util';
 
 import { RawClient } from '@knock/server/test/raw-client';
 
 import { type Answer, answers, type Protocol, replies, say } from './protocols.ts';
 
-/** What one client said and heard, from beginning to end. */
+/** A client's whole session. */
 export interface Talk {
   who: string;
-  /** What it had to hear: each message back, in order. */
+  /** Expected: an echo of each message, in order. */
   expected: Answer[];
   heard: Answer[];
-  /** What ended its connection, if that was an error. */
+  /** The connection's error, if any. */
   error: Error | undefined;
 }
 
-/** Where a server is reached. */
+/** A server's address. */
 export interface Address {
   host: string;
   port: number;
@@ -24,14 +24,14 @@ export interface Address {
 export class PacedClient {
   readonly client: RawClient;
   readonly protocol: Protocol;
-  /** How long each reply took, in milliseconds. */
+  /** Reply times, in milliseconds. */
   readonly times: number[] = [];
   readonly #name: string;
   readonly #sent: string[] = [];
   readonly #sentAt: number[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  /** Resolves when it was answered for the first time. */
+  /** Resolves with a client that got its first reply. */
   static async enter({ host, port }: Address, protocol: Protocol, name: string): Promise<PacedClient> {
     const talker = new PacedClient(await RawClient.to(port, host), protocol, name);
     talker.say();
@@ -55,7 +55,7 @@ export class PacedClient {
     this.client.send(this.next());
   }
 
-  /** The bytes of the next thing that it has to say, for whoever says it in pieces. */
+  /** The bytes of the next message, to be sent in pieces. */
   next(): Buffer {
     const message = `${this.#name}, message ${this.#sent.length}`;
     this.#sent.push(message);
@@ -63,12 +63,12 @@ export class PacedClient {
     return say(this.protocol, message);
   }
 
-  /** Resolves when all that it has said was answered; rejects if its connection ends before. */
+  /** Resolves when all messages have replies; rejects if the connection ends before. */
   async answered(): Promise<void> {
     await this.client.until(this.#sent.at(-1)!);
   }
 
-  /** Says no more, closes its side, and waits for the end of the other. */
+  /** Half-closes, and waits for the server's close. */
   async leave(): Promise<Talk> {
     clearInterval(this.#timer);
     this.client.end();
@@ -83,7 +83,7 @@ export class PacedClient {
   }
 }
 
-/** Of those that heard anything but a reply to each of their messages, what they heard instead. */
+/** For clients that got anything but their replies: what they got instead. */
 export function disturbed(talks: Talk[]): string[] {
   const those = talks.filter(({ expected, heard, error }) => error ?? !isDeepStrictEqual(heard, expected));
   return those.map(({ who, expected, heard, error }) => {

@@ -1,9 +1,9 @@
-/** Many clients one after another, but never more in a second than a machine has ports for: a closed one stays taken for a minute. */
+/** Starts many clients at a rate that does not exhaust the ephemeral ports, which TIME_WAIT keeps for a minute. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export const MOST_PER_SECOND = 400;
 
-/** Begins each without waiting for the ones before; resolves with what all of them came to, in their order. */
+/** Starts each without waiting for earlier ones; resolves with all results, in order. */
 export async function paced<Result>(
   count: number,
   begin: (n: number) => Promise<Result>,
@@ -13,7 +13,7 @@ export async function paced<Result>(
   const begun: Promise<PromiseSettledResult<Result>[]>[] = [];
   for (let n = 0; n < count; n += 1) {
     await sleep(Math.max(0, began + (n * 1000) / perSecond - performance.now()));
-    // Settled, since nobody looks at a failure before the last has begun.
+    // allSettled: an early failure would be unhandled until the last has started.
     begun.push(Promise.allSettled([begin(n)]));
   }
   return (await Promise.all(begun)).flat().map((settled) => {

@@ -1,17 +1,17 @@
-/** The three protocols as a client speaks them: put together and taken apart by hand, so that no codec is tested against itself. */
+/** The three protocols from the client's side, encoded and decoded by hand, so that no codec is tested against itself. */
 import { frame } from '@knock/server/test/raw-client';
 
 export type Protocol = 'frames' | 'text' | 'HTTP';
 
 export const PROTOCOLS: readonly Protocol[] = ['frames', 'text', 'HTTP'];
 
-/** What the server said: a whole answer, or what came of one before the stream ended; of a response to HEAD there is no more than its head. */
+/** A reply of the server, possibly truncated by the end of the stream; for HEAD only the response head. */
 export interface Answer {
   kind: 'reply' | 'errorReply' | 'goaway' | 'head' | 'part';
   text: string;
 }
 
-/** The bytes of a message that is complete. In text it has to be one line. */
+/** Encodes a message; in text, one line. */
 export function say(protocol: Protocol, message: string): Buffer {
   if (protocol === 'frames') return frame(message);
   if (protocol === 'text') return Buffer.from(`${message}\n`);
@@ -19,12 +19,12 @@ export function say(protocol: Protocol, message: string): Buffer {
   return Buffer.from(`POST / HTTP/1.1\r\nHost: knock\r\nContent-Length: ${length}\r\n\r\n${message}`);
 }
 
-/** What a client has to get for these messages if each is answered by itself, in their order. */
+/** The expected replies if each message is echoed, in order. */
 export function replies(messages: readonly string[]): Answer[] {
   return messages.map((text) => ({ kind: 'reply', text }));
 }
 
-/** All that the server has said in these bytes. In HTTP the methods are those of the requests, if any of them is HEAD. */
+/** Decodes the server's bytes. HTTP needs the methods of the requests if any is HEAD. */
 export function answers(protocol: Protocol, bytes: Buffer, methods: readonly string[] = []): Answer[] {
   const all: Answer[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -67,7 +67,7 @@ function nextLine(bytes: Buffer): Next | undefined {
   };
 }
 
-/** The text of an error reply has the status in front of it; that of a head is the status and the length that the body would have. */
+/** An error reply's text starts with the status; a head's text is the status and the announced length. */
 function nextResponse(all: Buffer, method: string | undefined): Next | undefined {
   const interim = /^(?:HTTP\/1\.1 100 Continue\r\n\r\n)*/.exec(all.toString('latin1'))![0].length;
   const bytes = all.subarray(interim);
@@ -79,7 +79,7 @@ function nextResponse(all: Buffer, method: string | undefined): Next | undefined
   if (method === 'HEAD')
     return { answer: { kind: 'head', text: `${status} ${bodyLength}` }, length: interim + headEnd };
   const length = headEnd + bodyLength;
-  // Not a number where there is no such header: then nothing more can be told apart.
+  // NaN without such a header: the rest cannot be split then.
   if (!(bytes.length >= length)) return undefined;
   const body = bytes.toString('utf8', headEnd, length);
   return {

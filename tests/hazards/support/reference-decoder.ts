@@ -1,6 +1,6 @@
 /**
- * Which messages a client's bytes hold, by docs/protocol.md and RFC 9112: decided by one who has all of them at once,
- * without state, cuts or timeouts. It shares nothing with the detection and the codecs that it is compared with.
+ * A reference decoder for the messages in a client's bytes, by docs/protocol.md and RFC 9112. It sees all bytes at once, without
+ * state, splits or timeouts, and shares no code with the detection and the codecs.
  */
 import { isUtf8 } from 'node:buffer';
 import { METHODS } from 'node:http';
@@ -11,19 +11,19 @@ import { requestsIn } from './reference-requests.ts';
 export interface Held {
   /** Undefined: none. */
   protocol: Protocol | undefined;
-  /** What a handler has to hear, in this order, and nothing else. */
+  /** Exactly the messages that the handler must get, in order. */
   messages: string[];
-  /** Of the requests whose heads are valid, in their order, since a response to HEAD has no body. */
+  /** Methods of requests with valid heads, in order: a response to HEAD has no body. */
   methods: string[];
 }
 
 export interface Circumstances {
-  /** Whether the client closed its side behind the bytes, or stayed and said nothing more. */
+  /** Whether the client half-closed after the bytes, or stayed silent. */
   closed: boolean;
   maxBytes: number;
 }
 
-/** The longest first line, with the empty lines before it and without its end. */
+/** The longest first line, with preceding empty lines, without its line end. */
 const MAX_LINE_BYTES = 8000;
 
 const METHOD = `(?:${METHODS.join('|')})`;
@@ -32,19 +32,19 @@ export function messagesIn(bytes: Buffer, circumstances: Circumstances): Held {
   const text = bytes.toString('latin1');
   const protocol = protocolOf(text, circumstances);
   const { messages, methods } = decode(protocol, text, circumstances);
-  // Others than those that are UTF-8 get an error, and the session goes on.
+  // Invalid UTF-8 gets an error reply, and the session goes on.
   const valid = messages.map((message) => Buffer.from(message, 'latin1')).filter((message) => isUtf8(message));
   return { protocol, messages: valid.map((message) => message.toString()), methods };
 }
 
-/** In Latin-1, as all of this. */
+/** In Latin-1, like all input here. */
 function decode(protocol: Protocol | undefined, text: string, circumstances: Circumstances): Omit<Held, 'protocol'> {
   if (protocol === 'HTTP') return requestsIn(text, circumstances.maxBytes);
   if (protocol === undefined) return { messages: [], methods: [] };
   return { messages: (protocol === 'text' ? inLines : inFrames)(text, circumstances), methods: [] };
 }
 
-/** White space as lenient parsers of HTTP know it (RFC 9112 section 3). */
+/** White space of lenient HTTP parsers (RFC 9112 section 3). */
 const SPACE = String.raw`[ \t\v\f\r]`;
 const WITH_VERSION = new RegExp(String.raw`${SPACE}HTTP/\d\.\d$`, 'i');
 const WITH_TARGET = new RegExp(String.raw`^${SPACE}*[^ \t\v\f\r]+${SPACE}+(?:[/*]|https?:).*${SPACE}HTTP/\d`, 'is');
@@ -53,7 +53,7 @@ const METHOD_AND_MORE = new RegExp(String.raw`^${METHOD} ([^ \t\v\f\r]*)( .*)?$`
 
 const isNearlyRequestLine = (line: string) => WITH_VERSION.test(line) || WITH_TARGET.test(line);
 
-/** A known method, a space, nothing or the start of a target, and at most a part of the version. */
+/** A known method, a space, nothing or the start of a target, and at most part of the version. */
 function isRequestInProgress(line: string): boolean {
   const [, target, version] = METHOD_AND_MORE.exec(line) ?? [];
   if (target === undefined) return false;
@@ -66,7 +66,7 @@ function protocolOf(text: string, { closed }: Circumstances): Protocol | undefin
   if (text === '' || isOtherControl(text.charCodeAt(0))) return undefined;
   const [, empty, line, lineFeed] = /^((?:\r?\n)*)([^\n]*)(\n?)/.exec(text)!;
   const window = line!.slice(0, Math.max(0, MAX_LINE_BYTES - empty!.length));
-  // A carriage return ends the line if it may not be one of CR LF of which the LF has yet to come.
+  // A CR ends the line, unless its LF may still follow.
   const ends = Array.from(line!.matchAll(/\r/g), ({ index }) => index).filter((at) => at <= window.length);
   if (!closed && lineFeed === '' && ends.at(-1) === line!.length - 1) ends.pop();
   if (ends.some((end) => isNearlyRequestLine(line!.slice(0, end)))) return 'HTTP';
@@ -95,7 +95,7 @@ function inLines(text: string, { closed, maxBytes }: Circumstances): string[] {
   const lines = text.split('\n');
   const rest = lines.pop()!;
   const messages = lines.map((line) => line.replace(/\r$/, ''));
-  // A pause ends a message of a client that has never sent a line feed.
+  // A pause ends a message if the client has never sent LF.
   if (rest !== '' && (closed || lines.length === 0)) messages.push(rest);
   const tooLarge = messages.findIndex((message) => message.length > maxBytes);
   return messages.slice(0, tooLarge < 0 ? messages.length : tooLarge);

@@ -1,8 +1,8 @@
-/** Which messages a client's requests hold, by docs/protocol.md and RFC 9112, where all bytes are known at once. */
+/** A reference decoder for HTTP requests, by docs/protocol.md and RFC 9112, that sees all bytes at once. */
 import { METHODS } from 'node:http';
 import { isIP } from 'node:net';
 
-/** The largest head, with what is counted as part of it: empty lines before it, chunk extensions and trailers. */
+/** The largest head; preceding empty lines, chunk extensions and trailers count as part of it. */
 const MAX_HEAD_BYTES = 16_384;
 const MAX_FIELDS = 100;
 const MAX_LINE_BYTES = 8000;
@@ -11,7 +11,7 @@ const MAX_CHUNK_LINE_BYTES = 256;
 const METHOD = METHODS.join('|');
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 
-/** By names in lower case; all values of one name in their order. */
+/** By lower-case name; values in order. */
 type Fields = Map<string, string[]>;
 
 interface Head {
@@ -19,15 +19,15 @@ interface Head {
   target: string;
   isOld: boolean;
   fields: Fields;
-  /** In bytes; chunked: known when it has come. */
+  /** In bytes; `chunked`: known at its end. */
   bodyLength: number | 'chunked';
-  /** What it leaves of the limits, for chunk extensions and trailers. */
+  /** The rest of the limits, for chunk extensions and trailers. */
   left: { bytes: number; fields: number };
-  /** What stands behind it. */
+  /** The bytes after it. */
   rest: string;
 }
 
-/** The messages, in Latin-1, and the methods of all requests whose heads are valid. */
+/** The messages, in Latin-1, and the methods of requests with valid heads. */
 export function requestsIn(text: string, maxBytes: number): { messages: string[]; methods: string[] } {
   const messages: string[] = [];
   const methods: string[] = [];
@@ -35,7 +35,7 @@ export function requestsIn(text: string, maxBytes: number): { messages: string[]
     const head = parseHead(rest);
     if (head === undefined) break;
     methods.push(head.method);
-    // What is no message is answered at its head: what is sent as its body is never read, nor is anything behind it.
+    // Requests that are not messages get their response at the head: neither body nor later bytes are read.
     const body = isMessage(head) || head.bodyLength === 0 ? parseBody(head, maxBytes) : undefined;
     if (body === undefined) break;
     if (isMessage(head)) messages.push(head.method === 'POST' ? body.bytes : '');
@@ -47,7 +47,7 @@ export function requestsIn(text: string, maxBytes: number): { messages: string[]
 
 const REQUEST_LINE = new RegExp(`^(${METHOD}) ([!-~]+) HTTP/1\\.([01])$`);
 
-/** Undefined: it is not complete, or not valid, and nothing behind it is a request. */
+/** Undefined: incomplete or invalid, and no request follows. */
 function parseHead(text: string): Head | undefined {
   const [all, headText] = /^(?:\r\n)*([^\r\n].*?)\r\n\r\n/s.exec(text) ?? [];
   const [line, ...lines] = headText?.split('\r\n') ?? [];
@@ -67,7 +67,7 @@ function parseFields(lines: string[]): Fields | undefined {
     const [, name, value] = new RegExp(`^(${TOKEN}):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*)$`).exec(line) ?? [];
     if (name === undefined) return undefined;
     const key = name.toLowerCase();
-    // White space behind a coding is refused, since some readers do not take it for chunked then.
+    // White space after a coding is rejected: some parsers do not see chunked then.
     const trimmed = key === 'transfer-encoding' ? value! : value!.replace(/[ \t]+$/, '');
     fields.set(key, [...(fields.get(key) ?? []), trimmed]);
   }
@@ -79,12 +79,12 @@ const areSingle = (fields: Fields) =>
     (name) => (fields.get(name) ?? []).length <= 1,
   );
 
-/** Whether the client expects, and encodes, nothing else than this server knows. */
+/** Whether Expect and Content-Encoding hold only supported values. */
 const isMet = (fields: Fields) =>
   (fields.get('expect') ?? []).every((expectation) => /^100-continue$/i.test(expectation)) &&
   (fields.get('content-encoding') ?? []).every((coding) => /^identity$/i.test(coding));
 
-/** Undefined: nobody can say where the body ends. */
+/** Undefined: the end of the body is ambiguous. */
 function parseBodyLength(fields: Fields, isOld: boolean): Head['bodyLength'] | undefined {
   const lengths = fields.get('content-length') ?? [];
   const codings = fields.get('transfer-encoding') ?? [];
@@ -95,7 +95,7 @@ function parseBodyLength(fields: Fields, isOld: boolean): Head['bodyLength'] | u
 
 const ABSOLUTE = /^https?:\/\/([^/?]+)/i;
 
-/** Whether the target and the host are valid, and the same if both name one. */
+/** Whether target and Host are valid and consistent. */
 function isValidTarget({
   method,
   target,
@@ -111,7 +111,7 @@ function isValidTarget({
   return [host, authority].every((name) => name === undefined || isHost(name));
 }
 
-/** A name as DNS has them, or an address, with or without a port. */
+/** A DNS name or an address, with or without a port. */
 function isHost(text: string): boolean {
   const [, ip, name] = /^(?:\[([^%]+)\]|([\w.-]+))(?::\d*)?$/.exec(text) ?? [];
   return ip === undefined ? name !== undefined : isIP(ip) === 6;
@@ -119,11 +119,11 @@ function isHost(text: string): boolean {
 
 interface Body {
   bytes: string;
-  /** What stands behind it. */
+  /** The bytes after it. */
   rest: string;
 }
 
-/** Undefined: it is not complete, not valid or too large. */
+/** Undefined: incomplete, invalid or too large. */
 function parseBody({ bodyLength, left, rest }: Head, maxBytes: number): Body | undefined {
   if (bodyLength === 'chunked') return parseChunks(rest, left, maxBytes);
   if (bodyLength > Math.min(maxBytes, rest.length)) return undefined;
@@ -160,20 +160,20 @@ function parseTrailers(bytes: string, text: string, left: Head['left']): Body | 
   return { bytes, rest: text.slice(all.length) };
 }
 
-/** Whether the handler is asked. Whatever else was asked for is answered at its head. */
+/** Whether the request is for the handler. Others get their response at the head. */
 function isMessage({ method, target, fields }: Head): boolean {
   const path = target.replace(ABSOLUTE, '').replace(/\?.*$/, '');
   const host = fields.get('host')?.[0] ?? ABSOLUTE.exec(target)?.[1];
   return /^(?:GET|HEAD|POST)$/.test(method) && (path === '/' || path === '') && (host === undefined || isOurs(host));
 }
 
-/** A name without a dot, an address, or something under localhost; a dot at the end changes nothing. */
+/** A name without a dot, an address, or a name under localhost; a trailing dot is ignored. */
 function isOurs(host: string): boolean {
   const name = host.replace(/:\d*$/, '').replace(/\.$/, '');
   return !name.includes('.') || isIP(name) > 0 || name.startsWith('[') || /\.localhost$/i.test(name);
 }
 
-/** RFC 9112 section 9.3; and behind a request to upgrade nothing is read as a request. */
+/** RFC 9112 section 9.3; nothing after an upgrade request is parsed as a request. */
 function isLast({ isOld, fields }: Head): boolean {
   const values = [...(fields.get('connection') ?? []), ...(fields.get('proxy-connection') ?? [])];
   const options = values.flatMap((value) => value.toLowerCase().split(',')).map((option) => option.trim());

@@ -1,9 +1,9 @@
-/** Takes the place of the server's handler where a test needs one that is not done: it takes as long as the message says. */
+/** Replaces the server's handler in tests that need a slow one: the message sets the delay. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createHandler as createShipped, type Handler, type HandlerOptions } from '@knock/server/handler';
 
-/** `wait 5000` is answered with itself after so many milliseconds, any other message at once, as the server does. */
+/** Echoes `wait 5000` after that many milliseconds; other messages get the server's reply at once. */
 export function createHandler(options: HandlerOptions): Handler {
   const shipped = createShipped(options);
   return (message, client) => {

@@ -1,4 +1,4 @@
-/** The server's real image with the slow handler in it. */
+/** The server's real image with the slow handler. */
 import { bundleServer } from '../../support/bundle.ts';
 import { KnockServerContainer } from '../../support/knock-server.ts';
 

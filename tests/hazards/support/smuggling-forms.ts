@@ -1,18 +1,18 @@
 /**
- * Bytes in which two readers, a proxy and the server behind it, have seen different requests: the attacks known as CL.TE,
- * TE.CL and TE.TE, what RFC 9112 (sections 2.2, 3.2, 5, 6, 7.1 and 11.2) tells a server to refuse, the forms of HAProxy's
- * regression tests; and those that only a port with several protocols has, where one protocol stands behind another.
+ * Request smuggling: bytes in which two parsers, a proxy and the server behind it, have seen different requests. The attacks
+ * CL.TE, TE.CL and TE.TE, requests that RFC 9112 (sections 2.2, 3.2, 5, 6, 7.1 and 11.2) tells servers to reject, HAProxy's
+ * regression tests, and attacks on a port with several protocols, where one protocol follows another.
  */
 
 export interface Form {
   name: string;
   /** In Latin-1. */
   bytes: string;
-  /** All that may be handled, in this order. */
+  /** Exactly the messages that may be handled, in order. */
   heard: string[];
 }
 
-/** What stands behind or inside most forms, and must not be handled as a request. */
+/** Hidden behind or inside most forms; must not be handled as a request. */
 const SMUGGLED = request('smuggled');
 const END = '0\r\n\r\n';
 
@@ -20,21 +20,21 @@ function request(body: string, { line = 'POST / HTTP/1.1', host = 'Host: a', mor
   return `${line}\r\n${host}\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`;
 }
 
-/** A request whose end is in doubt, and behind it what one reader takes for its body, and the other for a request. */
+/** A request with an ambiguous end, followed by bytes that one parser takes for its body, and another for a request. */
 function framed(fields: string, body = SMUGGLED, line = 'POST / HTTP/1.1'): string {
   return `${line}\r\nHost: a\r\n${fields}\r\n\r\n${body}`;
 }
 
 const refused = (name: string, bytes: string): Form => ({ name, bytes, heard: [] });
 
-/** The valid request is handled, and nothing behind it. */
+/** The valid request is handled, and nothing after it. */
 const afterOne = (name: string, behind: string): Form => ({
   name: `${name}, behind a request`,
   bytes: request('one') + behind,
   heard: ['one'],
 });
 
-/** What is not even nearly a request line is text, as docs/protocol.md says: each line a message, and none a request. */
+/** Lines that do not resemble a request line are text messages (docs/protocol.md). */
 const text = (name: string, bytes: string): Form => ({ name, bytes, heard: bytes.split(/\r?\n/) });
 
 const LENGTHS = [
@@ -132,7 +132,7 @@ const HEADS = [
   ),
 ];
 
-/** For whom the request is: a proxy that reads one name would let it pass to a server that reads another. */
+/** Ambiguous hosts: a proxy would check one name, and the server use another. */
 const AUTHORITIES = [
   ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: evil.example\r\n\r\n'],
   ['two hosts that are the same', 'GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n'],
@@ -151,7 +151,7 @@ const AUTHORITIES = [
   ['an address without a host', 'GET http:/ HTTP/1.1\r\nHost: localhost\r\n\r\n'],
 ].map(([name, bytes]) => refused(name!, bytes!));
 
-/** What is sent as the body of a request is a body, whatever the request asks for. */
+/** The body of a request stays a body, whatever the request is for. */
 const BODIES: Form[] = [
   { name: 'a request as a body', bytes: request(SMUGGLED), heard: [SMUGGLED] },
   { name: 'a request as the body of a GET', bytes: request(SMUGGLED, { line: 'GET / HTTP/1.1' }), heard: [''] },
@@ -215,7 +215,7 @@ const BEHIND_THE_LAST: Form[] = [
   refused('behind a tunnel', `CONNECT /x HTTP/1.1\r\nHost: a\r\n\r\n${SMUGGLED}`),
 ];
 
-/** What another parser, or protocol detection, would take if it came first. */
+/** Bytes that another parser, or protocol detection, would accept first on a connection. */
 const BEHIND_A_REQUEST = [
   afterOne('a tunnel', `CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n${SMUGGLED}`),
   afterOne('the preface of HTTP/2', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${SMUGGLED}`),
@@ -233,7 +233,7 @@ const BEHIND_A_REQUEST = [
   afterOne('a TLS handshake', `\x16\x03\x01\0\x05${SMUGGLED}`),
 ];
 
-/** The first bytes decide for the whole of a connection. */
+/** The first bytes decide the protocol of the whole connection. */
 const NO_REQUESTS: Form[] = [
   text('a request behind text', `Hello, server\r\n${SMUGGLED}`),
   { name: 'a request behind an empty line', bytes: `\r\n${SMUGGLED}`, heard: ['smuggled'] },

@@ -1,4 +1,4 @@
-/** Properties that are tried on as many random inputs as a line of the scorecard asks for. */
+/** Property tests with as many random inputs as the scorecard asks for. */
 import { check, defaultReportMessage, type IAsyncPropertyWithHooks } from 'fast-check';
 import type { TestContext } from 'vitest';
 
@@ -6,7 +6,7 @@ import type { LineId } from '../../scorecard/lines.ts';
 import { counted } from '../../scorecard/measured.ts';
 
 interface Trial<Input extends [unknown, ...unknown[]]> {
-  /** The line of the scorecard, and what is counted: inputs for which the property does not hold. */
+  /** The scorecard's line; counts inputs for which the property fails. */
   line: LineId;
   what: string;
   runs: number;
@@ -14,8 +14,8 @@ interface Trial<Input extends [unknown, ...unknown[]]> {
 }
 
 /**
- * The smallest input for which the property does not hold, with the seed that leads to it again; undefined: there is
- * none. It is counted before anybody is disappointed, so that the scorecard knows of failures.
+ * The smallest input for which the property fails, with its seed; undefined: none. Counts first, so that the scorecard
+ * records failures.
  */
 export async function counterexample<Input extends [unknown, ...unknown[]]>(
   context: TestContext,

@@ -1,12 +1,12 @@
-/** Streams of each protocol, spoilt at random places and cut at others: the same ones each time. */
+/** Streams of each protocol, mutated and split at pseudo-random places, reproducibly. */
 import { frame } from '@knock/server/test/raw-client';
 
 import { Random } from '../../support/random.ts';
 import { type Act, byteByByte, type Case, steps } from '../case.ts';
 
-/** Small, so that messages are above it often enough. */
+/** Small, so that messages often exceed it. */
 const SETTINGS = { MAX_MESSAGE_BYTES: 100 };
-/** The longest stream that is cut into single bytes. */
+/** The longest stream that is sent byte by byte. */
 const LONGEST_DRIP = 120;
 const PAUSES_MS = [10, 300, 3000, 11_000];
 const ENDINGS = ['closes', 'closes', 'stays', 'stays', 'resets'] as const;
@@ -75,7 +75,7 @@ function body(random: Random): string {
   return `Transfer-Encoding: chunked\r\n\r\n${chunk}0\r\n${random.oneOf(['', 'X: y\r\n'])}\r\n`;
 }
 
-/** Changed at two places at most: bytes are put in, overwritten, left out or doubled there, or the stream ends. */
+/** Mutated at up to two places: bytes inserted, overwritten, removed or doubled, or the stream truncated. */
 function spoilt(stream: Buffer, random: Random): Buffer {
   return random
     .list(2, () => random.oneOf(TOKENS))

@@ -1,4 +1,4 @@
-/** Handlers that are slow, that fail, and that never answer: the same messages in every protocol. */
+/** Handlers that are slow, fail, or never reply: the same messages in every protocol. */
 import { type Protocol, say } from '../../hazards/support/protocols.ts';
 import { type Case, cases, closesAndStays } from '../case.ts';
 

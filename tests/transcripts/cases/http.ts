@@ -1,7 +1,7 @@
 /** HTTP: request lines, heads, bodies, persistence. */
 import { byteByByte, type Case, cases, closesAndStays, dripped } from '../case.ts';
 
-/** `fields` with CR LF behind each. */
+/** `fields`: each with CR LF. */
 export function request(line: string, fields = 'Host: a\r\n', body = ''): string {
   const length = body === '' ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
   return `${line} HTTP/1.1\r\n${fields}${length}\r\n${body}`;

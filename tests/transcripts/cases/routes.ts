@@ -1,17 +1,17 @@
-/** Every method at every path, with the live page and without it. */
+/** Every method on every path, with and without the live page. */
 import { type Case, cases } from '../case.ts';
 import { request } from './http.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'];
 const PATHS = ['/', '/healthz', '/readyz', '/metrics', '/events', '/page/main.js', '/page/nothing.js', '/nothing'];
 
-/** Each with a request behind it, to see whether the connection is still used. */
+/** Each with a second request, to see whether the connection persists. */
 const all = Object.fromEntries(
   METHODS.flatMap((method) =>
     PATHS.map((path) => [`${method} ${path}`, request(`${method} ${path}`) + request('GET /')]),
   ),
 );
-/** These never end by themselves. */
+/** Responses that never end by themselves. */
 const { 'GET /events': events, ...others } = all;
 const page = { 'the page': request('GET /', 'Host: a\r\nAccept: text/html\r\n') };
 

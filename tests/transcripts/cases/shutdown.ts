@@ -1,4 +1,4 @@
-/** Clients that are not served, because the server is full or drains, and those that it still serves then. */
+/** Clients that are denied because the server is full or drains, and clients that it still serves then. */
 import { type Protocol, say } from '../../hazards/support/protocols.ts';
 import { type Act, type Case, cases, closesAndStays, DRAIN } from '../case.ts';
 
@@ -8,7 +8,7 @@ const PROTOCOLS: readonly [folder: string, Protocol][] = [
   ['http', 'HTTP'],
 ];
 
-/** With room for none every client is one above the limit. No setting says so. */
+/** A limit of 0, which no setting allows, denies every client. */
 const FULL = { settings: { MAX_CONNECTIONS: 0 } };
 const ONCE = { settings: { ACCEPT: 'once' as const } };
 

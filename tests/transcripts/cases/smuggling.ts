@@ -1,9 +1,9 @@
-/** The forms of request smuggling. A form that does not begin with a request line stands with the others all the same. */
+/** The request smuggling forms, including those that do not start with a request line. */
 import { FORMS } from '../../hazards/support/smuggling-forms.ts';
 import { byteByByte, type Case, cases, closesAndStays } from '../case.ts';
 
 const PLAIN = FORMS.map(({ name, bytes }) => ({ name, bytes: Buffer.from(bytes, 'latin1') }));
-/** One byte in a turn takes as many turns as there are bytes, so only some of the forms come like that. */
+/** Byte by byte takes a turn of the event loop per byte: only for some forms. */
 const EVERY = 8;
 
 export const smugglingCases: readonly Case[] = [

@@ -1,4 +1,4 @@
-/** Text: lines, pauses that end a message, and first lines that are nearly something else. */
+/** Text: lines, pauses that end a message, and first lines that almost look like another protocol. */
 import { frame } from '@knock/server/test/raw-client';
 
 import { byteByByte, type Case, cases, closesAndStays, dripped } from '../case.ts';

@@ -1,4 +1,4 @@
-/** The byte vectors of the protocol, those that only a server may send among them: to a server these are malformed. */
+/** The byte vectors of the protocol. Those that only a server may send are malformed from a client. */
 import { readFileSync } from 'node:fs';
 
 import { byteByByte, type Case, cases, closesAndStays } from '../case.ts';
