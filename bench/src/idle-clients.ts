@@ -1,4 +1,4 @@
-/** `node idle-clients.ts PORT MESSAGE_HEX` opens connections, sends a message over each, and keeps them open. Each number received over IPC is how many more to open. */
+/** `node idle-clients.ts PORT MESSAGE_HEX`: for each number N received over IPC, opens N connections, sends a message on each, and keeps them. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,5 +1,5 @@
-import { probeAll, type EchoProbe } from './echo-probe.ts';
 /** The servers alone, under load: throughput, latency and CPU cost. */
+import { probeAll, type EchoProbe } from './echo-probe.ts';
 import type { Figure, Measure } from './figure.ts';
 import { load, type LoadResult } from './load.ts';
 import type { Program } from './program.ts';
@@ -25,7 +25,7 @@ const FIRST_PORT = 21_000;
 /** The warm-up load, as a multiple of a round: V8 compiles meanwhile. */
 const WARM_UP_FACTOR = 4;
 
-/** How a server is driven. */
+/** The shape of the load. */
 interface Shape {
   connections: number;
   depth: number;

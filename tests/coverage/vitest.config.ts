@@ -1,11 +1,11 @@
-/** Which branches of the HTTP codec its own unit tests take: all of them, or the run fails. */
+/** Fails unless the HTTP codec's unit tests cover all of its branches. */
 import { defineConfig } from 'vitest/config';
 
 const CODEC = 'packages/shared/src/codec/http';
 
 export default defineConfig({
   test: {
-    // Without the random cuts of `any-cut.test.ts`: a branch that they take once may be missed by the next run.
+    // Without `any-cut.test.ts`: its random splits may miss a branch in the next run.
     include: [`${CODEC}/*.test.ts`],
     exclude: [`${CODEC}/any-cut.test.ts`],
     testTimeout: 60_000,

@@ -44,7 +44,7 @@ test('200 clients that withhold the last byte of the largest message cost bounde
   await expectStillServing(server);
 });
 
-test('20 clients that do not read cost bounded memory, are disconnected at the write timeout, and affect nobody else', async () => {
+test('20 clients that do not read cost bounded memory, are disconnected at the write timeout, and affect no other client', async () => {
   await using server = await new KnockServerContainer()
     .withSettings({ WRITE_TIMEOUT_MS: '1000', REPLY: 'x'.repeat(16_384) })
     .withResourcesQuota({ memory: MEMORY_GIB })

@@ -15,7 +15,7 @@ const CLIENTS = scaled({ test: 25, scorecard: 100 });
 const PYTHON_CLIENTS = scaled({ test: 3, scorecard: 20 });
 /** Long enough that the client's FIN arrives long before the reply. */
 const DELAY_MS = 100;
-const PYTHON = join(import.meta.dirname, 'support/say-and-shut-down.py');
+const PYTHON = join(import.meta.dirname, 'support/send-and-shut-down.py');
 
 /** Sends these bytes together with a FIN, and waits for the server's. */
 async function sayAndClose(server: StartedKnockServerContainer, protocol: Protocol, said: Buffer) {

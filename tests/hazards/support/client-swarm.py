@@ -1,17 +1,17 @@
-"""A horde of clients as no program of Node can be: their kernel takes no more than some 2 KiB for them.
+"""A swarm of hostile clients with receive buffers of about 2 KiB, which Node cannot set.
 
-python3 horde.py HOST PORT PLAN
+python3 client-swarm.py HOST PORT PLAN
 
 PLAN is JSON, a list of groups of clients:
-  count    how many they are
-  opening  what each says first, as far as its kernel takes it at once: pieces of [text, times], a byte for a character;
+  count    number of clients
+  opening  sent first, as far as the kernel accepts it at once: pieces of [text, times] in Latin-1;
            #### becomes the number of the client
-  everyMs  how often it does what comes next; without it, it does nothing more
-  takes    how many bytes it reads, a few hundred each time, before it stops reading for ever
-  drip     what it says then, over and over, in pieces as above
+  everyMs  the interval of the following actions
+  takes    bytes to read, a few hundred each time, before it stops reading
+  drip     sent then, repeatedly, in pieces as above
 
-Prints "all are there" when all have connected; and, for each of those with `takes`, its number and the time, in
-milliseconds since 1970, at which it took the last of them. The clients stay until the program is ended.
+Prints "all connected"; and, for each client with `takes`, its number and the time of its last read, in milliseconds since
+1970. The clients stay connected until the program is stopped.
 """
 
 import heapq
@@ -27,8 +27,8 @@ CLIENTS_PER_SECOND = 400
 FOR_EVER = 1e6
 
 
-def call(host, port, number, group):
-    """One client: does something, and yields for how many seconds it waits then."""
+def run(host, port, number, group):
+    """One client: acts, and yields the seconds until its next action."""
     with socket.socket() as client:
         # Before it connects: an advertised window cannot be taken back.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
@@ -37,22 +37,22 @@ def call(host, port, number, group):
         try:
             yield from behave(client, number, group)
         except ConnectionError:
-            pass  # The server has given it up.
+            pass  # The server has disconnected it.
 
 
 def behave(client, number, group):
     every = group.get("everyMs", 0) / 1000
-    say(client, number, group["opening"])
+    send(client, number, group["opening"])
     if "takes" in group:
-        yield from take(client, group["takes"], every)
+        yield from read(client, group["takes"], every)
         print(number, time.time() * 1000, flush=True)
     while "drip" in group:
         yield every
-        say(client, number, group["drip"])
+        send(client, number, group["drip"])
     yield FOR_EVER
 
 
-def say(client, number, pieces):
+def send(client, number, pieces):
     text = "".join(text * times for text, times in pieces)
     try:
         client.send(text.replace("####", f"{number:04}").encode("latin-1"))
@@ -60,7 +60,7 @@ def say(client, number, pieces):
         pass
 
 
-def take(client, count, seconds):
+def read(client, count, seconds):
     while count > 0:
         yield seconds
         try:
@@ -74,7 +74,7 @@ def main():
     groups = [group for group in plan for _ in range(group["count"])]
     began = time.monotonic()
     due = [
-        (began + number / CLIENTS_PER_SECOND, number, call(host, port, number, group))
+        (began + number / CLIENTS_PER_SECOND, number, run(host, port, number, group))
         for number, group in enumerate(groups)
     ]
     missing = set(range(len(groups)))
@@ -85,7 +85,7 @@ def main():
         if number in missing:
             missing.remove(number)
             if not missing:
-                print("all are there", flush=True)
+                print("all connected", flush=True)
 
 
 main()

@@ -31,7 +31,7 @@ export class ClientSwarm implements AsyncDisposable {
     const { host, port } = await server.address();
     const swarm = new ClientSwarm(groups, new Program(['python3', PROGRAM, host, `${port}`, JSON.stringify(groups)]));
     try {
-      await swarm.#program.printed(/^all are there$/m);
+      await swarm.#program.printed(/^all connected$/m);
     } catch (error) {
       await swarm[Symbol.asyncDispose]();
       throw error;

@@ -1,6 +1,6 @@
-"""Says each of some messages on a connection of its own, shuts its side down at once, and prints all that comes back.
+"""Sends each message on a new connection, calls shutdown(SHUT_WR), and prints all bytes that come back.
 
-python3 say-and-shut-down.py HOST PORT HEX...
+python3 send-and-shut-down.py HOST PORT HEX...
 """
 
 import socket
