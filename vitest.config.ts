@@ -11,6 +11,7 @@ const IN_PROCESS = [
   'tests/hazards/smuggling.test.ts',
   'tests/hazards/streams.test.ts',
   'tests/docs/settings-tables.test.ts',
+  'tests/docs/words.test.ts',
   'tests/e2e/pins.test.ts',
   'tests/e2e/tls.test.ts',
   'tests/transcripts/*.test.ts',

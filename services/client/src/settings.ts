@@ -20,18 +20,18 @@ export const clientSettings = z
       .string()
       .default('Hello, server')
       .describe(
-        "what is said in each greeting; `{client}` becomes this client's name, `{n}` the number of the greeting; a load says it as it stands",
+        "the text of each greeting; `{client}` becomes this client's name, `{n}` its number; `load` sends it unchanged",
       ),
     INTERVAL_MS: milliseconds({ min: 0 }).default(1000).describe('from one greeting to the next'),
     COUNT: wholeNumber({ min: 0, max: MAX_COUNT })
       .default(0)
       .describe("how many greetings; 0 never ends, 1 is the article's client"),
-    CONNECT_TIMEOUT_MS: milliseconds().default(4000).describe('look-up and connection'),
+    CONNECT_TIMEOUT_MS: milliseconds().default(4000).describe('name look-up and connect'),
     REPLY_TIMEOUT_MS: milliseconds().default(5000).describe('from a message to its reply, for each attempt'),
     DEADLINE_MS: milliseconds().default(10_000).describe('for a message, over all attempts'),
     TLS_CA_FILE: authorityFile()
       .optional()
-      .describe('speak TLS, with a server for whose certificate this one vouches; SERVER_HOST must be its name'),
+      .describe('turns TLS on: the CA that signed the certificate of the server, which must name SERVER_HOST'),
     TLS_CERT_FILE: certificateFile()
       .optional()
       .describe('the certificate of this client, where the server asks for one'),
@@ -40,7 +40,7 @@ export const clientSettings = z
       .string()
       .min(1, { error: 'must not be empty' })
       .optional()
-      .describe("the name of this replica, where it is not the network's or the machine's"),
+      .describe("this replica's name, if not the one that the network or the machine gives it"),
     ...logSettings,
   })
   .refine(pairRule.check, pairRule.params)

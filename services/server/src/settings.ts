@@ -23,15 +23,15 @@ export const serverSettings = z
     MAX_MESSAGE_BYTES: wholeNumber({ min: 1, max: MAX_PAYLOAD_BYTES }).default(65536).describe('in every protocol'),
     MAX_CONNECTIONS: wholeNumber({ min: 1, max: 1_000_000 })
       .default(1000)
-      .describe('clients above it hear `busy`, 32 at once; never above the descriptor limit less 128, nor below 1'),
-    FIRST_BYTE_TIMEOUT_MS: milliseconds().default(30_000).describe('for a client that says nothing'),
+      .describe('clients above it get `busy`, 32 at once; never above the descriptor limit less 128, nor below 1'),
+    FIRST_BYTE_TIMEOUT_MS: milliseconds().default(30_000).describe('for a client that sends nothing'),
     MESSAGE_TIMEOUT_MS: milliseconds().default(10_000).describe("from a message's first byte to its last"),
     HANDLER_TIMEOUT_MS: milliseconds().default(30_000).describe('from a message to its reply'),
     IDLE_TIMEOUT_MS: milliseconds().default(60_000).describe('between messages; HTTP keep-alive too'),
     WRITE_TIMEOUT_MS: milliseconds().default(10_000).describe('for a client that does not read'),
     DRAIN_TIMEOUT_MS: milliseconds()
       .default(8000)
-      .describe('for the clients that are being served when the server is told to stop'),
+      .describe('for the messages that are being answered when the server begins to drain'),
     TEXT_IDLE_MS: milliseconds().default(250).describe('the pause that ends a text message without a line end'),
     LIVE_PAGE: oneOf('on', 'off')
       .default('off')
@@ -48,11 +48,9 @@ export const serverSettings = z
       .describe('names with a dot that HTTP clients may use for this server, separated by commas'),
     TLS_CERT_FILE: certificateFile()
       .optional()
-      .describe('the certificate of the server: with it and its key, clients speak TLS'),
+      .describe('the certificate of the server: with its key, it turns TLS on'),
     TLS_KEY_FILE: keyFile().optional().describe('the key of the certificate'),
-    TLS_CA_FILE: authorityFile()
-      .optional()
-      .describe('only clients with a certificate for which this one vouches come in'),
+    TLS_CA_FILE: authorityFile().optional().describe('the CA that must have signed the certificate of every client'),
     TLS: oneOf('required', 'optional')
       .optional()
       .describe(
@@ -66,7 +64,7 @@ export const serverSettings = z
       .string()
       .min(1, { error: 'must not be empty' })
       .optional()
-      .describe("the name of this replica, where it is not the network's or the machine's"),
+      .describe("this replica's name, if not the one that the network or the machine gives it"),
     ...logSettings,
   })
   .refine(pairRule.check, pairRule.params)
