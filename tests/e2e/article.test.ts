@@ -16,11 +16,11 @@ const REPLY = 'hello from the server!\n';
 const REFUSED = /ECONNREFUSED|ConnectionRefusedError/;
 
 test.for(PAIRS)('the $client client greets the $server server and prints its reply', async ({ client, server }) => {
-  await using serving = startServer(server);
-  await using calling = startClient(client, { port: await portOf(serving) });
+  await using serverProgram = startServer(server);
+  await using clientProgram = startClient(client, { port: await portOf(serverProgram) });
 
-  expect(await calling.ended()).toEqual({ exitCode: 0, stdout: REPLY, stderr: '' });
-  await serving.printed(/^Hello, server$/m);
+  expect(await clientProgram.ended()).toEqual({ exitCode: 0, stdout: REPLY, stderr: '' });
+  await serverProgram.printed(/^Hello, server$/m);
 });
 
 test.for(LANGUAGES)('the %s server with `once` exits after its first client', async (language) => {

@@ -37,14 +37,14 @@ describe.each([
   test('prints the replies of the server’s container, in order', async () => {
     await using server = await new KnockServerContainer().withSettings({ REPLY: '{message}' }).start();
     const texts = ['Hello, server', '', 'é€👋', 'a'.repeat(60_000)];
-    await using calling = client(server.port, texts, server.getHost());
-    expect(await calling.ended()).toEqual({ exitCode: 0, stdout: `${texts.join('\n')}\n`, stderr: '' });
+    await using running = client(server.port, texts, server.getHost());
+    expect(await running.ended()).toEqual({ exitCode: 0, stdout: `${texts.join('\n')}\n`, stderr: '' });
   });
 
   test('names the message that the server’s container rejected, and exits with an error', async () => {
     await using server = await new KnockServerContainer().withSettings({ MAX_MESSAGE_BYTES: '8' }).start();
-    await using calling = client(server.port, ['short', 'much too long'], server.getHost());
-    const { exitCode, stdout, stderr } = await calling.ended();
+    await using running = client(server.port, ['short', 'much too long'], server.getHost());
+    const { exitCode, stdout, stderr } = await running.ended();
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: 'hello from the server!\n' });
     expect(stderr).toMatch(/^'much too long': .*too_large: /);
   });
@@ -58,11 +58,11 @@ describe.each([
         if (said.length >= hex.length) socket.end();
       }),
     );
-    await using calling = client(
+    await using running = client(
       server.port,
       heard.map(({ message }) => message!),
     );
-    await calling.ended();
+    await running.ended();
     expect(said).toBe(hex);
   });
 
@@ -72,8 +72,8 @@ describe.each([
       for (const byte of Buffer.from(hex, 'hex')) socket.write(Buffer.of(byte));
       socket.end();
     });
-    await using calling = client(server.port, ['?']);
-    const { exitCode, stdout } = await calling.ended();
+    await using running = client(server.port, ['?']);
+    const { exitCode, stdout } = await running.ended();
     const replies = heard.flatMap(({ message }) => message ?? []);
     expect(stdout).toBe(replies.map((reply) => `${reply}\n`).join(''));
     expect(exitCode === 0).toBe(replies.length === heard.length);

@@ -157,8 +157,8 @@ test.for(scaled({ test: [50], scorecard: [50, 1000] }))(
       values: ms,
       unit: 'ms',
     });
-    const talks = await Promise.all(inside.map((guest) => guest.leave()));
-    const lost = disturbed(talks);
+    const sessions = await Promise.all(inside.map((guest) => guest.leave()));
+    const lost = disturbed(sessions);
     const times = inside.flatMap((guest) => guest.times);
     measured(context, {
       line: 'connection-limit',

@@ -9,7 +9,7 @@ import { Grammar } from './http-fuzz/grammar.ts';
 import { mutate } from './http-fuzz/mutations.ts';
 import { PROVOKERS } from './http-fuzz/provokers.ts';
 import { reasonsToRefuse } from './http-fuzz/reasons.ts';
-import { REFUSED_THOUGH_VALID } from './http-fuzz/strictness.ts';
+import { VALID_BUT_REJECTED } from './http-fuzz/strictness.ts';
 
 const LINE = 'http-differential';
 const CASES = scaled({ test: 20_000, scorecard: 1_000_000 });
@@ -88,7 +88,7 @@ test('grammatically valid requests are accepted, or rejected for a listed reason
   const grammar = new Grammar(random);
   const wrong: unknown[] = [];
   for (let tried = 0; tried < VALID_CASES; tried += 1) {
-    const strictness = random.oneIn(4) ? random.oneOf(REFUSED_THOUGH_VALID) : undefined;
+    const strictness = random.oneIn(4) ? random.oneOf(VALID_BUT_REJECTED) : undefined;
     const stream = grammar.validRequest(strictness?.parts);
     const { rejection, requests } = readByCodec([bytesOf(stream)]);
     const isRight =

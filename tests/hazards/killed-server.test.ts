@@ -48,12 +48,12 @@ test(`a server killed during replies, ${KILLS} times: no truncated reply is deli
   const lateness: number[] = [];
   for (let kill = 0; kill < KILLS; kill += 1) {
     const address = await server.address();
-    const talks = IN_FLIGHT.map((inFlight) => new Talk(clientOf(address, TIMEOUTS), inFlight));
-    await Promise.all(talks.map(({ answered }) => answered));
+    const clients = IN_FLIGHT.map((inFlight) => new BusyClient(clientOf(address, TIMEOUTS), inFlight));
+    await Promise.all(clients.map(({ answered }) => answered));
     // At any moment, in a message or in a reply.
     await sleep(Math.random() * 100);
-    const diedAt = await killAndStart(server, () => talks.forEach((talk) => talk.stop()));
-    const outcomes = (await Promise.all(talks.map((talk) => talk.outcomes))).flat();
+    const diedAt = await killAndStart(server, () => clients.forEach((client) => client.stop()));
+    const outcomes = (await Promise.all(clients.map((client) => client.outcomes))).flat();
 
     const broken = outcomes.filter(({ kind }) => kind === 'unknown');
     expect.soft(broken.length).toBeGreaterThan(0);
@@ -103,7 +103,7 @@ async function killAndStart(server: StartedKnockServerContainer, dead: () => voi
 }
 
 /** A client that sends large messages until it is stopped, then closes. */
-class Talk {
+class BusyClient {
   /** Resolves with the first reply. */
   readonly answered: Promise<void>;
   /** Resolves once it is stopped and every message has an outcome. */
@@ -114,15 +114,15 @@ class Talk {
   constructor(client: Client, inFlight: number) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.answered = promise;
-    const talkers = Array.from({ length: inFlight }, async () => {
+    const senders = Array.from({ length: inFlight }, async () => {
       const outcomes: Outcome[] = [];
       while (!this.#stopped) {
-        outcomes.push(await this.#say(client));
+        outcomes.push(await this.#send(client));
         resolve();
       }
       return outcomes;
     });
-    this.outcomes = Promise.all(talkers).then((outcomes) => {
+    this.outcomes = Promise.all(senders).then((outcomes) => {
       client.close();
       return outcomes.flat();
     });
@@ -132,7 +132,7 @@ class Talk {
     this.#stopped = true;
   }
 
-  async #say(client: Client): Promise<Outcome> {
+  async #send(client: Client): Promise<Outcome> {
     this.#begun += 1;
     // Made of its own number, so that a piece of another reply would show.
     const word = `${this.#begun} `;

@@ -46,7 +46,7 @@ const trick = fc.tuple(fc.constantFrom(...PROTOCOLS), trickText).map(([protocol,
 /** Few enough messages at once for the log's queue, which drops lines when it is full. */
 const fewMessages = hostileStream.filter(({ length }) => length < 500);
 const streams: Arbitrary<Buffer> = fc.oneof(fewMessages, trick);
-const conversations = fc.tuple(streams, places, fc.constantFrom<Ending>('closes', 'stays', 'resets'));
+const sessionsArbitrary = fc.tuple(streams, places, fc.constantFrom<Ending>('closes', 'stays', 'resets'));
 
 /** Never in a line: C0, DEL, C1, bidi controls, line and paragraph separators, invisible characters. */
 const RAW = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
@@ -69,10 +69,10 @@ function quarrelsome(message: string): string {
   return message;
 }
 
-type Talk = [stream: Buffer, cuts: number[], ending: Ending];
+type Session = [stream: Buffer, cuts: number[], ending: Ending];
 
 /** The log of these sessions, and the number of handled messages. */
-async function logOf(talks: Talk[], format: 'json' | 'pretty'): Promise<{ log: Buffer; heard: number }> {
+async function logOf(sessions: Session[], format: 'json' | 'pretty'): Promise<{ log: Buffer; heard: number }> {
   const directory = await mkdtemp(join(tmpdir(), 'knock-log-'));
   const path = join(directory, 'log');
   // The logger writes to any descriptor as to stdout, and closes it.
@@ -80,7 +80,7 @@ async function logOf(talks: Talk[], format: 'json' | 'pretty'): Promise<{ log: B
   let heard = 0;
   {
     await using server = await InMemoryServer.start({ logger: log.logger, handler: quarrelsome });
-    for (const [stream, cuts, ending] of talks) {
+    for (const [stream, cuts, ending] of sessions) {
       heard += (await server.converse(cutAnywhere(stream, cuts), ending)).heard.length;
     }
   }
@@ -98,25 +98,25 @@ interface Closing {
 
 test('logs exactly one line per event, without raw control characters, for any input', async (context) => {
   const seed = Date.now() % 2 ** 31;
-  const talks = fc.sample(conversations, { numRuns: SESSIONS, seed });
-  const json = await logOf(talks, 'json');
-  const pretty = await logOf(talks, 'pretty');
+  const sessions = fc.sample(sessionsArbitrary, { numRuns: SESSIONS, seed });
+  const json = await logOf(sessions, 'json');
+  const pretty = await logOf(sessions, 'pretty');
 
   const lines = linesOf(json.log);
   const parsed = lines.map((line) => JSON.parse(line) as Partial<Closing>);
   const closings = parsed.filter((line): line is Closing => 'reason' in line);
   const strange = closings.filter(({ reason }) => reason === 'tls_error' || reason === 'unknown_protocol');
   // At this level each message is an event.
-  const events = talks.length + strange.length + json.heard;
+  const events = sessions.length + strange.length + json.heard;
   const prettyLines = linesOf(pretty.log);
   const begun = prettyLines.filter((line) => EVENT.test(line));
   const astray =
-    Math.abs(closings.length - talks.length) + Math.abs(lines.length - events) + Math.abs(begun.length - events);
+    Math.abs(closings.length - sessions.length) + Math.abs(lines.length - events) + Math.abs(begun.length - events);
   counted(context, {
     line: LINE,
     what: 'missing or surplus log lines, json and pretty',
     count: astray,
-    of: 2 * talks.length,
+    of: 2 * sessions.length,
   });
   const raw = [...lines, ...prettyLines].filter((line) => RAW.test(line));
   counted(context, {
@@ -127,9 +127,9 @@ test('logs exactly one line per event, without raw control characters, for any i
   });
 
   expect(raw, `seed ${seed}`).toEqual([]);
-  expect(new Set(closings.map(({ connection }) => connection)).size).toBe(talks.length);
+  expect(new Set(closings.map(({ connection }) => connection)).size).toBe(sessions.length);
   expect({ closings: closings.length, lines: lines.length, begun: begun.length }).toEqual({
-    closings: talks.length,
+    closings: sessions.length,
     lines: events,
     begun: events,
   });

@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 
 import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { KnockServerContainer, type StartedKnockServerContainer } from '../support/knock-server.ts';
-import { type Address, disturbed, type Talk, PacedClient } from './support/paced-client.ts';
+import { type Address, disturbed, type ClientSession, PacedClient } from './support/paced-client.ts';
 import { paced } from './support/pacing.ts';
 import { type Answer, answers, type Protocol, PROTOCOLS, replies, say } from './support/protocols.ts';
 
@@ -19,7 +19,7 @@ const LIMIT_MS = scaled({ test: 5000, scorecard: 3000 });
 const PAUSE_MS = 2 * LIMIT_MS;
 const RUNS = scaled({ test: 1, scorecard: 10 });
 /** The protocols of the clients that send all the time. */
-const TALKERS: Protocol[] = [
+const ACTIVE: Protocol[] = [
   ...Array.from({ length: 50 }, () => 'frames' as const),
   ...Array.from({ length: 50 }, () => 'text' as const),
   ...Array.from({ length: 20 }, () => 'HTTP' as const),
@@ -36,7 +36,7 @@ const SETTINGS = {
 };
 
 /** A client: the server pauses at the first `yield`, and resumes at the second. */
-type Interrupted = AsyncGenerator<undefined, Talk>;
+type Interrupted = AsyncGenerator<undefined, ClientSession>;
 
 async function* inMidMessage(address: Address, protocol: Protocol): Interrupted {
   return yield* inHalves(await PacedClient.enter(address, protocol, `in the middle of a message in ${protocol}`));
@@ -49,38 +49,38 @@ async function* inItsFirstMessage({ host, port }: Address, protocol: Protocol): 
 }
 
 async function* silentSoFar({ host, port }: Address, protocol: Protocol): Interrupted {
-  const talker = new PacedClient(await RawClient.to(port, host), protocol, `silent until the pause, in ${protocol}`);
+  const client = new PacedClient(await RawClient.to(port, host), protocol, `silent until the pause, in ${protocol}`);
   yield;
-  talker.say();
-  return yield* leavesWhenAnswered(talker);
+  client.say();
+  return yield* leavesWhenAnswered(client);
 }
 
 /** Connects while the server is paused: the kernel queues it. */
 async function* notThereYet({ host, port }: Address, protocol: Protocol): Interrupted {
   yield;
-  const talker = new PacedClient(
+  const client = new PacedClient(
     await RawClient.to(port, host),
     protocol,
     `connected during the pause, in ${protocol}`,
   );
-  talker.say();
-  return yield* leavesWhenAnswered(talker);
+  client.say();
+  return yield* leavesWhenAnswered(client);
 }
 
-async function* inHalves(talker: PacedClient): Interrupted {
-  const bytes = talker.next();
-  talker.client.send(bytes.subarray(0, bytes.length / 2));
+async function* inHalves(client: PacedClient): Interrupted {
+  const bytes = client.next();
+  client.client.send(bytes.subarray(0, bytes.length / 2));
   yield;
-  talker.client.send(bytes.subarray(bytes.length / 2));
-  return yield* leavesWhenAnswered(talker);
+  client.client.send(bytes.subarray(bytes.length / 2));
+  return yield* leavesWhenAnswered(client);
 }
 
 /** Not before, since its FIN would end its message, too. */
-async function* leavesWhenAnswered(talker: PacedClient): Interrupted {
-  const left = talker
+async function* leavesWhenAnswered(client: PacedClient): Interrupted {
+  const left = client
     .answered()
     .catch(() => undefined)
-    .then(() => talker.leave());
+    .then(() => client.leave());
   yield;
   return left;
 }
@@ -128,7 +128,10 @@ async function sendUntilBlocked(client: RawClient, protocol: Protocol): Promise<
  * Runs the clients' first part, pauses the server during their second, and resolves after the resume with a function that runs
  * their last part.
  */
-async function pauseAmong(server: StartedKnockServerContainer, clients: Interrupted[]): Promise<() => Promise<Talk[]>> {
+async function pauseAmong(
+  server: StartedKnockServerContainer,
+  clients: Interrupted[],
+): Promise<() => Promise<ClientSession[]>> {
   const step = () => Promise.all(clients.map((client) => client.next()));
   await step();
   const engine = await server.engine();
@@ -155,26 +158,24 @@ test('no client that was active before or during a pause of twice the timeouts i
   await using server = await new KnockServerContainer().withSettings(SETTINGS).start();
   const before = await server.numbers();
   const address = await server.address();
-  const talks: Record<Protocol, Talk[]> = { frames: [], text: [], HTTP: [] };
-  const interrupted: Talk[] = [];
+  const sessions: Record<Protocol, ClientSession[]> = { frames: [], text: [], HTTP: [] };
+  const interrupted: ClientSession[] = [];
   const waits: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
-    const talkers = await paced(TALKERS.length, (n) =>
-      PacedClient.enter(address, TALKERS[n]!, `run ${run}, client ${n}`),
-    );
-    for (const talker of talkers) talker.talk(EVERY_MS);
+    const active = await paced(ACTIVE.length, (n) => PacedClient.enter(address, ACTIVE[n]!, `run ${run}, client ${n}`));
+    for (const client of active) client.talk(EVERY_MS);
     const others = clientsOf([inMidMessage, inItsFirstMessage, silentSoFar, notThereYet], 3, address);
     const goOn = await pauseAmong(server, others);
     const began = performance.now();
-    await Promise.allSettled(talkers.map((talker) => talker.answered()));
+    await Promise.allSettled(active.map((client) => client.answered()));
     waits.push(performance.now() - began);
     interrupted.push(...(await goOn()));
-    const left = await Promise.all(talkers.map((talker) => talker.leave()));
-    for (const [n, talk] of left.entries()) talks[TALKERS[n]!].push(talk);
+    const left = await Promise.all(active.map((client) => client.leave()));
+    for (const [n, session] of left.entries()) sessions[ACTIVE[n]!].push(session);
   }
 
   for (const protocol of PROTOCOLS) {
-    const those = talks[protocol];
+    const those = sessions[protocol];
     const lost = disturbed(those);
     counted(context, { line: LINE, what: `lost in ${protocol} ${PAUSED}`, count: lost.length, of: those.length });
     expect.soft(lost).toEqual([]);
@@ -193,14 +194,14 @@ test('no client with unread replies is disconnected by a pause of twice the time
   await using server = await new KnockServerContainer().withSettings(SETTINGS).start();
   const before = await server.numbers();
   const address = await server.address();
-  const talks: Talk[] = [];
+  const sessions: ClientSession[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     const goOn = await pauseAmong(server, clientsOf([readsMeanwhile, readsLate], 1, address));
-    talks.push(...(await goOn()));
+    sessions.push(...(await goOn()));
   }
-  const lost = disturbed(talks);
+  const lost = disturbed(sessions);
   const what = `lost with replies to read ${PAUSED}`;
-  counted(context, { line: LINE, what, count: lost.length, of: talks.length });
+  counted(context, { line: LINE, what, count: lost.length, of: sessions.length });
   expect(lost).toEqual([]);
   await server.expectClosed(before, {});
   await server.expectHealthy(before);

@@ -7,7 +7,7 @@ const chunked = (body: string, field = 'Transfer-Encoding: chunked') => ({ frami
 const sized = (length: string, body: string) => ({ framing: { field: `Content-Length: ${length}`, body } });
 const HTTP_1_1 = 'HTTP/1.1';
 
-export const REFUSED_THOUGH_VALID: readonly { reason: string; parts: Partial<Parts> }[] = [
+export const VALID_BUT_REJECTED: readonly { reason: string; parts: Partial<Parts> }[] = [
   // Unsupported by this server, or above its limits.
   { reason: '505 unsupported version', parts: { version: 'HTTP/1.2' } },
   { reason: '501 unknown method', parts: { method: 'FOO' } },

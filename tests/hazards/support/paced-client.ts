@@ -6,7 +6,7 @@ import { RawClient } from '@knock/server/test/raw-client';
 import { type Answer, answers, type Protocol, replies, say } from './protocols.ts';
 
 /** A client's whole session. */
-export interface Talk {
+export interface ClientSession {
   who: string;
   /** Expected: an echo of each message, in order. */
   expected: Answer[];
@@ -33,10 +33,10 @@ export class PacedClient {
 
   /** Resolves with a client that got its first reply. */
   static async enter({ host, port }: Address, protocol: Protocol, name: string): Promise<PacedClient> {
-    const talker = new PacedClient(await RawClient.to(port, host), protocol, name);
-    talker.say();
-    await talker.answered();
-    return talker;
+    const client = new PacedClient(await RawClient.to(port, host), protocol, name);
+    client.say();
+    await client.answered();
+    return client;
   }
 
   constructor(client: RawClient, protocol: Protocol, name: string) {
@@ -69,7 +69,7 @@ export class PacedClient {
   }
 
   /** Half-closes, and waits for the server's close. */
-  async leave(): Promise<Talk> {
+  async leave(): Promise<ClientSession> {
     clearInterval(this.#timer);
     this.client.end();
     const heard = answers(this.protocol, await this.client.closed());
@@ -84,8 +84,8 @@ export class PacedClient {
 }
 
 /** For clients that got anything but their replies: what they got instead. */
-export function disturbed(talks: Talk[]): string[] {
-  const those = talks.filter(({ expected, heard, error }) => error ?? !isDeepStrictEqual(heard, expected));
+export function disturbed(sessions: ClientSession[]): string[] {
+  const those = sessions.filter(({ expected, heard, error }) => error ?? !isDeepStrictEqual(heard, expected));
   return those.map(({ who, expected, heard, error }) => {
     const wrong = heard.findIndex((answer, n) => !isDeepStrictEqual(answer, expected[n]));
     const { kind, text } = heard[wrong] ?? { kind: 'nothing', text: '' };
