@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 
 import { counted } from '../scorecard/measured.ts';
-import { InMemoryServer, type Outcome, type Step } from './support/in-memory.ts';
+import { InMemoryServer, type ConnectionResult, type Step } from './support/in-memory.ts';
 import { type Form, FORMS } from './support/smuggling-forms.ts';
 
 const LINE = 'request-smuggling';
@@ -36,7 +36,7 @@ function* replays(bytes: Buffer, isHttp: boolean): Generator<Replay> {
 }
 
 /** The result without texts, dates, and `100 Continue`, which depends on the split. */
-function verdict({ heard, said, reason }: Outcome) {
+function verdict({ heard, said, reason }: ConnectionResult) {
   return { heard, statuses: said.toString('latin1').match(/HTTP\/1\.1 [2-5]\d+/g), reason };
 }
 

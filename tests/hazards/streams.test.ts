@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 
 import { counted, measured, scaled } from '../scorecard/measured.ts';
 import { cutAnywhere, hostileStream, places } from './support/hostile-bytes.ts';
-import { type Ending, InMemoryServer, type Outcome, type Step } from './support/in-memory.ts';
+import { type Ending, InMemoryServer, type ConnectionResult, type Step } from './support/in-memory.ts';
 import { say } from './support/protocols.ts';
 import { counterexample } from './support/tried.ts';
 
@@ -24,7 +24,7 @@ const NEVER = 'never heard';
 /**
  * The result without dates, and without `100 Continue`, which rightly depends on how much of the body came with the head.
  */
-function decided({ heard, said, reason }: Outcome) {
+function decided({ heard, said, reason }: ConnectionResult) {
   const text = said.toString('latin1').replaceAll('HTTP/1.1 100 Continue\r\n\r\n', '');
   return { heard, said: text.replaceAll(/^Date: .*\r\n/gm, ''), reason };
 }

@@ -19,7 +19,7 @@ export interface Decoded {
   body: string | undefined;
 }
 
-export interface Outcome {
+export interface DecodingResult {
   decoded: Decoded[];
   failure?: { status: number; detail: string; code: string };
   over: boolean;
@@ -31,7 +31,7 @@ export const bytesOf = (text: string) => Buffer.from(text, 'latin1');
 export const oneByOne = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.of(byte));
 
 /** `answersHeads`: requests with a body are answered before the body is complete. */
-export function decodeAll(pieces: Buffer[], { answersHeads = false } = {}): Outcome {
+export function decodeAll(pieces: Buffer[], { answersHeads = false } = {}): DecodingResult {
   const codec = new HttpCodec({ maxBodyBytes: MAX_BODY_BYTES });
   const out = new WriteBuffer();
   const decoded: Decoded[] = [];
@@ -63,7 +63,7 @@ export function decodeAll(pieces: Buffer[], { answersHeads = false } = {}): Outc
 const SLOW_BYTES = 1000;
 
 /** Decodes the bytes in one piece and byte by byte. Throws if the results differ. */
-export function decodeText(text: string): Outcome {
+export function decodeText(text: string): DecodingResult {
   const whole = decodeAll([bytesOf(text)]);
   const slow = decodeAll([bytesOf(text.slice(0, -SLOW_BYTES)), ...oneByOne(bytesOf(text.slice(-SLOW_BYTES)))]);
   if (JSON.stringify(whole) !== JSON.stringify(slow)) {

@@ -3,7 +3,7 @@ import type { Server as Listener } from 'node:net';
 
 import type { Logger } from '@knock/shared/log/log';
 
-import type { Admission } from './net/admission.ts';
+import type { Admission, Denial } from './net/admission.ts';
 import type { Connection } from './net/connection.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -16,7 +16,7 @@ const MAX_QUEUE_MS = 1000;
 export interface DrainOptions {
   listener: Listener;
   admission: Admission;
-  settings: Pick<ServerSettings, 'DRAIN_TIMEOUT_MS'>;
+  settings: Pick<ServerSettings, 'ACCEPT' | 'DRAIN_TIMEOUT_MS'>;
   logger: Logger;
   /** How many connections have been accepted so far. */
   accepted: () => number;
@@ -28,6 +28,8 @@ export class Drain {
   readonly #options: DrainOptions;
   #onEnded!: () => void;
   #draining = false;
+  /** The one client that `ACCEPT=once` serves. */
+  #chosen: Connection | undefined;
   /** `MIN_DRAIN_MS` have passed. */
   #minimumOver = false;
   #waitingForTurn = false;
@@ -53,10 +55,16 @@ export class Drain {
     setTimeout(() => this.#cutOff(), settings.DRAIN_TIMEOUT_MS).unref();
   }
 
-  /** `ACCEPT=once`: serves this client to its end, and denies all others from now on. */
-  serveOnly(chosen: Connection): void {
-    this.#stopListening();
-    for (const other of this.#options.admission.closeExcept(chosen)) other.shutdown();
+  /** `ACCEPT=once`: the first client that sends a message is served to its end; from then on all others are denied. */
+  onFirstMessage(connection: Connection): Denial | undefined {
+    const { settings, admission } = this.#options;
+    if (settings.ACCEPT === 'forever') return undefined;
+    if (!this.#chosen) {
+      this.#chosen = connection;
+      this.#stopListening();
+      for (const other of admission.closeExcept(connection)) other.shutdown();
+    }
+    return admission.denialFor(connection);
   }
 
   onClosed(): void {

@@ -54,8 +54,7 @@ export class Server {
   readonly #protocols;
   /** Connections are numbered as they are accepted, from 1. */
   #lastId = 0;
-  /** The one client that `ACCEPT=once` serves. */
-  #chosen: Connection | undefined;
+  readonly #onFirstMessage = (connection: Connection) => this.#drain.onFirstMessage(connection);
 
   constructor(options: ServerOptions) {
     const { name, settings, logger } = options;
@@ -159,7 +158,7 @@ export class Server {
       pendingWrites: this.#pendingWrites,
       denial: this.#denialFor(connection),
       draining: this.#drain.draining,
-      serve: this.#serve,
+      onFirstMessage: this.#onFirstMessage,
     };
     if (protocol === 'http') return new Session(connection, this.#protocols.http, options);
     return new Session(connection, this.#protocols[protocol], options);
@@ -169,16 +168,6 @@ export class Server {
     // TLS first: clients above the limit still get their probes answered, unauthorized ones do not.
     return this.#tls?.denialFor(connection) ?? this.#admission.denialFor(connection);
   }
-
-  /** With `ACCEPT=once` the first client that sends a message is served; from then on all others are denied. */
-  readonly #serve = (connection: Connection) => {
-    if (this.#options.settings.ACCEPT === 'forever') return undefined;
-    if (!this.#chosen) {
-      this.#chosen = connection;
-      this.#drain.serveOnly(connection);
-    }
-    return this.#admission.denialFor(connection);
-  };
 
   readonly #events = {
     fault: (connection: Connection, fault: unknown) => logFault(this.#options.logger, connection, fault),

@@ -1,4 +1,4 @@
-import { decodeAll, type Outcome } from '@knock/shared/test/http-requests';
+import { decodeAll, type DecodingResult } from '@knock/shared/test/http-requests';
 
 import type { Reading, ReadRequest } from './reading.ts';
 
@@ -9,7 +9,7 @@ export interface CodecReading extends Reading {
   /** The last request closes the connection: later bytes are not read. */
   closed: boolean;
   /** All decoded requests, to compare with other splits of the same bytes. */
-  outcome: Outcome;
+  outcome: DecodingResult;
 }
 
 /** Replies to each complete request; the stream ends after the last byte. */

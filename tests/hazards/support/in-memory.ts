@@ -23,7 +23,7 @@ export type { Ending };
 export type Step = Buffer | { pauseMs: number } | { drain: true };
 
 /** The result of a session. */
-export interface Outcome {
+export interface ConnectionResult {
   /** Messages that the handler got, in order. */
   heard: string[];
   /** All bytes that the server sent. */
@@ -77,7 +77,7 @@ export class InMemoryServer implements AsyncDisposable {
   /**
    * One whole session. Rejects if the server throws, or leaves the connection open for longer than its longest timeout.
    */
-  async converse(steps: Step[], ending: Ending): Promise<Outcome> {
+  async converse(steps: Step[], ending: Ending): Promise<ConnectionResult> {
     const recorder = this.#recorder;
     recorder.forget();
     const socket = new MemorySocket(recorder);

@@ -1,7 +1,7 @@
 /** The client: each message that it sends gets exactly one outcome, by its deadline. */
 import type { Logger } from '@knock/shared/log/log';
 
-import type { Connection } from '../net/connection.ts';
+import type { ClientConnection } from '../net/connection.ts';
 import type { ConnectError } from '../net/connector.ts';
 import type { AttemptResult } from '../net/pending-requests.ts';
 import { type ConnectionPolicy, PersistentConnection } from '../net/persistent-connection.ts';
@@ -71,7 +71,7 @@ export class Client {
     this.#request(connection, delivery);
   }
 
-  #request(connection: Connection, delivery: Delivery): void {
+  #request(connection: ClientConnection, delivery: Delivery): void {
     delivery.address = connection.address;
     connection.request(delivery.message, delivery.deadline, (result) => {
       if (this.#logsOutcomes) {
@@ -89,7 +89,7 @@ export class Client {
   }
 
   /** Whether a message with this result may be sent again, as far as the connection and the retry budget go. */
-  #recordOutcome({ outcome, final = false }: AttemptResult, connection: Connection): boolean {
+  #recordOutcome({ outcome, final = false }: AttemptResult, connection: ClientConnection): boolean {
     switch (outcome.kind) {
       case 'replied':
         this.#connection.recordReply();

@@ -8,7 +8,7 @@ import type { ClientProtocol, ConnectionEnd, Meaning } from '../protocols/protoc
 import { type AttemptResult, type PendingRequest, PendingRequests } from './pending-requests.ts';
 import { Writer, type WriterOptions } from './writer.ts';
 
-export interface ConnectionOptions extends Omit<WriterOptions, 'codec'> {
+export interface ClientConnectionOptions extends Omit<WriterOptions, 'codec'> {
   protocol: ClientProtocol<unknown>;
   /** From writing a message to its reply, in milliseconds. */
   replyTimeoutMs: number;
@@ -22,17 +22,17 @@ const LINGER_MS = 1000;
 const CHECK_FIRST = 'the message may have been handled; check before resending';
 
 /** Takes messages while `open`; while `closing` it still reads replies; once `closed`, every message has its outcome. */
-export class Connection {
+export class ClientConnection {
   readonly address: string;
   readonly #socket: Socket;
   readonly #writer: Writer;
-  readonly #options: ConnectionOptions;
+  readonly #options: ClientConnectionOptions;
   readonly #pending = new PendingRequests((request) => this.#onReplyTimeout(request));
   #state: 'open' | 'closing' | 'closed' = 'open';
   #wasAnswered = false;
   #ending: ConnectionEnd = { why: 'the connection was closed', next: 'at once' };
 
-  constructor(socket: Socket, options: ConnectionOptions) {
+  constructor(socket: Socket, options: ClientConnectionOptions) {
     this.address = socket.remoteAddress ?? 'unknown';
     this.#socket = socket;
     this.#options = options;

@@ -5,7 +5,7 @@ import { framesProtocol, textProtocol } from '../protocols/frames.ts';
 import { httpProtocol } from '../protocols/http.ts';
 import type { ClientProtocol } from '../protocols/protocol.ts';
 import type { ClientSettings } from '../settings.ts';
-import { Connection } from './connection.ts';
+import { ClientConnection } from './connection.ts';
 import { ConnectError, Connector } from './connector.ts';
 import type { WriteShaping } from './writer.ts';
 
@@ -19,7 +19,7 @@ export interface ConnectionPolicy {
 }
 
 interface ConnectAttempt {
-  connection: Promise<Connection>;
+  connection: Promise<ClientConnection>;
   /** How many messages wait for it. */
   waiting: number;
   canceller: AbortController;
@@ -35,7 +35,7 @@ export class PersistentConnection {
   readonly #stopped = new AbortController();
   #expectsMore = true;
   #connecting: ConnectAttempt | undefined;
-  #connection: Connection | undefined;
+  #connection: ClientConnection | undefined;
   /** Why the last connection ended, or the last attempt to connect failed; forgotten when a reply comes. */
   #lastFailure: string | undefined;
 
@@ -47,12 +47,12 @@ export class PersistentConnection {
   }
 
   /** The connection, if one is open. */
-  get current(): Connection | undefined {
+  get current(): ClientConnection | undefined {
     return this.#connection?.open && !this.#stopped.signal.aborted ? this.#connection : undefined;
   }
 
   /** An open connection. Rejects with a {@link ConnectError} if there is none by the deadline. */
-  async connected(deadline: number): Promise<Connection> {
+  async connected(deadline: number): Promise<ClientConnection> {
     this.#stopped.signal.throwIfAborted();
     if (this.#connection?.open) return this.#connection;
     const connecting = (this.#connecting ??= this.#startConnecting());
@@ -99,7 +99,7 @@ export class PersistentConnection {
     return connecting;
   }
 
-  async #connect(cancelled: AbortSignal): Promise<Connection> {
+  async #connect(cancelled: AbortSignal): Promise<ClientConnection> {
     const signal = AbortSignal.any([this.#stopped.signal, cancelled]);
     try {
       const socket = await this.#connector.connect(signal);
@@ -118,9 +118,9 @@ export class PersistentConnection {
     }
   }
 
-  #open(socket: ConstructorParameters<typeof Connection>[0]): Connection {
+  #open(socket: ConstructorParameters<typeof ClientConnection>[0]): ClientConnection {
     const { shaping = {} } = this.#policy;
-    this.#connection = new Connection(socket, {
+    this.#connection = new ClientConnection(socket, {
       protocol: createProtocol(this.#settings, this.#policy),
       shaping,
       mayHold: () => shaping.glue !== undefined && this.#expectsMore,

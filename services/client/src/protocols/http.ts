@@ -29,10 +29,10 @@ export function httpProtocol(settings: ClientSettings, window: number): ClientPr
   return { codec: new HttpClientCodec({ host: hostOf(settings), maxBodyBytes: MAX_PAYLOAD_BYTES }), window, meaningOf };
 }
 
-type ServerSettings = Pick<ClientSettings, 'SERVER_HOST' | 'SERVER_PORT' | 'TLS_CA_FILE'>;
+type HostSettings = Pick<ClientSettings, 'SERVER_HOST' | 'SERVER_PORT' | 'TLS_CA_FILE'>;
 
 /** The value of `Host` (RFC 9110 section 7.2), without a default port. */
-export function hostOf({ SERVER_HOST, SERVER_PORT, TLS_CA_FILE }: ServerSettings): string {
+export function hostOf({ SERVER_HOST, SERVER_PORT, TLS_CA_FILE }: HostSettings): string {
   const name = isIPv6(SERVER_HOST) ? `[${SERVER_HOST}]` : SERVER_HOST;
   return SERVER_PORT === (TLS_CA_FILE ? 443 : 80) ? name : `${name}:${SERVER_PORT}`;
 }

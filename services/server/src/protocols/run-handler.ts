@@ -16,17 +16,17 @@ export class HandlerFailure {
 
 export type HandlerResult = string | HandlerFailure;
 
-type HandlerOptions = Pick<SessionOptions, 'handler' | 'logger' | 'handlerLatency' | 'settings'>;
+type RunnerOptions = Pick<SessionOptions, 'handler' | 'logger' | 'handlerLatency' | 'settings'>;
 
 export class HandlerRunner {
   readonly #connection: Connection;
-  readonly #options: HandlerOptions;
+  readonly #options: RunnerOptions;
   readonly #handler: Handler;
   readonly #client: ClientInfo;
   /** Only the first of the messages that are read together is timed: reading the clock costs as much as answering one. */
   #timed = false;
 
-  constructor(connection: Connection, options: HandlerOptions) {
+  constructor(connection: Connection, options: RunnerOptions) {
     this.#connection = connection;
     this.#options = options;
     this.#handler = options.handler;

@@ -18,6 +18,6 @@ export interface SessionOptions {
   denial: Denial | undefined;
   /** The server drains: it answers what has come, and nothing more. */
   draining: boolean;
-  /** Called before the first message goes to the handler: why it must not after all. */
-  serve: (connection: Connection) => Denial | undefined;
+  /** Called before the handler gets the first message. A denial keeps the message from it. */
+  onFirstMessage: (connection: Connection) => Denial | undefined;
 }

@@ -144,7 +144,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
 
   #handle(message: string): void {
     if (this.#connection.stats.messages === 0) {
-      const denial = this.#options.serve(this.#connection);
+      const denial = this.#options.onFirstMessage(this.#connection);
       if (denial) return this.#output.deny(denial);
     }
     this.#connection.stats.recordMessage(message);
