@@ -1,4 +1,4 @@
-/** The accept loop, grown up: accepts connections (with half-close), detects the protocol of each, and starts a session. */
+/** The accept loop: accepts connections (with half-close), detects the protocol of each, and starts a session. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server as Listener, type Socket } from 'node:net';
 
@@ -16,6 +16,7 @@ import { Connection } from './net/connection.ts';
 import { PeerNames } from './net/peer-names.ts';
 import { PendingWrites } from './net/pending-writes.ts';
 import { Tls } from './net/tls.ts';
+import type { SessionProtocolName } from './protocols/detect.ts';
 import { type Detection, ProtocolDetector } from './protocols/detector.ts';
 import { framesProtocol } from './protocols/frames.ts';
 import { httpProtocol } from './protocols/http.ts';
@@ -103,8 +104,9 @@ export class Server {
   }
 
   /**
-   * Graceful shutdown. New clients are denied for 200 ms, and for as long as others are served. Every complete message is
-   * answered; idle connections close at once, all others after `DRAIN_TIMEOUT_MS`. Resolves when the last one has ended.
+   * Graceful shutdown. New clients are denied, for at least 200 ms and while any client is served. Each connection closes once
+   * its complete messages are answered, an idle one of HTTP after 200 ms, and all of them after `DRAIN_TIMEOUT_MS`. Resolves
+   * when the last one has ended.
    */
   async close(): Promise<void> {
     if (!this.#drain.draining) this.#liveFeed.announceShutdown();
@@ -151,7 +153,7 @@ export class Server {
     if (this.#drain.draining && !connection.ending) connection.shutdown();
   }
 
-  #createSession(connection: Connection, protocol: 'frames' | 'text' | 'http') {
+  #createSession(connection: Connection, protocol: SessionProtocolName) {
     const options = {
       ...this.#options,
       handlerLatency: this.#metrics.handlerLatency,
@@ -160,12 +162,13 @@ export class Server {
       draining: this.#drain.draining,
       onFirstMessage: this.#onFirstMessage,
     };
+    // One branch for each type of `Out`.
     if (protocol === 'http') return new Session(connection, this.#protocols.http, options);
     return new Session(connection, this.#protocols[protocol], options);
   }
 
   #denialFor(connection: Connection): Denial | undefined {
-    // TLS first: clients above the limit still get their probes answered, unauthorized ones do not.
+    // TLS comes first: above the limit anybody may send probes, but without TLS or a certificate only this machine may.
     return this.#tls?.denialFor(connection) ?? this.#admission.denialFor(connection);
   }
 
@@ -173,10 +176,11 @@ export class Server {
     fault: (connection: Connection, fault: unknown) => logFault(this.#options.logger, connection, fault),
     closed: (connection: Connection) => {
       this.#admission.onClosed(connection);
+      // Before telemetry: a fault in it must not hold a drain up.
+      this.#drain.onClosed();
       this.#metrics.countClosed(connection);
       this.#liveFeed.onClosed(connection);
       logSession(this.#options.logger, connection);
-      this.#drain.onClosed();
     },
   };
 }
@@ -184,10 +188,10 @@ export class Server {
 const LISTENER_OPTIONS = {
   /** Half-close: a client that has ended its side still gets its replies. */
   allowHalfOpen: true,
-  /** A paused stream stops after one more read; with a larger mark it would read on until its buffer is full. */
+  /** A paused stream stops after one more read. With a larger mark Node would read on until its buffer is full. */
   highWaterMark: 1,
   noDelay: true,
-  /** TCP keep-alive finds clients whose machine is gone, after 15 s of silence. */
+  /** After 15 s of silence the kernel begins to probe whether the client's machine still answers. */
   keepAlive: true,
   keepAliveInitialDelay: 15_000,
 };

@@ -28,7 +28,7 @@ export type Notice = ErrorReply | Goaway;
 /** What one end sends to the other: a message or its reply, an error reply, or a goaway. */
 export type Reply = string | Notice;
 
-/** The input violates the protocol. Decoding can go on behind the error if `fatal` is false. */
+/** The input violates the protocol. Decoding can go on after it if `fatal` is false. */
 export class CodecError extends Error {
   override readonly name = 'CodecError';
   readonly code: ErrorCode;
@@ -60,13 +60,13 @@ export interface Codec<In, Out> {
   end(): In | undefined;
   /**
    * Appends a reply to `out`. If the protocol cannot carry it, throws a RangeError that says why, and appends nothing.
-   * `last`: the connection closes behind it, which some protocols announce.
+   * `last`: the connection closes after it, which some protocols announce.
    */
   encode(reply: string | Out, out: WriteBuffer, last?: boolean): void;
   /** Whether part of a message is held. */
   readonly hasPartial: boolean;
   /** Whether a pause ends the message that is held. */
   readonly idleEndsMessage: boolean;
-  /** Nothing more is decoded: the connection ends behind what was encoded last. */
+  /** Nothing more is decoded: the connection ends after the reply that was encoded last. */
   readonly over?: boolean;
 }

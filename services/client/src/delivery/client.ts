@@ -11,7 +11,7 @@ import { formatOutcome } from './outcome.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 export interface DeliveryPolicy {
-  /** To handle the message twice does no harm, so it is sent again where its outcome would be `unknown`. */
+  /** To handle the message twice does no harm, so it may be sent again after an `unknown` attempt. */
   idempotent?: boolean;
 }
 
@@ -47,12 +47,12 @@ export class Client {
     this.#connection.close();
   }
 
-  /** Ends at once: messages without a reply are `unknown`, and nothing is sent any more. */
+  /** Ends at once and for good: written messages without a reply are `unknown`, all others `not_handled`. */
   stop(why: string): void {
     this.#connection.stop(why);
   }
 
-  /** Without a promise where a connection is open: a promise for each step halved the throughput. */
+  /** Uses no promise while a connection is open: a promise for each step halved the throughput. */
   #attempt(delivery: Delivery): void {
     const { current } = this.#connection;
     if (current) this.#request(current, delivery);
@@ -78,7 +78,7 @@ export class Client {
         const { outcome } = result;
         this.#logger.debug({ address: connection.address, outcome: outcome.kind }, formatOutcome(outcome));
       }
-      this.#settle(delivery, result, this.#recordOutcome(result, connection));
+      this.#settle(delivery, result, this.#recordAndDecideRetry(result, connection));
     });
   }
 
@@ -88,8 +88,8 @@ export class Client {
     else delivery.settle();
   }
 
-  /** Whether a message with this result may be sent again, as far as the connection and the retry budget go. */
-  #recordOutcome({ outcome, final = false }: AttemptResult, connection: ClientConnection): boolean {
+  /** Whether the connection and the retry budget, of which an unknown result spends one, allow another attempt. */
+  #recordAndDecideRetry({ outcome, final = false }: AttemptResult, connection: ClientConnection): boolean {
     switch (outcome.kind) {
       case 'replied':
         this.#connection.recordReply();
@@ -98,7 +98,7 @@ export class Client {
       case 'rejected':
         return false;
       case 'not_handled':
-        // Still open: the message waited in the queue until its deadline.
+        // Still open: the message waited in the queue until its deadline, so there is no time for another attempt.
         return !connection.open;
       case 'unknown':
         return !final && this.#budget.spend();

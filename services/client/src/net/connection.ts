@@ -39,10 +39,8 @@ export class ClientConnection {
     this.#writer = new Writer(socket, { ...options, codec: options.protocol.codec }, () => this.#write());
     socket.on('data', (bytes: Buffer) => this.#onData(bytes));
     socket.on('end', () => this.#onEnd());
-    socket.on('error', ({ code }: NodeJS.ErrnoException) =>
-      this.#onLost(`connection lost before the reply (${code}): ${CHECK_FIRST}`),
-    );
-    socket.on('close', () => this.#onLost(`connection lost before the reply: ${CHECK_FIRST}`));
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => this.#onLost(`connection lost before the reply (${code})`));
+    socket.on('close', () => this.#onLost('connection lost before the reply'));
   }
 
   get open(): boolean {
@@ -73,7 +71,7 @@ export class ClientConnection {
     this.#endIfAnswered();
   }
 
-  /** Ends at once; messages without a reply are `unknown`. */
+  /** Ends at once: written messages without a reply are `unknown`, unwritten ones `not_handled`. */
   destroy(why: string): void {
     this.#onLost(why);
     this.#socket.destroy();
@@ -114,7 +112,7 @@ export class ClientConnection {
 
   #onEnd(): void {
     this.#handleAll(() => (this.#state === 'closed' ? undefined : this.#options.protocol.codec.end()));
-    this.#onLost(`the server closed the connection before the reply: ${CHECK_FIRST}`);
+    this.#onLost('the server closed the connection before the reply');
   }
 
   #handleAll(next: () => unknown): void {
@@ -129,7 +127,7 @@ export class ClientConnection {
   }
 
   #handle({ outcome, final, ending }: Meaning): void {
-    // What ends the connection may answer no message, such as an error for a server that is full.
+    // The server may send an error such as `tls` before it has read a message: that one answers none.
     const isFarewell = ending !== undefined && this.#pending.unanswered === 0;
     if (outcome && !isFarewell) this.#settleOldest({ outcome, written: true, ...(final && { final }) });
     // The server has handled nothing that it has not answered.
@@ -148,13 +146,13 @@ export class ClientConnection {
     if (this.#state === 'closing' && this.#pending.unanswered === 0) this.#end(this.#ending, 'not_handled');
   }
 
-  /** Replies carry no id: after one was given up, the next one could be taken for it. So the connection ends. */
+  /** Replies carry no id: one that came late would be taken for the reply to the next message. So the connection ends. */
   #onReplyTimeout({ expiresAt, deadline }: PendingRequest): void {
     const limit =
       expiresAt < deadline
         ? `within ${this.#options.replyTimeoutMs} ms (REPLY_TIMEOUT_MS)`
         : 'by its deadline (DEADLINE_MS)';
-    this.destroy(`no reply ${limit}: ${CHECK_FIRST}`);
+    this.destroy(`no reply ${limit}`);
   }
 
   /** No reply will come any more, and nobody knows what was handled. */
@@ -168,7 +166,7 @@ export class ClientConnection {
     this.#ending = ending;
     this.#pending.stop();
     this.#options.ended(ending);
-    this.#pending.settleUnanswered({ kind, why: ending.why });
+    this.#pending.settleUnanswered({ kind, why: kind === 'unknown' ? `${ending.why}: ${CHECK_FIRST}` : ending.why });
     this.#pending.settleUnwritten(ending.why);
     this.#writer.dropAndEnd();
     const linger = setTimeout(() => this.#socket.destroy(), LINGER_MS);

@@ -1,4 +1,4 @@
-/** Frames and lines of text, in which Knock sends the same: replies, error replies and, in frames, goaway. */
+/** Frames and text: both carry replies and error replies, frames also goaway. */
 import { ErrorReply, type Reply } from '@knock/shared/codec/codec';
 import { FrameCodec, MAX_PAYLOAD_BYTES } from '@knock/shared/codec/frames';
 import { LineCodec } from '@knock/shared/codec/lines';
@@ -8,7 +8,7 @@ import type { ClientProtocol, Meaning } from './protocol.ts';
 
 /** Errors that end the session. The server has handled nothing after the message that it rejects with one of these. */
 const FATAL_CODES = ['too_large', 'bad_frame', 'tls'];
-/** The server has handled no message that is without a reply, not even the one that it answers. */
+/** Errors after which no unanswered message was handled, including the one that this error answers. */
 const NOT_HANDLED_CODES = ['busy', 'timeout'];
 
 /** An error reply as a line: one of Knock's own codes, and what it says. */
@@ -37,8 +37,8 @@ function meaningOf(reply: Reply, wasAnswered: boolean): Meaning {
   if (typeof reply === 'string') return { outcome: { kind: 'replied', reply } };
   if (reply instanceof ErrorReply) return meaningOfError(reply);
   const why = 'the server closed this connection before handling the message (goaway): safe to resend';
-  // A lone goaway comes from a server that drains. A client that came back at once would connect when the listener closes,
-  // and be reset: nobody would know whether its message was handled.
+  // A goaway as the first answer comes from a server that drains, or to an idle client. To reconnect at once could hit the
+  // listener while it closes, and a reset would leave the message unknown: so back off for longer.
   return { ending: { why, next: wasAnswered ? 'soon' : 'later' } };
 }
 

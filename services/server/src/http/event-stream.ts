@@ -4,7 +4,7 @@
  */
 import { chunkOf, LAST_CHUNK } from '@knock/shared/codec/http/response';
 
-import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
+import type { CloseReason } from '../net/close-reason.ts';
 import type { ConnectionHandler } from '../net/connection-handler.ts';
 import type { Connection } from '../net/connection.ts';
 
@@ -36,8 +36,10 @@ export class EventStream implements ConnectionHandler, EventSink {
     const { socket } = this.#connection;
     const waits = socket.writableLength > 0;
     socket.write(this.#chunked ? chunkOf(text) : text);
-    // Not restarted by each event: a client that does not read must time out.
-    if (socket.writableLength > 0 && !waits) this.#connection.startWriteTimeout();
+    if (socket.writableLength === 0 || waits) return;
+    // Once, and without reads: neither events nor what the client sends may restart the timeout of a slow reader.
+    this.#connection.pause();
+    this.#connection.startWriteTimeout();
   }
 
   get bufferedBytes(): number {
@@ -52,12 +54,9 @@ export class EventStream implements ConnectionHandler, EventSink {
     this.#connection.fail(fault);
   }
 
-  onDrain(): void {
+  onWritable(): void {
     this.#connection.clearWriteTimeout();
-  }
-
-  onTimeout(reason: TimeoutReason): void {
-    this.deny(reason);
+    this.#connection.resume();
   }
 
   shutdown(): void {

@@ -4,10 +4,10 @@ import type { HttpResponse } from '@knock/shared/codec/http/response';
 import { excerpt } from '@knock/shared/log/excerpt';
 
 import type { Connection } from '../net/connection.ts';
-import type { OwnReply } from '../protocols/protocol.ts';
+import type { ProtocolReply } from '../protocols/protocol.ts';
 
 /** A response, and what the session needs to know about it. */
-export interface HttpReply extends HttpResponse, OwnReply {}
+export interface HttpReply extends HttpResponse, ProtocolReply {}
 
 export type HttpAnswer = string | HttpReply | Promise<HttpReply>;
 

@@ -16,7 +16,7 @@ const MAX_LOCAL_ABOVE_LIMIT = 16;
 /** How long a denied client has to show its protocol, so that its error is in that protocol. */
 const REJECT_TIMEOUT_MS = 1500;
 
-export const LEAVING: Denial = {
+export const SHUTTING_DOWN: Denial = {
   reason: 'drained',
   code: 'busy',
   detail: 'the server is shutting down: try again, another one may answer',
@@ -58,7 +58,7 @@ export class Admission {
   /** Serves or denies a new client. A denied one may be ending already. */
   admit(connection: Connection): void {
     if (this.isReady()) this.#served.add(connection);
-    else if (this.#closed) this.#deny(connection, LEAVING);
+    else if (this.#closed) this.#deny(connection, SHUTTING_DOWN);
     else {
       const detail = `connection limit of ${this.#maxConnections} reached (MAX_CONNECTIONS): try again soon`;
       this.#deny(connection, { reason: 'busy', code: 'busy', detail });
@@ -76,7 +76,7 @@ export class Admission {
     const others = [...this.#served].filter((connection) => connection !== chosen);
     for (const connection of others) {
       this.#served.delete(connection);
-      this.#deny(connection, LEAVING);
+      this.#deny(connection, SHUTTING_DOWN);
     }
     return others;
   }

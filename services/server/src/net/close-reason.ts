@@ -22,8 +22,10 @@ export const CLOSE_REASONS = [
 /** Why a connection ended: exactly one of these. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
-/** A timeout's close reason. After `drain_timeout`, clients that were not being served end as `drained` instead. */
-export type TimeoutReason = Extract<CloseReason, `${string}_timeout`>;
+/** What a deadline runs for: the close reason to which it leads. `drain_grace`, of clients that nobody serves, leads to `drained`. */
+export type TimeoutReason =
+  | Extract<CloseReason, `${'first_byte' | 'message' | 'idle' | 'handler'}_timeout`>
+  | 'drain_grace';
 
 /** The client reset the connection, or keep-alive found that its network is gone. */
 const CLIENT_GONE = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'];

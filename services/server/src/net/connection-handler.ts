@@ -8,9 +8,9 @@ export interface ConnectionHandler {
   /** The event loop's turn is ending: time to write, see {@link PendingWrites}. */
   onTurnEnd?(): void;
   /** The kernel has taken all that was written, after it did not take everything at once. */
-  onDrain?(): void;
+  onWritable?(): void;
   /** The connection's deadline has passed. */
-  onTimeout(reason: TimeoutReason): void;
+  onTimeout?(reason: TimeoutReason): void;
   /** The server drains: answer what has come completely, then end. */
   shutdown(): void;
   /** The client is not served: say why where its protocol is known, then end. */

@@ -28,9 +28,9 @@ export class Connection {
   readonly port: number | undefined;
   readonly openedAt = performance.now();
   readonly stats: ConnectionStats;
-  /** One deadline, since a connection waits for one thing at a time. */
-  readonly deadline = new Deadline<TimeoutReason>((reason) => this.#notify((handler) => handler.onTimeout(reason)));
-  handler: ConnectionHandler | undefined;
+  /** Of what the connection waits for now. Only the write timeout and the linger have timers of their own. */
+  readonly deadline = new Deadline<TimeoutReason>((reason) => this.#notify((handler) => handler.onTimeout?.(reason)));
+  eventHandler: ConnectionHandler | undefined;
   protocol: ProtocolName | undefined;
   inTls = false;
   /** The client's host name, once it was looked up. */
@@ -73,7 +73,7 @@ export class Connection {
     return this.#reason !== undefined;
   }
 
-  /** Runs what is done for this connection: a fault in our own code ends it, and no other. */
+  /** Runs `act`; if it throws, only this connection ends. */
   guard(act: () => void): void {
     try {
       act();
@@ -82,14 +82,14 @@ export class Connection {
     }
   }
 
-  /** Ends the connection for a fault in our own code. Never throws, although the handler's error reply may be the fault. */
+  /** Ends the connection for a fault in our own code. Never throws, even if sending the error reply fails as well. */
   fail(fault: unknown): void {
     this.#events.fault(this, fault);
     if (this.ending) return;
     try {
-      this.handler?.onFault?.();
+      this.eventHandler?.onFault?.();
     } catch {
-      // Logged above.
+      // The error reply failed, too. The first fault is logged.
     }
     if (!this.ending) this.destroy('error');
   }
@@ -116,7 +116,7 @@ export class Connection {
     if (this.socket.isPaused()) this.socket.resume();
   }
 
-  /** Back-pressure: one more read may come, then the client's kernel has to wait. */
+  /** Back-pressure: stops reading, after one more read perhaps. Our kernel's buffer fills, and TCP stops the sender. */
   pause(): void {
     this.socket.pause();
   }
@@ -124,8 +124,8 @@ export class Connection {
   /** Gives the client `WRITE_TIMEOUT_MS` to read what was written; each byte that it takes starts the time again. */
   startWriteTimeout(): void {
     if (this.#writeTimeout === undefined) {
-      // Only now, since few clients read so slowly.
-      this.socket.on('drain', () => this.#notify((handler) => handler.onDrain?.()));
+      // On first use, since few clients read so slowly.
+      this.socket.on('drain', () => this.#notify((handler) => handler.onWritable?.()));
       this.#writeTimeout = new WriteTimeout(this.socket, this.#writeTimeoutMs, () => this.destroy('write_timeout'));
     }
     this.#writeTimeout.start();
@@ -144,7 +144,7 @@ export class Connection {
     this.#lingeringClose = new LingeringClose(this, { draining: this.#draining }).start(finalBytes);
   }
 
-  /** The server drains: ends once what has come is answered. */
+  /** The server drains: the handler answers its complete messages, then ends. */
   shutdown(): void {
     this.#draining = true;
     this.#lingeringClose?.shorten();
@@ -161,7 +161,7 @@ export class Connection {
     this.socket.destroy();
   }
 
-  /** Once for each socket, whatever its handler: what comes while it has none is discarded. */
+  /** Once for each socket. Events go to the current handler; while there is none, they are dropped. */
   #listen(socket: Socket): void {
     // Never removed: an error without a listener would end the process.
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -188,13 +188,13 @@ export class Connection {
   }
 
   #notify(tell: (handler: ConnectionHandler) => void): void {
-    const { handler } = this;
-    if (handler) this.guard(() => tell(handler));
+    const { eventHandler } = this;
+    if (eventHandler) this.guard(() => tell(eventHandler));
   }
 
   #releaseHandler(): void {
     this.deadline.stop();
     this.#notify((handler) => handler.detach());
-    this.handler = undefined;
+    this.eventHandler = undefined;
   }
 }

@@ -2,7 +2,7 @@
  * A lingering close: the final bytes arrive although the client is still sending.
  *
  * To destroy a socket with unread input resets the connection, and a reset makes the client's kernel drop what its program
- * has not read yet. So our side is closed, and what the client still sends is read and discarded, for 1 s at most.
+ * has not read yet. So we close our side (half-close), and discard what the client still sends, for 1 s at most.
  */
 import type { Socket } from 'node:net';
 

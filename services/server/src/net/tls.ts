@@ -120,7 +120,7 @@ class TlsHandshake implements ConnectionHandler {
 
   begin(): void {
     const { socket } = this.#connection;
-    this.#connection.handler = this;
+    this.#connection.eventHandler = this;
     // Runs before the connection's own listener, which would record `client_closed`.
     socket.prependOnceListener('close', this.#onClose);
   }
@@ -141,12 +141,12 @@ class TlsHandshake implements ConnectionHandler {
   }
 
   onTimeout(reason: TimeoutReason): void {
-    this.#connection.destroy(reason === 'drain_timeout' ? 'drained' : reason);
+    this.#connection.destroy(reason === 'drain_grace' ? 'drained' : reason);
   }
 
   /** No protocol yet in which to say goodbye. The client gets `MIN_DRAIN_MS` to complete its handshake. */
   shutdown(): void {
-    this.#connection.deadline.start('drain_timeout', MIN_DRAIN_MS);
+    this.#connection.deadline.start('drain_grace', MIN_DRAIN_MS);
   }
 
   deny(reason: CloseReason): void {

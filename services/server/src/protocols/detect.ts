@@ -7,7 +7,12 @@
  */
 import { beginsLikeRequest, isNearlyRequestLine, isPartialRequestLine } from './http-likeness.ts';
 
-export type ProtocolName = 'frames' | 'text' | 'http' | 'tls' | 'unknown';
+/** The protocols that have a session. */
+export type SessionProtocolName = 'frames' | 'text' | 'http';
+
+export const PROTOCOL_NAMES = ['frames', 'text', 'http', 'tls', 'unknown'] as const;
+
+export type ProtocolName = (typeof PROTOCOL_NAMES)[number];
 
 /** The first line is incomplete: more bytes, a pause or half-close will decide. */
 export interface Undecided {

@@ -5,7 +5,7 @@
 import type { Logger } from '@knock/shared/log/log';
 
 import { MIN_DRAIN_MS } from '../drain.ts';
-import { LEAVING } from '../net/admission.ts';
+import { SHUTTING_DOWN } from '../net/admission.ts';
 import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
 import type { ConnectionHandler } from '../net/connection-handler.ts';
 import type { Connection } from '../net/connection.ts';
@@ -46,7 +46,7 @@ export class ProtocolDetector implements ConnectionHandler {
   }
 
   start(): void {
-    this.#connection.handler = this;
+    this.#connection.eventHandler = this;
     this.#startedAt = performance.now();
     this.#connection.deadline.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
   }
@@ -69,8 +69,8 @@ export class ProtocolDetector implements ConnectionHandler {
 
   /** The error is sent in the likeliest protocol. If no byte has come, there is no protocol and no error. */
   onTimeout(reason: TimeoutReason): void {
-    if (reason === 'drain_timeout') this.deny('drained', LEAVING.detail);
-    else if (this.#handOnLikely()) this.#connection.handler?.onTimeout(reason);
+    if (reason === 'drain_grace') this.deny('drained', SHUTTING_DOWN.detail);
+    else if (this.#handOnLikely()) this.#connection.eventHandler?.onTimeout?.(reason);
     else this.#connection.closeGracefully(reason);
   }
 
@@ -81,11 +81,11 @@ export class ProtocolDetector implements ConnectionHandler {
       this.#undecided?.likely === 'text'
         ? this.#options.settings.TEXT_IDLE_MS
         : this.#startedAt + MIN_DRAIN_MS - performance.now();
-    deadline.start('drain_timeout', Math.max(1, left));
+    deadline.start('drain_grace', Math.max(1, left));
   }
 
   deny(reason: CloseReason, detail: string): void {
-    if (this.#handOnLikely()) this.#connection.handler?.deny(reason, detail);
+    if (this.#handOnLikely()) this.#connection.eventHandler?.deny(reason, detail);
     else this.#connection.closeGracefully(reason);
   }
 

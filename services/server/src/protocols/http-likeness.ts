@@ -37,7 +37,7 @@ export function beginsLikeRequest(line: string): boolean {
 }
 
 /**
- * Whether an incomplete line may become a valid request line: it has a known method, a space, and nothing invalid behind
+ * Whether an incomplete line may become a valid request line: it has a known method, a space, and nothing invalid after
  * them. A method alone is not enough: `GET` may become `GETTING`.
  */
 export function isPartialRequestLine(line: string): boolean {

@@ -7,7 +7,7 @@ import type { ConnectionHandler } from '../net/connection-handler.ts';
 import type { Connection } from '../net/connection.ts';
 
 /** What a session needs to know about a reply that does not come from the handler. */
-export interface OwnReply {
+export interface ProtocolReply {
   /** Set for errors, which are counted and logged under this code. */
   readonly code?: string;
   /** The error's text for the client, in one line. */
@@ -24,7 +24,7 @@ export interface OwnReply {
 export type SessionErrorCode = 'bad_frame' | 'bad_utf8' | 'busy' | 'failed' | 'timeout' | 'tls' | 'too_large';
 
 /** Stateless: one object serves all connections. `In` is what is decoded, `Out` what is encoded. */
-export interface Protocol<In, Out extends OwnReply> {
+export interface Protocol<In, Out extends ProtocolReply> {
   /** Creates the codec of one connection. */
   open(): Codec<In, Out>;
   /** Answers what was decoded. A string is a message for the handler; undefined: no answer yet. */

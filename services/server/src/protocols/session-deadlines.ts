@@ -22,7 +22,7 @@ export class SessionDeadlines {
     this.#onTextIdle = onTextIdle;
   }
 
-  /** Until the client reads its replies nothing is read from it: reads would restart the write timeout. */
+  /** Back-pressure: until the client reads its replies, nothing is read from it. Reads would restart the write timeout, too. */
   awaitWrite(): void {
     this.stop();
     this.#connection.deadline.stop();
@@ -50,7 +50,7 @@ export class SessionDeadlines {
 
   /** An idle client may still send for `ms` milliseconds, and is denied then. */
   awaitDrain(ms: number): void {
-    this.#startOnce('drain_timeout', ms);
+    this.#startOnce('drain_grace', ms);
   }
 
   /**

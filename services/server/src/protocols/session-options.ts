@@ -18,6 +18,6 @@ export interface SessionOptions {
   denial: Denial | undefined;
   /** The server drains: it answers what has come, and nothing more. */
   draining: boolean;
-  /** Called before the handler gets the first message. A denial keeps the message from it. */
+  /** Called before the handler gets the first message; returns a denial if it must not get it (`ACCEPT=once`). */
   onFirstMessage: (connection: Connection) => Denial | undefined;
 }

@@ -2,20 +2,20 @@
 import type { Codec, CodecError } from '@knock/shared/codec/codec';
 import { WriteBuffer } from '@knock/shared/codec/write-buffer';
 
-import { type Denial, LEAVING } from '../net/admission.ts';
+import { type Denial, SHUTTING_DOWN } from '../net/admission.ts';
 import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
 import type { Connection } from '../net/connection.ts';
 import { logExchange, logFailure } from '../telemetry/access-log.ts';
-import type { OwnReply, Protocol } from './protocol.ts';
+import type { ProtocolReply, Protocol } from './protocol.ts';
 import { HandlerFailure, type HandlerResult } from './run-handler.ts';
 import type { SessionOptions } from './session-options.ts';
 
 /** For a handler that failed, or a fault in our own code. */
 const NO_REPLY = 'the server failed to answer this message: see its log';
 
-type SessionReplies<Out extends OwnReply> = Pick<Protocol<unknown, Out>, 'errorReply' | 'farewell'>;
+type SessionReplies<Out extends ProtocolReply> = Pick<Protocol<unknown, Out>, 'errorReply' | 'farewell'>;
 
-export class SessionOutput<Out extends OwnReply> {
+export class SessionOutput<Out extends ProtocolReply> {
   /** The server drains: the reply to the last message received ends the connection. */
   draining: boolean;
   /** A message was answered since this was last made false. */
@@ -51,7 +51,7 @@ export class SessionOutput<Out extends OwnReply> {
     return this.#buffer.isFull;
   }
 
-  /** One write for all replies in the buffer. False: the kernel has not taken all of it, since the client does not read. */
+  /** One write for all replies in the buffer. Returns false if the kernel has not taken all of it, because the client does not read. */
   flush(): boolean {
     if (this.#buffer.length === 0) return true;
     this.#connection.write(this.#buffer);
@@ -80,7 +80,7 @@ export class SessionOutput<Out extends OwnReply> {
     return reply.interim || reply.takeOver ? undefined : this.#onReplied(last);
   }
 
-  /** The bytes are no valid message. `atEnd`: the client closed its side inside one. */
+  /** The input is invalid. `atEnd`: it ended in the middle of a message. */
   onDecodeError(error: CodecError, atEnd: boolean): void {
     const reply = this.#protocol.errorReply(error.code, error.message, error);
     if (!error.fatal) this.send(reply);
@@ -94,12 +94,12 @@ export class SessionOutput<Out extends OwnReply> {
     this.#connection.closeGracefully(reason, this.#buffer.take());
   }
 
-  /** Ends with the protocol's farewell (goaway in frames): no message that is unanswered now was handled. */
+  /** Ends with the protocol's farewell, such as goaway. Only while no handler runs: it says that nothing unanswered was handled. */
   endWithFarewell(reason: CloseReason, detail: string): void {
     this.end(reason, this.#protocol.farewell(this.#codec.hasPartial, detail));
   }
 
-  /** While draining: goaway where the protocol has it, else `busy`. */
+  /** Ends the session of a denied client: with `busy` or `tls`, in a drain with the protocol's farewell if it has one. */
   deny({ reason, code, detail }: Denial): void {
     const farewell = reason === 'drained' ? this.#protocol.farewell(true, detail) : undefined;
     this.end(reason, farewell ?? this.#protocol.errorReply(code, detail));
@@ -108,7 +108,7 @@ export class SessionOutput<Out extends OwnReply> {
   onTimeout(reason: TimeoutReason): void {
     const { MESSAGE_TIMEOUT_MS, HANDLER_TIMEOUT_MS } = this.#options.settings;
     if (reason === 'message_timeout') {
-      const advice = 'check the frame length, or end the line with LF';
+      const advice = 'check the length that was announced, or end the line with LF';
       const detail = `message incomplete after ${MESSAGE_TIMEOUT_MS} ms (MESSAGE_TIMEOUT_MS): ${advice}`;
       this.end(reason, this.#protocol.errorReply('timeout', detail));
     } else if (reason === 'handler_timeout') {
@@ -117,11 +117,11 @@ export class SessionOutput<Out extends OwnReply> {
       // The goaway distinguishes this error from one after which the session goes on.
       this.end(reason, this.#protocol.farewell(false, ''));
     } else {
-      this.endWithFarewell(reason === 'drain_timeout' ? 'drained' : reason, LEAVING.detail);
+      this.endWithFarewell(reason === 'drain_grace' ? 'drained' : reason, SHUTTING_DOWN.detail);
     }
   }
 
-  /** After the last response, or inside a streamed one, an error would be read as part of it. */
+  /** Sends nothing once the codec is over: an error would be read as part of the last, or of a streamed, response. */
   onFault(): void {
     this.end('error', this.#codec.over ? undefined : this.#protocol.errorReply('failed', NO_REPLY));
   }

@@ -2,22 +2,22 @@
  * A session in any protocol: bytes become messages, messages become replies, one at a time and in order.
  *
  * Back-pressure bounds its memory. While a message is being answered, or the client does not read its replies, nothing more
- * is decoded. The next read then pauses the socket, and TCP holds the client back.
+ * is decoded. The socket is paused, at the latest when more bytes arrive, and TCP holds the client back.
  */
 import { type Codec, CodecError } from '@knock/shared/codec/codec';
 
-import { type Denial, LEAVING } from '../net/admission.ts';
+import { type Denial, SHUTTING_DOWN } from '../net/admission.ts';
 import type { CloseReason, TimeoutReason } from '../net/close-reason.ts';
 import type { ConnectionHandler } from '../net/connection-handler.ts';
 import type { Connection } from '../net/connection.ts';
 import { logRead } from '../telemetry/access-log.ts';
-import type { OwnReply, Protocol } from './protocol.ts';
+import type { ProtocolReply, Protocol } from './protocol.ts';
 import { HandlerRunner } from './run-handler.ts';
 import { SessionDeadlines } from './session-deadlines.ts';
 import type { SessionOptions } from './session-options.ts';
 import { SessionOutput } from './session-output.ts';
 
-export class Session<In, Out extends OwnReply> implements ConnectionHandler {
+export class Session<In, Out extends ProtocolReply> implements ConnectionHandler {
   readonly #connection: Connection;
   readonly #protocol: Protocol<In, Out>;
   readonly #options: SessionOptions;
@@ -26,11 +26,11 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
   readonly #output: SessionOutput<Out>;
   readonly #deadlines: SessionDeadlines;
   #denial: Denial | undefined;
-  /** Why the next message is not decoded yet: this one has no answer, or the client does not read its replies. */
+  /** What stops decoding: the current message has no answer yet, or the client does not read its replies. */
   #blockedOn: 'answer' | 'write' | undefined;
   /** The client closed its side (half-close), or ended its message with a pause: later bytes are ignored. */
   #inputEnded = false;
-  #inputConsumed = false;
+  #codecEnded = false;
 
   constructor(connection: Connection, protocol: Protocol<In, Out>, options: SessionOptions) {
     this.#connection = connection;
@@ -43,11 +43,11 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
     this.#denial = options.denial;
   }
 
-  /** `head`: the bytes that the detector read. `messageComplete`: the client then paused, or closed its side. */
+  /** `head`: the bytes that the detector read. `messageComplete`: the client paused or closed its side after them. */
   begin(head: Buffer, messageComplete: boolean): void {
-    this.#connection.handler = this;
+    this.#connection.eventHandler = this;
     this.#inputEnded = messageComplete;
-    // What follows a message that a pause ended is not read as a second one.
+    // The pause ended the only message: nothing more is read.
     if (messageComplete) this.#connection.pause();
     this.#codec.push(head);
     if (this.#denial && this.#protocol.answersDenied === undefined) this.#output.deny(this.#denial);
@@ -73,7 +73,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
     if (this.#blockedOn === 'write') this.#wait();
   }
 
-  onDrain(): void {
+  onWritable(): void {
     if (this.#blockedOn !== 'write') return;
     this.#blockedOn = undefined;
     this.#connection.clearWriteTimeout();
@@ -101,19 +101,19 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
     this.#deadlines.stop();
   }
 
-  /** Answers every message that has come, then waits for what has to happen next. */
+  /** Answers complete messages until one has to wait or none is left, then starts the deadline for what comes next. */
   #process(): void {
     this.#runner.startBatch();
     this.#output.answered = false;
-    while (!this.#blockedOn && this.#connection.handler === this && this.#processNext()) {
+    while (!this.#blockedOn && this.#connection.eventHandler === this && this.#processNext()) {
       if (this.#output.isFull) this.#flush();
     }
-    if (this.#connection.handler !== this) return;
+    if (this.#connection.eventHandler !== this) return;
     if (this.#output.hasUnwritten) this.#options.pendingWrites.add(this.#connection);
     this.#wait();
   }
 
-  /** False: more bytes are needed. */
+  /** Returns false when more bytes are needed. */
   #processNext(): boolean {
     try {
       const input = this.#decode();
@@ -121,15 +121,15 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
       this.#answer(input);
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
-      this.#output.onDecodeError(error, this.#inputConsumed);
+      this.#output.onDecodeError(error, this.#codecEnded);
     }
     return true;
   }
 
   #decode(): In | undefined {
     const input = this.#codec.next();
-    if (input !== undefined || !this.#inputEnded || this.#inputConsumed) return input;
-    this.#inputConsumed = true;
+    if (input !== undefined || !this.#inputEnded || this.#codecEnded) return input;
+    this.#codecEnded = true;
     return this.#codec.end();
   }
 
@@ -158,7 +158,7 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
     this.#blockedOn = 'answer';
     promise
       .then((answer) => {
-        if (answer === undefined || this.#connection.handler !== this) return;
+        if (answer === undefined || this.#connection.eventHandler !== this) return;
         this.#blockedOn = undefined;
         take(answer);
         this.#process();
@@ -172,9 +172,9 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
     this.#flush();
     this.detach();
     this.#connection.deadline.stop();
-    this.#connection.handler = reply.takeOver(this.#connection);
+    this.#connection.eventHandler = reply.takeOver(this.#connection);
     this.#connection.resume();
-    if (this.#output.draining) this.#connection.handler.shutdown();
+    if (this.#output.draining) this.#connection.eventHandler.shutdown();
   }
 
   #flush(): void {
@@ -184,17 +184,17 @@ export class Session<In, Out extends OwnReply> implements ConnectionHandler {
   #wait(): void {
     if (this.#blockedOn === 'write') this.#deadlines.awaitWrite();
     else if (this.#blockedOn === 'answer') this.#deadlines.awaitAnswer();
-    else if (this.#inputConsumed) this.#output.end('completed');
+    else if (this.#codecEnded) this.#output.end('completed');
     else if (this.#output.draining && !this.#codec.idleEndsMessage) this.#waitInDrain();
     else this.#deadlines.awaitBytes(this.#codec, this.#output.answered);
   }
 
-  /** Everything that has come is answered. */
+  /** Every complete message is answered. */
   #waitInDrain(): void {
     const { drainGraceMs } = this.#protocol;
     if (drainGraceMs === undefined || this.#codec.hasPartial)
-      return this.#output.endWithFarewell('drained', LEAVING.detail);
-    this.#denial ??= LEAVING;
+      return this.#output.endWithFarewell('drained', SHUTTING_DOWN.detail);
+    this.#denial ??= SHUTTING_DOWN;
     return this.#deadlines.awaitDrain(drainGraceMs);
   }
 }

@@ -144,7 +144,7 @@ export function logUnknownProtocol(logger: Logger, connection: Connection, head:
 function describeFailure(thrown: unknown): { failure: string; stack?: string } {
   if (!(thrown instanceof Error)) return { failure: `threw ${typeof thrown}, not an Error` };
   const [name, message, stack] = [thrown.name, thrown.message, thrown.stack].map(String) as [string, string, string];
-  // Only lines behind the message: the message may hold client bytes that forge stack lines.
+  // Only lines after the message: the message may hold client bytes that forge stack lines.
   const places = stack.slice(stack.indexOf(message) + message.length).match(/^ {4}at .*$/gm) ?? [];
   return { failure: excerpt(`${name}: ${message}`), stack: places.map(escapeControls).join('\n') };
 }

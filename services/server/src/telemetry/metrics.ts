@@ -7,14 +7,14 @@ import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import type { Admission } from '../net/admission.ts';
 import { CLOSE_REASONS } from '../net/close-reason.ts';
 import type { Connection } from '../net/connection.ts';
-import type { ProtocolName } from '../protocols/detect.ts';
+import { PROTOCOL_NAMES } from '../protocols/detect.ts';
 import { ConnectionTotals, Counts } from './connection-totals.ts';
 import { processMetrics } from './process-metrics.ts';
 
 const atZero = (label: string): [string, number] => [label, 0];
 
 /** `none`: the connection ended before its protocol was detected. */
-const PROTOCOLS: readonly (ProtocolName | 'none')[] = ['none', 'frames', 'text', 'http', 'tls', 'unknown'];
+const PROTOCOLS = ['none', ...PROTOCOL_NAMES] as const;
 
 /** Upper bounds in seconds, from a handler that only computes to one that is about to time out. */
 const HANDLER_LATENCY_BUCKETS = [0.0001, 0.001, 0.01, 0.1, 1, 10];

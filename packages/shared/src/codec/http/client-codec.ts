@@ -128,7 +128,7 @@ function parseStatusLine(line: string): StatusLine {
   return { version: version as StatusLine['version'], status: Number(status) };
 }
 
-/** Fatal: where such a response ends is unknown, so nothing may be decoded behind it. */
+/** Fatal: where such a response ends is unknown, so nothing may be decoded after it. */
 function badResponse(detail: string): CodecError {
   return new CodecError('bad_frame', `the response cannot be read: ${detail}`, { fatal: true });
 }

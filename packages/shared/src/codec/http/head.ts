@@ -89,7 +89,7 @@ export class HeadDecoder<Line> {
     return found >= 0 && found + HEAD_END.length <= end ? found + HEAD_END.length - start : length;
   }
 
-  /** Takes `at` bytes and the lines behind them from `input`, which begins with `text`. True: an empty line ended the fields. */
+  /** Takes `at` bytes and the lines after them from `input`, which begins with `text`. True: an empty line ended the fields. */
   #takeFields(input: ReadBuffer, text: string, at: number, fields: Fields): boolean {
     let start = at;
     for (;;) {

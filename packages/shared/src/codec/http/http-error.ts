@@ -1,4 +1,4 @@
-/** An error in a request, with the status to answer. Nothing may be decoded behind it: where the request ends is unknown. */
+/** An error in a request, with the status to answer. Nothing may be decoded after it: where the request ends is unknown. */
 import { CodecError } from '../codec.ts';
 
 const TOO_LARGE = [413, 414, 431];

@@ -16,7 +16,7 @@ import { encodeResponse, type HttpResponse } from './response.ts';
 /** `next` and `end` throw an {@link HttpError} for bad input. The codec is `over` then. */
 export class HttpCodec implements Codec<HttpRequest, HttpResponse> {
   readonly idleEndsMessage = false;
-  /** No further request is decoded: the connection ends behind the last response, or with an error. */
+  /** No further request is decoded: the connection ends after the last response, or with an error. */
   over = false;
   readonly #maxBodyBytes: number;
   readonly #input: ReadBuffer;

@@ -58,7 +58,7 @@ function checkHost({ version, authority }: RequestLine, fields: Fields): string 
   return host ?? authority;
 }
 
-/** The length of the body in bytes; undefined: it is chunked (RFC 9112 section 6.3). */
+/** The length of the body in bytes; undefined: it is chunked. One reading only, against request smuggling (RFC 9112 section 6.3). */
 function bodyLength({ version }: RequestLine, fields: Fields): number | undefined {
   const length = fields.single('content-length');
   const coding = fields.get('transfer-encoding')?.toLowerCase();
@@ -78,7 +78,7 @@ function bodyLength({ version }: RequestLine, fields: Fields): number | undefine
 /** RFC 9112 section 9.3. Old proxy clients send Proxy-Connection instead (appendix C.2.2). */
 function keepsAlive({ version }: RequestLine, fields: Fields): boolean {
   const options = [...fields.list('connection'), ...fields.list('proxy-connection')];
-  // The bytes behind an upgrade request may belong to another protocol (RFC 9110 section 7.8).
+  // The bytes after an upgrade request may belong to another protocol (RFC 9110 section 7.8).
   const upgrades = options.includes('upgrade') && fields.names.includes('upgrade');
   return !upgrades && persists(version, options);
 }

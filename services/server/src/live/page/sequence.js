@@ -146,7 +146,7 @@ function said({ kind, ms, text }, note) {
 }
 
 /**
- * How many reads made how many messages, noted at the first message behind a read: “3 reads → 1 message”.
+ * How many reads made how many messages, noted at the first message after a read: “3 reads → 1 message”.
  * @param {Step[]} steps @param {number} place
  */
 export function relation(steps, place) {
