@@ -56,7 +56,7 @@ test.for(LANGUAGES)("the article's %s client gets a reply from our server", asyn
     .poll(() => server.logLines())
     .toContainEqual(
       expect.objectContaining({
-        language: 'text',
+        protocol: 'text',
         message: 'Hello, server',
         reply: 'hello from the server!',
         reason: 'completed',

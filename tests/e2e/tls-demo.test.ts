@@ -50,7 +50,7 @@ test('serves https to clients with a certificate, and asks others for one', asyn
     return promise;
   };
   expect(await ask({ cert: read('client.crt'), key: read('client.key') })).toBe('hello from the server!');
-  expect(await ask({})).toMatch(/^tls: this server serves only clients that show a certificate/);
+  expect(await ask({})).toMatch(/^tls: client certificate required/);
 });
 
 test.each([
@@ -67,7 +67,7 @@ test.each([
     })
     .start();
   const messages = (await server.logLines()).map(({ msg }) => msg);
-  expect(messages).toContainEqual(expect.stringContaining('clients need TLS: open https://localhost:'));
+  expect(messages).toContainEqual(expect.stringContaining('clients need TLS: try: curl --cacert CA_FILE https://localhost:'));
 });
 
 test('shows its metrics to no client without a certificate, even when it is full', async () => {
