@@ -24,7 +24,7 @@ test(
   async (context) => {
     await using swarm = await startSwarm({ ...GREETING, REPLY: '50', INTERVAL_MS: '150' });
     await swarm.deploy({ CLIENTS: String(CLIENTS) });
-    const conversations = Array.from({ length: 5 }, (_, client) => longConversation(`client-${client + 1}`));
+    const conversations = Array.from({ length: 5 }, (_, n) => longConversation(`session-${n + 1}`));
     const updateUnderLoad = async () => {
       await untilHandled(swarm, [...nthGreetings(CLIENTS, 5), ...conversations.map(([first]) => idOf(first!))]);
       return update(swarm, { REPLY: '51' }, 'completed');
@@ -132,8 +132,8 @@ test(
  * A session as long as an update, at 50 ms per message. It is too large for a server to have read all of it: a draining
  * server replies to some messages, and its goaway returns the rest.
  */
-function longConversation(client: string): string[] {
-  return Array.from({ length: 500 }, (_, n) => `${client} #${n + 1} ${'.'.repeat(2000)}`);
+function longConversation(name: string): string[] {
+  return Array.from({ length: 500 }, (_, n) => `${name} #${n + 1} ${'.'.repeat(2000)}`);
 }
 
 /** The unique part of a message in a long session. */
