@@ -168,6 +168,8 @@ const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
   ['the protocol is unknown', () => logged(Buffer.of(3, 0, 0, 1))],
   ['TLS is not configured', () => logged(Buffer.of(0x16, 3, 1))],
   ['a port is in use', portInUse],
+  ['a text cannot be encoded', () => outcomeFrom({}, '\ud800')],
+  ['a message was perhaps handled', () => outcomeFrom({ handler: fail })],
   ['a setting is invalid', wrongSetting],
   ['an HTTP server rejects a message', () => outcomeFrom({ MAX_MESSAGE_BYTES: 10 }, 'longer than ten bytes', HTTP)],
   ['an HTTP server fails', () => outcomeFrom({ handler: fail }, 'Hello', HTTP)],

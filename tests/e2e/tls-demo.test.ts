@@ -67,7 +67,9 @@ test.each([
     })
     .start();
   const messages = (await server.logLines()).map(({ msg }) => msg);
-  expect(messages).toContainEqual(expect.stringContaining('clients need TLS: try: curl --cacert CA_FILE https://localhost:'));
+  expect(messages).toContainEqual(
+    expect.stringContaining('clients need TLS: try: curl --cacert CA_FILE https://localhost:'),
+  );
 });
 
 test('shows its metrics to no client without a certificate, even when it is full', async () => {
