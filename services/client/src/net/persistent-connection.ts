@@ -1,4 +1,6 @@
 /** Keeps one connection to the server: opened when a message needs it, and again after it was lost. */
+import type { Socket } from 'node:net';
+
 import type { Logger } from '@knock/shared/log/log';
 
 import { framesProtocol, textProtocol } from '../protocols/frames.ts';
@@ -118,7 +120,7 @@ export class PersistentConnection {
     }
   }
 
-  #open(socket: ConstructorParameters<typeof ClientConnection>[0]): ClientConnection {
+  #open(socket: Socket): ClientConnection {
     const { shaping = {} } = this.#policy;
     this.#connection = new ClientConnection(socket, {
       protocol: createProtocol(this.#settings, this.#policy),

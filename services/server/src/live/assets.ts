@@ -38,11 +38,11 @@ export class LivePage {
   readonly routes: readonly Route[];
 
   /** Throws the system's error if the page's files are missing. */
-  constructor(watch: LiveFeed) {
+  constructor(feed: LiveFeed) {
     this.index = readPageFile('index.html');
     const names = readdirSync(FOLDER).filter((name) => name !== 'index.html');
     const files = names.map((name): [string, PageFile] => [`/page/${name}`, readPageFile(name)]);
-    const all: [string, PageFile][] = [...files, ['/events', (request) => events(watch, request)]];
+    const all: [string, PageFile][] = [...files, ['/events', (request) => events(feed, request)]];
     this.routes = all.map(([path, answer]) => ({ path, methods: ['GET'], kind: 'page', answer }));
   }
 }
@@ -61,8 +61,8 @@ function isMatch(condition: string | undefined, tag: string): boolean {
   return condition.trim() === '*' || condition.split(',').some((one) => one.trim().replace(/^W\//, '') === tag);
 }
 
-function events(watch: LiveFeed, { method, version, query }: HttpRequest): HttpReply {
-  if (watch.isFull) {
+function events(feed: LiveFeed, { method, version, query }: HttpRequest): HttpReply {
+  if (feed.isFull) {
     return errorReply(503, 'all live-page slots are in use: close another tab', { 'Retry-After': '5' });
   }
   const head = { status: 200, headers: { 'Content-Type': 'text/event-stream' }, stream: true };
@@ -70,6 +70,6 @@ function events(watch: LiveFeed, { method, version, query }: HttpRequest): HttpR
   const follows = new URLSearchParams(query).get('follow') ?? undefined;
   return {
     ...head,
-    takeOver: (connection) => new EventStream(connection, version === '1.1', (sink) => watch.subscribe(sink, follows)),
+    takeOver: (connection) => new EventStream(connection, version === '1.1', (sink) => feed.subscribe(sink, follows)),
   };
 }
