@@ -212,7 +212,7 @@ function clientsEndedAt(ended: Ending[]): Map<number, number> {
 test.for(REPLIES)(
   'clients that do not read replies of $reply cost at most 2 MiB each',
   async ({ reply, bytes }, context) => {
-    const count = scaled({ test: 20, scorecard: 50 });
+    const count = 50;
     const values: number[] = [];
     // In a test run, one protocol per size.
     const protocols = scaled({
