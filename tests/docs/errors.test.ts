@@ -6,6 +6,7 @@ import { Client } from '@knock/client/delivery/client';
 import { formatOutcome } from '@knock/client/delivery/outcome';
 import { clientSettings, type ClientSettings } from '@knock/client/settings';
 import { frame, GOAWAY, onMessage, scripted } from '@knock/client/test/scripted-server';
+import { parseTrustedProxies } from '@knock/server/net/trusted-proxies';
 import { serverSettings } from '@knock/server/settings';
 import { Metrics } from '@knock/server/telemetry/metrics';
 import { withListener } from '@knock/server/test/listener';
@@ -21,6 +22,9 @@ import { Program } from '../support/program.ts';
 
 /** The deadline of clients that must report why there is no reply: long enough for a busy machine. */
 const SOON_MS = 2000;
+
+const PROXY_HEADER = Buffer.from('PROXY TCP4 203.0.113.7 198.51.100.1 4660 12000\r\n');
+const LOOPBACK = parseTrustedProxies('127.0.0.0/8');
 
 /** The client's outcome of one message, formatted. */
 async function outcomeAt(
@@ -59,8 +63,8 @@ async function read(bytes: Buffer, settings: Parameters<typeof start>[0] = {}): 
 }
 
 /** The server's log of a client that sends these bytes. `reply`: what the client reads. */
-async function logged(bytes: Buffer, reply: RegExp = /^$/): Promise<string> {
-  await using server = await start();
+async function logged(bytes: Buffer, reply = /^$/, settings: Parameters<typeof start>[0] = {}): Promise<string> {
+  await using server = await start(settings);
   const client = await server.dial();
   client.send(bytes);
   expect((await client.closed()).toString()).toMatch(reply);
@@ -167,6 +171,8 @@ const EVENTS: [what: string, happens: () => string | Promise<string>][] = [
   ['a client certificate is required', withoutCertificate],
   ['the protocol is unknown', () => logged(Buffer.of(3, 0, 0, 1))],
   ['TLS is not configured', () => logged(Buffer.of(0x16, 3, 1))],
+  ['a stranger sends a PROXY header', () => logged(PROXY_HEADER)],
+  ['a PROXY header is malformed', () => logged(Buffer.from('PROXY TCP5 \r\n'), /^$/, { TRUSTED_PROXIES: LOOPBACK })],
   ['a port is in use', portInUse],
   ['a text cannot be encoded', () => outcomeFrom({}, '\ud800')],
   ['a message was perhaps handled', () => outcomeFrom({ handler: fail })],

@@ -15,15 +15,14 @@ import { Admission, type Denial } from './net/admission.ts';
 import { Connection } from './net/connection.ts';
 import { PeerNames } from './net/peer-names.ts';
 import { PendingWrites } from './net/pending-writes.ts';
+import { ProxyProtocol } from './net/proxy-protocol.ts';
 import { Tls } from './net/tls.ts';
 import type { SessionProtocolName } from './protocols/detect.ts';
 import { type Detection, ProtocolDetector } from './protocols/detector.ts';
-import { framesProtocol } from './protocols/frames.ts';
-import { httpProtocol } from './protocols/http.ts';
+import { createProtocols } from './protocols/protocols.ts';
 import { Session } from './protocols/session.ts';
-import { textProtocol } from './protocols/text.ts';
 import type { ServerSettings } from './settings.ts';
-import { acceptErrorLog, logSession, logFault, logUnknownProtocol } from './telemetry/access-log.ts';
+import { acceptErrorLog, logSession, logFault, logNoSession } from './telemetry/access-log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 
 export interface ServerOptions {
@@ -51,6 +50,8 @@ export class Server {
   readonly #liveFeed: LiveFeed;
   /** Undefined: TLS is not configured. */
   readonly #tls: Tls | undefined;
+  /** Undefined: no proxy is trusted. */
+  readonly #proxyProtocol: ProxyProtocol | undefined;
   readonly #pendingWrites = new PendingWrites();
   readonly #protocols;
   /** Connections are numbered as they are accepted, from 1. */
@@ -61,7 +62,7 @@ export class Server {
     const { name, settings, logger } = options;
     this.#options = options;
     this.#listener = createServer(LISTENER_OPTIONS, (socket) => this.#accept(socket));
-    this.#admission = new Admission(settings.MAX_CONNECTIONS);
+    this.#admission = new Admission(settings);
     const accepted = () => this.#lastId;
     this.#drain = new Drain({ listener: this.#listener, admission: this.#admission, settings, logger, accepted });
     this.#metrics = new Metrics(this.#admission, accepted);
@@ -71,15 +72,8 @@ export class Server {
       summary: () => this.#metrics.summary(),
     });
     this.#tls = settings.TLS_CERT_FILE && new Tls(settings, logger);
-    this.#protocols = {
-      frames: framesProtocol(settings.MAX_MESSAGE_BYTES),
-      text: textProtocol(settings.MAX_MESSAGE_BYTES),
-      http: httpProtocol({
-        maxBodyBytes: settings.MAX_MESSAGE_BYTES,
-        allowedHosts: settings.ALLOWED_HOSTS,
-        routes: this.#createRoutes(),
-      }),
-    };
+    this.#proxyProtocol = settings.TRUSTED_PROXIES && new ProxyProtocol(settings.TRUSTED_PROXIES, settings, logger);
+    this.#protocols = createProtocols(settings, this.#createRoutes());
   }
 
   /** Resolves when the last connection has ended: after {@link close}, or after the one client of `ACCEPT=once`. */
@@ -127,16 +121,25 @@ export class Server {
     connection.guard(() => {
       this.#admission.admit(connection);
       if (connection.ending) return;
-      this.#peerNames.assign(connection);
-      this.#liveFeed.onOpened(connection);
-      this.#detect(connection);
+      if (!this.#proxyProtocol?.isTrusted(connection)) return this.#begin(connection);
+      this.#proxyProtocol.readHeader(connection, (rest) => this.#begin(connection, rest));
+      return this.#shutdownInDrain(connection);
     });
   }
 
-  #detect(connection: Connection): void {
+  /** The client's address is known. `head`: its first bytes, if they came with a PROXY header. */
+  #begin(connection: Connection, head?: Buffer): void {
+    this.#admission.admitAddress(connection);
+    if (connection.ending) return;
+    this.#peerNames.assign(connection.peer);
+    this.#liveFeed.onOpened(connection);
+    this.#detect(connection, head);
+  }
+
+  #detect(connection: Connection, head?: Buffer): void {
     const onDetected = (detection: Detection) => this.#onDetected(connection, detection);
-    new ProtocolDetector(connection, { ...this.#options, onDetected }).start();
-    if (this.#drain.draining) connection.shutdown();
+    new ProtocolDetector(connection, { ...this.#options, onDetected }).start(head);
+    this.#shutdownInDrain(connection);
   }
 
   #onDetected(connection: Connection, { protocol, head, messageComplete }: Detection): void {
@@ -144,12 +147,16 @@ export class Server {
     if (protocol === 'tls' && this.#tls && !connection.inTls) {
       connection.pause();
       this.#tls.startHandshake(connection, head, () => this.#detect(connection));
-    } else if (protocol === 'tls' || protocol === 'unknown') {
-      logUnknownProtocol(this.#options.logger, connection, head);
-      connection.closeGracefully(protocol === 'tls' ? 'tls_error' : 'unknown_protocol');
+    } else if (protocol === 'tls' || protocol === 'proxy' || protocol === 'unknown') {
+      logNoSession(this.#options.logger, connection, head);
+      connection.closeGracefully(NO_SESSION[protocol]);
     } else {
       this.#createSession(connection, protocol).begin(head, messageComplete);
     }
+    this.#shutdownInDrain(connection);
+  }
+
+  #shutdownInDrain(connection: Connection): void {
     if (this.#drain.draining && !connection.ending) connection.shutdown();
   }
 
@@ -169,7 +176,8 @@ export class Server {
 
   #denialFor(connection: Connection): Denial | undefined {
     // TLS comes first: above the limit anybody may send probes, but without TLS or a certificate only this machine may.
-    return this.#tls?.denialFor(connection) ?? this.#admission.denialFor(connection);
+    const denial = this.#tls?.denialFor(connection) ?? this.#proxyProtocol?.denialFor(connection);
+    return denial ?? this.#admission.denialFor(connection);
   }
 
   readonly #events = {
@@ -184,6 +192,9 @@ export class Server {
     },
   };
 }
+
+/** The close reasons of connections that get no session. */
+const NO_SESSION = { tls: 'tls_error', proxy: 'proxy_error', unknown: 'unknown_protocol' } as const;
 
 const LISTENER_OPTIONS = {
   /** Half-close: a client that has ended its side still gets its replies. */

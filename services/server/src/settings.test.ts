@@ -3,6 +3,21 @@ import { expect, test } from 'vitest';
 
 import { serverSettings } from './settings.ts';
 
+test.each(['10.0.0.0/33', '10.0.0', '::1/129', '10.0.0.0/8/8', 'localhost', '10.0.0.1 10.0.0.2', 'fe80::1%eth0'])(
+  'names an entry of TRUSTED_PROXIES that is no address and no CIDR: %s',
+  (entry) => {
+    const { error } = serverSettings.safeParse({ TRUSTED_PROXIES: `10.0.0.0/8,${entry}` });
+    expect(error?.issues[0]?.message).toContain(`separated by commas, such as 10.0.0.0/8: ${entry} is neither`);
+  },
+);
+
+test('reads TRUSTED_PROXIES, which trusts nobody by default', () => {
+  expect(serverSettings.parse({}).TRUSTED_PROXIES).toBeUndefined();
+  const trusted = serverSettings.parse({ TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.1,fd00::/8' }).TRUSTED_PROXIES!;
+  expect(['10.9.9.9', '192.0.2.1', '192.0.2.2'].map((address) => trusted.check(address))).toEqual([true, true, false]);
+  expect(trusted.check('fd12::1', 'ipv6')).toBe(true);
+});
+
 test('every setting has a default', () => {
   expect(readConfig(serverSettings, {})).toEqual({
     PORT: 12000,
@@ -11,6 +26,8 @@ test('every setting has a default', () => {
     REPLY_DELAY_MS: 0,
     MAX_MESSAGE_BYTES: 65_536,
     MAX_CONNECTIONS: 1000,
+    MAX_CONNECTIONS_PER_ADDRESS: 0,
+    TRUSTED_PROXIES: undefined,
     FIRST_BYTE_TIMEOUT_MS: 30_000,
     MESSAGE_TIMEOUT_MS: 10_000,
     HANDLER_TIMEOUT_MS: 30_000,

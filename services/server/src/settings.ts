@@ -4,6 +4,8 @@ import { logSettings, milliseconds, oneOf, wholeNumber } from '@knock/shared/con
 import { authorityFile, certificateFile, filesAreGood, keyFile, pairRule } from '@knock/shared/config/tls-files';
 import { z } from 'zod';
 
+import { parseTrustedProxies } from './net/trusted-proxies.ts';
+
 export const serverSettings = z
   .object({
     HOST: z.string().optional().describe('the address to listen on; all interfaces if it is not set'),
@@ -24,6 +26,23 @@ export const serverSettings = z
     MAX_CONNECTIONS: wholeNumber({ min: 1, max: 1_000_000 })
       .default(1000)
       .describe('clients above it get `busy`, 32 at once; never above the descriptor limit less 128, nor below 1'),
+    MAX_CONNECTIONS_PER_ADDRESS: wholeNumber({ min: 0, max: 1_000_000 })
+      .default(0)
+      .describe('clients of one address above it get `busy`; 0: no limit'),
+    TRUSTED_PROXIES: z
+      .string()
+      .default('')
+      .transform((entries, context) => {
+        try {
+          return parseTrustedProxies(entries);
+        } catch (error) {
+          context.addIssue((error as RangeError).message);
+          return z.NEVER;
+        }
+      })
+      .describe(
+        'addresses and CIDRs of proxies, separated by commas: their connections must begin with a PROXY header',
+      ),
     FIRST_BYTE_TIMEOUT_MS: milliseconds().default(30_000).describe('for a client that sends nothing'),
     MESSAGE_TIMEOUT_MS: milliseconds().default(10_000).describe("from a message's first byte to its last"),
     HANDLER_TIMEOUT_MS: milliseconds().default(30_000).describe('from a message to its reply'),

@@ -181,7 +181,7 @@ test('accepts 32 viewers, and answers 503 to the next', async () => {
 
 test('removes its observers with the last viewer', async () => {
   const connection = {
-    address: '192.0.2.1',
+    peer: { address: '192.0.2.1' },
     openedAt: 0,
     stats: { reads: 0, bytesOut: 0, observer: undefined as unknown },
   };

@@ -20,6 +20,7 @@ const FIRST_BYTES: readonly Case[] = closesAndStays('text/first bytes', {
   'a space': ' Hello',
   'bytes beyond ASCII': 'é',
   'a PROXY header of no address': 'PROXY wars\r\n',
+  'a PROXY header of a stranger': 'PROXY TCP4 203.0.113.7 198.51.100.1 4660 12000\r\n',
   'the first byte of no UTF-8': Buffer.from('ff', 'hex'),
 });
 

@@ -140,7 +140,8 @@ export class ConnectionSampler implements ConnectionObserver {
   }
 
   #fields(): ConnectionUpdate {
-    const { id, address, port, name, protocol, inTls, closeReason, stats } = this.#connection;
+    const { id, peer, protocol, inTls, closeReason, stats } = this.#connection;
+    const { address, port, name } = peer;
     const { reads, messages, bytesIn, bytesOut } = stats;
     const state = this.#state();
     this.#bytesSeen = reads + bytesOut;

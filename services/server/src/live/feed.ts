@@ -106,13 +106,13 @@ export class LiveFeed {
 
   #follow(): void {
     this.#followed = new Set(Array.from(this.#viewers, ({ follows }) => follows));
-    for (const [{ address }, sampler] of this.#samplers) sampler.follow(this.#followed.has(address));
+    for (const [{ peer }, sampler] of this.#samplers) sampler.follow(this.#followed.has(peer.address));
   }
 
   #show(connection: Connection): void {
     const sampler = new ConnectionSampler(connection);
     this.#samplers.set(connection, sampler);
-    sampler.follow(this.#followed.has(connection.address));
+    sampler.follow(this.#followed.has(connection.peer.address));
   }
 
   /** Fills free places in the sample with open connections. */

@@ -1,11 +1,13 @@
 /** Load shedding: above the connection limit, and in a drain, new clients get an error in their own protocol. */
+import type { ServerSettings } from '../settings.ts';
+import { AddressLimit } from './address-limit.ts';
 import type { Connection } from './connection.ts';
 
 /** Why a client is not served. */
 export interface Denial {
-  reason: 'busy' | 'drained' | 'tls_error';
+  reason: 'busy' | 'drained' | 'tls_error' | 'proxy_error';
   /** The code of its error reply, unless it gets a goaway. */
-  code: 'busy' | 'tls';
+  code: 'busy' | 'tls' | 'bad_frame';
   detail: string;
 }
 
@@ -22,16 +24,23 @@ export const SHUTTING_DOWN: Denial = {
   detail: 'the server is shutting down: try again, another one may answer',
 };
 
+type AdmissionSettings = Pick<ServerSettings, 'MAX_CONNECTIONS' | 'MAX_CONNECTIONS_PER_ADDRESS'>;
+
 export class Admission {
   readonly #maxConnections: number;
+  readonly #addressLimit: AddressLimit;
+  readonly #addressDenial: Denial;
   readonly #served = new Set<Connection>();
   readonly #denied = new Map<Connection, Denial>();
   /** Those of {@link #denied} that were accepted only because they are local. */
   readonly #local = new Set<Connection>();
   #closed = false;
 
-  constructor(maxConnections: number) {
-    this.#maxConnections = maxConnections;
+  constructor({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS }: AdmissionSettings) {
+    this.#maxConnections = MAX_CONNECTIONS;
+    this.#addressLimit = new AddressLimit(MAX_CONNECTIONS_PER_ADDRESS);
+    const limit = `limit of ${MAX_CONNECTIONS_PER_ADDRESS} connections from one address reached (MAX_CONNECTIONS_PER_ADDRESS)`;
+    this.#addressDenial = { reason: 'busy', code: 'busy', detail: `${limit}: close one, then try again` };
   }
 
   /** All open connections, denied ones included. */
@@ -65,6 +74,13 @@ export class Admission {
     }
   }
 
+  /** Once the client's address is known, which may be later than {@link admit}: denies it if that address has too many. */
+  admitAddress(connection: Connection): void {
+    if (!this.#served.has(connection) || this.#addressLimit.take(connection)) return;
+    this.#served.delete(connection);
+    this.#deny(connection, this.#addressDenial);
+  }
+
   /** From now on every new client is denied: the server is shutting down. */
   close(): void {
     this.#closed = true;
@@ -87,6 +103,7 @@ export class Admission {
   }
 
   onClosed(connection: Connection): void {
+    this.#addressLimit.release(connection);
     this.#served.delete(connection);
     this.#denied.delete(connection);
     this.#local.delete(connection);
@@ -106,7 +123,7 @@ export class Admission {
   /** Local clients are bounded too: behind a proxy on this machine every client is local. */
   #hasPlaceAboveLimit(connection: Connection): boolean {
     if (this.open - this.#local.size <= this.#maxConnections + MAX_ABOVE_LIMIT) return true;
-    if (!connection.isLocal || this.#local.size >= MAX_LOCAL_ABOVE_LIMIT) return false;
+    if (!connection.peer.isLocal || this.#local.size >= MAX_LOCAL_ABOVE_LIMIT) return false;
     this.#local.add(connection);
     return true;
   }

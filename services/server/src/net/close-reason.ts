@@ -13,6 +13,7 @@ export const CLOSE_REASONS = [
   'malformed',
   'unknown_protocol',
   'tls_error',
+  'proxy_error',
   'busy',
   'drained',
   'drain_timeout',

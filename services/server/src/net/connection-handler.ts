@@ -18,5 +18,5 @@ export interface ConnectionHandler {
   /** A fault in our own code ends the connection: send an error where the protocol has one. May throw itself. */
   onFault?(): void;
   /** The connection ends or gets another handler: release timers. */
-  detach(): void;
+  detach?(): void;
 }

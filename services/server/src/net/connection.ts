@@ -2,7 +2,6 @@
 import type { Socket } from 'node:net';
 
 import type { WriteBuffer } from '@knock/shared/codec/write-buffer';
-import { isLoopback } from '@knock/shared/replica-names';
 
 import type { ProtocolName } from '../protocols/detect.ts';
 import { type CloseReason, closeReasonOf, type TimeoutReason } from './close-reason.ts';
@@ -10,6 +9,7 @@ import type { ConnectionHandler } from './connection-handler.ts';
 import { ConnectionStats } from './connection-stats.ts';
 import { Deadline } from './deadline.ts';
 import { LingeringClose } from './lingering-close.ts';
+import { Peer } from './peer.ts';
 import { WriteTimeout } from './write-timeout.ts';
 
 interface ConnectionEvents {
@@ -23,9 +23,7 @@ export class Connection {
   readonly id: number;
   /** The client's socket; after a TLS handshake, the TLS socket around it. */
   socket: Socket;
-  readonly address: string;
-  /** Undefined if the client was gone before we accepted it. */
-  readonly port: number | undefined;
+  readonly peer: Peer;
   readonly openedAt = performance.now();
   readonly stats: ConnectionStats;
   /** Of what the connection waits for now. Only the write timeout and the linger have timers of their own. */
@@ -33,8 +31,6 @@ export class Connection {
   eventHandler: ConnectionHandler | undefined;
   protocol: ProtocolName | undefined;
   inTls = false;
-  /** The client's host name, once it was looked up. */
-  name: string | undefined;
   readonly #events: ConnectionEvents;
   readonly #writeTimeoutMs: number;
   #writeTimeout: WriteTimeout | undefined;
@@ -45,23 +41,11 @@ export class Connection {
   constructor(id: number, socket: Socket, writeTimeoutMs: number, events: ConnectionEvents) {
     this.id = id;
     this.socket = socket;
+    this.peer = new Peer(socket);
     this.stats = new ConnectionStats(socket);
     this.#events = events;
-    // A socket for both families shows an IPv4 client as ::ffff:192.0.2.1.
-    this.address = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
-    this.port = socket.remotePort;
     this.#writeTimeoutMs = writeTimeoutMs;
     this.#listen(socket);
-  }
-
-  /** Whether the client is on this machine. */
-  get isLocal(): boolean {
-    return isLoopback(this.address) || this.socket.remoteAddress === (this.socket.localAddress ?? '');
-  }
-
-  /** The client as logs name it. */
-  get who(): string {
-    return this.name ?? this.address;
   }
 
   /** Why it is ending or has ended; undefined while it is open. */
@@ -194,7 +178,7 @@ export class Connection {
 
   #releaseHandler(): void {
     this.deadline.stop();
-    this.#notify((handler) => handler.detach());
+    this.#notify((handler) => handler.detach?.());
     this.eventHandler = undefined;
   }
 }

@@ -1,7 +1,7 @@
 /** Host names of clients, for the log and the page: resolved in the background, nothing waits for them. */
 import { nameOf } from '@knock/shared/replica-names';
 
-import type { Connection } from './connection.ts';
+import type { Peer } from './peer.ts';
 
 const MAX_NAMES = 1024;
 const MAX_LOOK_UPS = 16;
@@ -12,9 +12,9 @@ export class PeerNames {
   readonly #names = new Map<string, { name: Promise<string>; until: number }>();
   #lookUps = 0;
 
-  /** Sets the name of a connection as soon as it is known. */
-  assign(connection: Connection): void {
-    void this.#nameOf(connection.address)?.then((name) => (connection.name = name));
+  /** Sets the name of a client as soon as it is known. */
+  assign(peer: Peer): void {
+    void this.#nameOf(peer.address)?.then((name) => (peer.name = name));
   }
 
   /** Undefined: too many look-ups are running already. */

@@ -133,11 +133,14 @@ class TlsHandshake implements ConnectionHandler {
   }
 
   fail({ code = 'no reason given' }: NodeJS.ErrnoException): void {
-    const { id, who, address, closeReason = 'tls_error' } = this.#connection;
+    const { id, peer, closeReason = 'tls_error' } = this.#connection;
     // We ended it ourselves: a timeout or a drain.
     if (closeReason !== 'tls_error') return;
     const advice = adviceFor(code);
-    this.#logger.warn({ connection: id, address, code }, `TLS handshake failed (${code}) for ${who}${advice}`);
+    this.#logger.warn(
+      { connection: id, address: peer.address, code },
+      `TLS handshake failed (${code}) for ${peer.who}${advice}`,
+    );
   }
 
   onTimeout(reason: TimeoutReason): void {

@@ -12,7 +12,7 @@ export class ConnectedClient implements ClientInfo {
 
   constructor(connection: Connection) {
     this.id = connection.id;
-    this.address = connection.address;
+    this.address = connection.peer.address;
     this.protocol = connection.protocol as ClientInfo['protocol'];
     this.#connection = connection;
   }

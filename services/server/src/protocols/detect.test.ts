@@ -28,6 +28,34 @@ describe('the first byte', () => {
   });
 });
 
+describe('a PROXY header', () => {
+  const V2 = '\r\n\r\n\0\r\nQUIT\n';
+
+  test.each(['PROXY TCP4 ', 'PROXY TCP6 ::1', 'PROXY UNKNOWN\r', 'PROXY UNKNOWN ', V2, `${V2}!`])(
+    'is detected: %j',
+    (head) => {
+      expect(see(head)).toBe('proxy');
+    },
+  );
+
+  test.each([
+    'PROXY wars\n',
+    'PROXY UNKNOWN\n',
+    'PROXY TCP4x\n',
+    'proxy TCP4 \n',
+    ' PROXY TCP4 \n',
+    '\r\nPROXY TCP4 \n',
+    `${V2.slice(0, -1)}\r`,
+  ])('is not: %j', (head) => expect(see(head)).toBe('text'));
+
+  test('of version 2 is held back until its signature ends or is another', () => {
+    for (let length = 2; length < V2.length; length += 1) {
+      expect(see(V2.slice(0, length))).toEqual({ likely: 'text', idleEndsMessage: false });
+      expect(see(`${V2.slice(0, length)}x\n`)).toBe('text');
+    }
+  });
+});
+
 describe('a complete first line', () => {
   test.each([
     // What the codec may accept.

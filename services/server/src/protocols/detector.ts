@@ -45,10 +45,12 @@ export class ProtocolDetector implements ConnectionHandler {
     this.#options = options;
   }
 
-  start(): void {
+  /** `head`: bytes that have come already. */
+  start(head: Buffer = NOTHING): void {
     this.#connection.eventHandler = this;
     this.#startedAt = performance.now();
     this.#connection.deadline.start('first_byte_timeout', this.#options.settings.FIRST_BYTE_TIMEOUT_MS);
+    if (head.length > 0) this.onData(head);
   }
 
   onData(bytes: Buffer): void {

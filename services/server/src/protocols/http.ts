@@ -50,7 +50,7 @@ export function httpProtocol({ maxBodyBytes, allowedHosts, routes }: HttpOptions
 
     /** Health checks on this machine have no certificate; remote probes need one. */
     answersDenied: (request, connection, denial) =>
-      routes.kindOf(request) === 'probe' && (denial.code !== 'tls' || connection.isLocal),
+      routes.kindOf(request) === 'probe' && (denial.code !== 'tls' || connection.peer.isLocal),
 
     // A request that is in flight when the drain starts gets a 503, not a reset.
     drainGraceMs: MIN_DRAIN_MS,

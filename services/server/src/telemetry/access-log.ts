@@ -7,12 +7,13 @@ import type { Connection } from '../net/connection.ts';
 
 /** Logs the line of a connection that has ended. */
 export function logSession(logger: Logger, connection: Connection): void {
-  const { who, stats } = connection;
+  const { peer, stats } = connection;
+  const { who, address } = peer;
   const { firstMessage, firstReply, lastErrorReply, errorReplies } = stats;
   const fields = {
     connection: connection.id,
     client: who,
-    address: connection.address,
+    address,
     protocol: connection.protocol,
     ...(connection.inTls ? { tls: true } : {}),
     messages: stats.messages,
@@ -34,9 +35,9 @@ export function logSession(logger: Logger, connection: Connection): void {
 
 /** Health checks, and connections without a byte, are frequent and say nothing about clients: logged at `debug`. */
 function isProbe({ stats, closeReason }: Connection): boolean {
-  const { messages, probes, errorReplies, bytesIn } = stats;
+  const { messages, probes, errorReplies, reads } = stats;
   if (messages > 0 || errorReplies.size > 0) return false;
-  return probes > 0 ? closeReason !== 'malformed' : bytesIn === 0 && closeReason === 'client_closed';
+  return probes > 0 ? closeReason !== 'malformed' : reads === 0 && closeReason === 'client_closed';
 }
 
 /** How often each code was sent, and the last error in full. */
@@ -65,14 +66,14 @@ function summarize({ messages, message, reply, errorReply }: ExchangeSummary): s
 export function logExchange(logger: Logger, connection: Connection, message: string, reply: string): void {
   if (!logger.isLevelEnabled('debug')) return;
   const fields = { connection: connection.id, message: excerpt(message), reply: excerpt(reply) };
-  logger.debug(fields, `${connection.who} said "${fields.message}", got "${fields.reply}"`);
+  logger.debug(fields, `${connection.peer.who} said "${fields.message}", got "${fields.reply}"`);
 }
 
 /** Logs a read, with its first bytes. */
 export function logRead(logger: Logger, connection: Connection, bytes: Buffer): void {
   if (!logger.isLevelEnabled('trace')) return;
   const fields = { connection: connection.id, bytes: hexBytes(bytes) };
-  logger.trace(fields, `${connection.who} sent ${sizeOf(bytes)}: ${fields.bytes}`);
+  logger.trace(fields, `${connection.peer.who} sent ${sizeOf(bytes)}: ${fields.bytes}`);
 }
 
 /** Logs a failed handler: at `error` once for each connection, then at `debug`, so that no client can flood the log. */
@@ -80,7 +81,7 @@ export function logFailure(logger: Logger, connection: Connection, thrown: unkno
   const { failure, stack } = describeFailure(thrown);
   const hasFailed = connection.stats.errorReplies.has('failed') || connection.stats.errorReplies.has('500');
   const level = hasFailed ? 'debug' : 'error';
-  logger[level]({ connection: connection.id, stack }, `handler failed for ${connection.who}: ${failure}`);
+  logger[level]({ connection: connection.id, stack }, `handler failed for ${connection.peer.who}: ${failure}`);
 }
 
 /**
@@ -97,7 +98,7 @@ export function logLateHandler(
   const when = timedOut ? `${Math.round(lateMs)} ms after HANDLER_TIMEOUT_MS` : 'after the connection had ended';
   const { failure, stack } = thrown ? describeFailure(thrown.error) : {};
   const fields = { connection: connection.id, ...(stack === undefined ? {} : { stack }) };
-  const text = `handler ${thrown ? 'failed' : 'replied'} ${when} for ${connection.who}`;
+  const text = `handler ${thrown ? 'failed' : 'replied'} ${when} for ${connection.peer.who}`;
   // A handler that stops because its client is gone is right to.
   logger[timedOut ? 'warn' : 'debug'](fields, failure === undefined ? text : `${text}: ${failure}`);
 }
@@ -105,7 +106,7 @@ export function logLateHandler(
 /** Logs a bug in the server's own code, which costs one connection. */
 export function logFault(logger: Logger, connection: Connection, thrown: unknown): void {
   const { failure, stack } = describeFailure(thrown);
-  const text = `internal error closed the connection of ${connection.who}: ${failure}`;
+  const text = `internal error closed the connection of ${connection.peer.who}: ${failure}`;
   logger.error({ connection: connection.id, stack }, text);
 }
 
@@ -124,12 +125,15 @@ export function acceptErrorLog(logger: Logger): (error: NodeJS.ErrnoException) =
   };
 }
 
-/** Logs bytes of no known protocol, or TLS where it is not configured, with what to send instead. */
-export function logUnknownProtocol(logger: Logger, connection: Connection, head: Buffer): void {
-  const { id, who, protocol } = connection;
+/** Logs first bytes that get no session: of no known protocol, TLS or a PROXY header where it must not be. Says what to do. */
+export function logNoSession(logger: Logger, connection: Connection, head: Buffer): void {
+  const { id, peer, protocol } = connection;
+  const { who, address } = peer;
   const bytes = hexBytes(head.subarray(0, 16));
-  const fields = { connection: id, address: connection.address, bytes };
-  if (protocol !== 'tls') {
+  const fields = { connection: id, address, bytes };
+  if (protocol === 'proxy') {
+    logger.warn(fields, `PROXY header from ${who}${proxyAdvice(connection)}`);
+  } else if (protocol !== 'tls') {
     const advice = 'send a frame, a line of text or an HTTP request';
     logger.warn(fields, `unknown protocol from ${who} (first bytes ${bytes}): ${advice}`);
   } else if (connection.inTls) {
@@ -138,6 +142,12 @@ export function logUnknownProtocol(logger: Logger, connection: Connection, head:
     const advice = 'use http:// instead of https://, or set TLS_CERT_FILE and TLS_KEY_FILE';
     logger.warn(fields, `TLS handshake from ${who}, but TLS is not configured: ${advice}`);
   }
+}
+
+function proxyAdvice({ inTls, peer: { viaProxy, address } }: Connection): string {
+  if (inTls) return ' inside TLS: the proxy must send it before the TLS handshake';
+  if (viaProxy) return ' behind another one: only the proxy in front of this server may send one';
+  return `, which is no trusted proxy: add ${address} to TRUSTED_PROXIES, or let the proxy send none`;
 }
 
 /** What was thrown, on one line, and its stack, if there is one. */

@@ -14,6 +14,7 @@ export const REASONS = {
   malformed: 'the bytes were no valid message',
   unknown_protocol: 'the first byte belongs to no protocol of this server',
   tls_error: 'the TLS handshake failed, or TLS is required',
+  proxy_error: 'its PROXY header was missing, malformed or not allowed',
   busy: 'the server was at its connection limit',
   drained: 'the server is shutting down, and had answered everything',
   drain_timeout: 'the server shut down before this client was done',
