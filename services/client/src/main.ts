@@ -2,9 +2,9 @@
 import { ConfigError, EXIT_WRONG_SETTINGS, readConfig } from '@knock/shared/config/config';
 import { createLog, type Logger } from '@knock/shared/log/log';
 import { ownName } from '@knock/shared/replica-names';
+import { formatBuild, readBuild } from '@knock/shared/version';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
-import manifest from '../package.json' with { type: 'json' };
 import { chat } from './commands/chat.ts';
 import { greet } from './commands/greet.ts';
 import { formatReport } from './commands/load-report.ts';
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
 function commands(done: (exitCode: number) => void): Command {
   const program = new Command('client')
     .description('Sends messages to the server and reports one outcome for each. Settings come from the environment.')
-    .version(manifest.version)
+    .version(formatBuild(readBuild(process.env)))
     .showHelpAfterError('Commands and options: --help')
     .exitOverride();
   program

@@ -97,11 +97,13 @@ test('send exits with 4 if the handler failed, and shows no control character of
   });
 });
 
-test('--version prints the version', async () => {
+test('--version prints the version and the revision of the build', async () => {
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
     version: string;
   };
-  expect(await run(['--version'], {})).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  expect(await run(['--version'], {})).toEqual({ code: 0, stdout: `${version} (revision unknown)\n`, stderr: '' });
+  const built = await run(['--version'], { KNOCK_VERSION: '0.2.0', KNOCK_REVISION: 'abc1234' });
+  expect(built.stdout).toBe('0.2.0 (revision abc1234)\n');
 });
 
 test('send exits with 3 if the connection is refused, and says what to do', async () => {

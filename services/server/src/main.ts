@@ -8,6 +8,7 @@ import { capacity, type HostLimits, mebibytes } from './net/capacity.ts';
 import { delayed } from './reply-delay.ts';
 import { type Server, startServer } from './server.ts';
 import { serverSettings, type ServerSettings } from './settings.ts';
+import { BUILD, BUILD_TEXT } from './telemetry/version.ts';
 
 const signals = stopSignals();
 process.exit(await main());
@@ -39,8 +40,8 @@ async function run(settings: ServerSettings, name: string, logger: Logger): Prom
     logger.error(describeListenError(error as NodeJS.ErrnoException, settings));
     return 1;
   }
-  const estimate = `up to ${maxConnections} connections: at most ${mebibytes(memoryBytes)} (estimate)`;
-  logger.info({ maxConnections, memoryBytes }, estimate);
+  const estimate = `up to ${maxConnections} connections, at most ${mebibytes(memoryBytes)} (estimate)`;
+  logger.info({ ...BUILD, maxConnections, memoryBytes }, `${BUILD_TEXT}: ${estimate}`);
   const { port } = server;
   logger.info({ port }, `${name} listens on port ${port}: ${connectHint(port, name, settings)}`);
   return stopOnSignal(server, logger);

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempDisposable } from 'node:fs/promises';
+import { mkdtempDisposable, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +61,28 @@ test.each([
   await using program = new Program({ NAME: 'me', ...env });
   const port = await program.port();
   expect(program.stdout).toContain(`me listens on port ${port}: ${hint.replaceAll('PORT', String(port))}`);
+});
+
+test('two builds can be distinguished: at the start of the log, and in the metrics', async () => {
+  const { node } = process.versions;
+  const manifest = await readFile(join(import.meta.dirname, '../package.json'), 'utf8');
+  const { version: ownVersion } = JSON.parse(manifest) as { version: string };
+  const builds = [
+    [{}, ownVersion, 'unknown'],
+    [{ KNOCK_VERSION: '0.2.0', KNOCK_REVISION: 'abc1234' }, '0.2.0', 'abc1234'],
+  ] as const;
+  for (const [env, version, revision] of builds) {
+    await using program = new Program(env);
+    const metrics = await (await fetch(`http://127.0.0.1:${await program.port()}/metrics`)).text();
+    expect(metrics.split('\n').filter((line) => line.startsWith('knock_build_info'))).toEqual([
+      `knock_build_info{version="${version}",revision="${revision}",node="${node}"} 1`,
+    ]);
+    const lines = program.stdout.trimEnd().split('\n');
+    const msg = expect.stringContaining(`knock ${version} (revision ${revision}) on Node ${node}: up to `);
+    expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ version, revision, node, msg }),
+    );
+  }
 });
 
 test('REPLY_DELAY_MS makes the handler slow, and its timeout ends it', async () => {

@@ -10,6 +10,7 @@ import type { Connection } from '../net/connection.ts';
 import { PROTOCOL_NAMES } from '../protocols/detect.ts';
 import { ConnectionTotals, Counts } from './connection-totals.ts';
 import { processMetrics } from './process-metrics.ts';
+import { addBuildInfo } from './version.ts';
 
 const atZero = (label: string): [string, number] => [label, 0];
 
@@ -55,6 +56,7 @@ export class Metrics {
     this.#admission = admission;
     this.#accepted = accepted;
     this.contentType = this.#registry.contentType;
+    addBuildInfo(this.#registry);
     // No label: a connection's protocol is detected after it is accepted, and no counter may fall when it gets one.
     this.#show('knock_connections_accepted_total', 'Connections accepted', [], () => [[{}, this.#accepted()]]);
     this.#show('knock_connections_closed_total', 'Connections ended', ['protocol', 'reason'], () =>
