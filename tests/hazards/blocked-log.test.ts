@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 
 import { measured, scaled } from '../scorecard/measured.ts';
 import { KnockServerContainer, type LogLine, type StartedKnockServerContainer } from '../support/knock-server.ts';
+import { SHELL_IMAGE } from '../support/shell/image.ts';
 import { type Latencies, latencies, percentile } from './support/latency.ts';
 import { MEMORY_GIB, MIB, residentMiB } from './support/memory.ts';
 import { paced } from './support/pacing.ts';
@@ -23,11 +24,11 @@ const inMs = (ms: number) => `${Number(ms.toPrecision(3))} ms`;
 
 /** Shell commands that read the log at the other end of its pipe. */
 const READS_ALL = 'exec cat > /dev/null';
-const READS_ON_COMMAND = 'until [ -e /tmp/read ]; do sleep 0.1; done; exec cat';
+const READS_ON_COMMAND = 'until [ -e /dev/shm/read ]; do sleep 0.1; done; exec cat';
 
 function loggingTo(reader: string): KnockServerContainer {
-  return new KnockServerContainer()
-    .withEntrypoint(['bash', '-c', `exec node main.mjs > >(${reader})`])
+  return new KnockServerContainer(SHELL_IMAGE)
+    .withEntrypoint(['sh', '-c', `node main.mjs | { ${reader}; }`])
     .withSettings({ LOG_LEVEL: 'trace' })
     .withResourcesQuota({ memory: MEMORY_GIB });
 }
@@ -80,7 +81,7 @@ test('a blocked log costs 1 MiB and no latency, and dropped lines are counted on
     expect.soft(median - medianOfRead, what).toBeLessThanOrEqual(0.1 * medianOfRead + NOISE_MS);
   }
 
-  await server.exec(['touch', '/tmp/read']);
+  await server.evaluate("fs.writeFileSync('/dev/shm/read', '')");
   const isCount = (line: LogLine) => 'dropped' in line;
   await expect.poll(async () => (await server.logLines()).some(isCount)).toBe(true);
   const lines = await server.logLines();

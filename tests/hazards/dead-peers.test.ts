@@ -47,8 +47,8 @@ const TICKS_PER_SECOND = 100;
 
 /** The server's connections, as its kernel lists them. */
 async function kernelSockets(server: StartedKnockServerContainer): Promise<KernelSocket[]> {
-  const { output } = await server.exec(['cat', '/proc/net/tcp', '/proc/net/tcp6']);
-  const rows = output.matchAll(/^ *\d+: \S+ \S+ (\S+) (\S+):\S+ (\S+):(\S+) /gm);
+  const tables = (await server.readFile('/proc/net/tcp')) + (await server.readFile('/proc/net/tcp6'));
+  const rows = tables.matchAll(/^ *\d+: \S+ \S+ (\S+) (\S+):\S+ (\S+):(\S+) /gm);
   return Array.from(rows)
     .filter(([, state]) => state === ESTABLISHED)
     .map(([, , unacknowledged, timer, expires]) => ({

@@ -29,7 +29,10 @@ interface Inspected {
   };
   HostConfig: Record<string, unknown>;
   Config: Record<string, unknown>;
-  NetworkSettings: { Ports: Record<string, { HostIp: string }[] | null> };
+  NetworkSettings: {
+    Ports: Record<string, { HostIp: string }[] | null>;
+    Networks: Record<string, { IPAddress: string }>;
+  };
 }
 
 export interface DemoOptions {

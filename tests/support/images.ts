@@ -1,6 +1,6 @@
 /**
- * Builds the images once, as a user does, and what else container tests need: the recording server, the browser, the
- * proxies. Unit tests run meanwhile; `await-images.ts` waits.
+ * Builds the images once, as a user does, and what else container tests need: the recording server, the server with a
+ * shell, the browser, the proxies. Unit tests run meanwhile; `await-images.ts` waits.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { BROWSER_IMAGE } from './browser/browser.ts';
 import { bundleServer } from './bundle.ts';
 import { IMAGES_BUILT } from './images-built.ts';
 import { PROXY_IMAGE } from './second-readers/proxy.ts';
+import { SHELL_IMAGE } from './shell/image.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -24,12 +25,13 @@ export function setup(): void {
 }
 
 async function build(): Promise<void> {
+  const docker = (...args: string[]) => promisify(execFile)('docker', args, { cwd: ROOT });
+  const image = (tag: string, folder: string) => docker('build', '--quiet', '--tag', tag, `tests/support/${folder}`);
   await Promise.all([
-    promisify(execFile)('docker', ['compose', 'build', '--quiet'], { cwd: ROOT }),
-    promisify(execFile)('docker', ['build', '--quiet', '--tag', BROWSER_IMAGE, 'tests/support/browser'], { cwd: ROOT }),
-    promisify(execFile)('docker', ['build', '--quiet', '--tag', PROXY_IMAGE, 'tests/support/second-readers'], {
-      cwd: ROOT,
-    }),
+    // The image with a shell is made from the server's.
+    docker('compose', 'build', '--quiet').then(() => image(SHELL_IMAGE, 'shell')),
+    image(BROWSER_IMAGE, 'browser'),
+    image(PROXY_IMAGE, 'second-readers'),
     bundleServer({ handler: 'tests/support/recording/handler.ts', file: '.build/recording/main.mjs' }),
   ]);
 }

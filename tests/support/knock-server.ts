@@ -123,10 +123,21 @@ export class StartedKnockServerContainer extends AbstractStartedContainer {
       .map((line) => JSON.parse(line) as LogLine);
   }
 
+  /** The value of an expression of JavaScript in the container, where Node is the only program. Its value there is JSON. */
+  async evaluate(expression: string): Promise<unknown> {
+    const { output, exitCode } = await this.exec(['node', '--print', `JSON.stringify(${expression})`]);
+    if (exitCode !== 0) throw new Error(`node --print ${expression}: ${output}`);
+    return JSON.parse(output);
+  }
+
+  /** A text file in the container, such as one of proc(5). */
+  async readFile(path: string): Promise<string> {
+    return (await this.evaluate(`fs.readFileSync('${path}', 'utf8')`)) as string;
+  }
+
   /** The server's peak memory in bytes: `VmHWM` of proc(5). */
   async memoryBytes(): Promise<number> {
-    const { output } = await this.exec(['cat', '/proc/1/status']);
-    return Number(/^VmHWM:\s*(\d+) kB$/m.exec(output)![1]) * 1024;
+    return Number(/^VmHWM:\s*(\d+) kB$/m.exec(await this.readFile('/proc/1/status'))![1]) * 1024;
   }
 
   /** Resolves with the server's exit code once it has exited. */

@@ -15,9 +15,11 @@ export async function mostResidentMiB(server: StartedKnockServerContainer): Prom
   return (await server.memoryBytes()) / MIB;
 }
 
-/** The container's peak memory, as its limit counts it, including health checks; in MiB. */
+/** The file of cgroup v2, and that of v1. */
+const PEAK_FILES = ['/sys/fs/cgroup/memory.peak', '/sys/fs/cgroup/memory/memory.max_usage_in_bytes'];
+
+/** The container's peak memory, as its limit counts it, including health checks and this reader; in MiB. */
 export async function mostCountedMiB(server: StartedKnockServerContainer): Promise<number> {
-  const versions = '/sys/fs/cgroup/memory.peak /sys/fs/cgroup/memory/memory.max_usage_in_bytes';
-  const { output } = await server.exec(['sh', '-c', `cat ${versions} 2>/dev/null`]);
-  return Number(output) / MIB;
+  const file = (await server.evaluate(`${JSON.stringify(PEAK_FILES)}.find(fs.existsSync)`)) as string;
+  return Number(await server.readFile(file)) / MIB;
 }
