@@ -81,7 +81,7 @@ test('a blocked log costs 1 MiB and no latency, and dropped lines are counted on
     expect.soft(median - medianOfRead, what).toBeLessThanOrEqual(0.1 * medianOfRead + NOISE_MS);
   }
 
-  await server.evaluate("fs.writeFileSync('/dev/shm/read', '')");
+  await server.exec(['node', '--eval', "fs.writeFileSync('/dev/shm/read', '')"]);
   const isCount = (line: LogLine) => 'dropped' in line;
   await expect.poll(async () => (await server.logLines()).some(isCount)).toBe(true);
   const lines = await server.logLines();
