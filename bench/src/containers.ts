@@ -14,7 +14,6 @@ const REPLICAS = [1, 10, 50, 100];
 const SAMPLES = 10;
 const SAMPLE_MS = 1000;
 const FIRST_REPLY_MS = 60_000;
-const BASE_IMAGE = process.env['NODE_IMAGE'] ?? 'node:26.12.1-trixie-slim';
 
 const environment = { ...process.env, KNOCK_PORT: String(PORT) };
 const run = promisify(execFile);
@@ -41,17 +40,16 @@ export async function measureContainers(
 }
 
 async function imageSizes(): Promise<Figure> {
-  const base = await sizeOf(BASE_IMAGE);
-  const values = {
-    server: [(await sizeOf(`${PROJECT}-server`)) - base],
-    client: [(await sizeOf(`${PROJECT}-client`)) - base],
-  };
-  const title = 'What the images add to their base';
+  const values = { server: [await bytesBeyondNode('server')], client: [await bytesBeyondNode('client')] };
+  const title = 'The images, beyond the Node binary';
   return { id: 'image-size', section: SECTION, title, unit: 'bytes', values };
 }
 
-async function sizeOf(image: string): Promise<number> {
-  return Number(await docker('image', 'inspect', '--format', '{{.Size}}', image));
+async function bytesBeyondNode(service: string): Promise<number> {
+  const image = `${PROJECT}-${service}`;
+  const size = 'fs.statSync(process.execPath).size';
+  const node = await docker('run', '--rm', '--network', 'none', '--entrypoint', 'node', image, '--print', size);
+  return Number(await docker('image', 'inspect', '--format', '{{.Size}}', image)) - Number(node);
 }
 
 async function firstReply(rounds: number, progress: Measure['progress']): Promise<Figure> {

@@ -12,7 +12,6 @@ const NODE_PINS = [
   ['Dockerfile', /NODE_IMAGE=registry\.example\/node:(.+)-trixie-slim$/m],
   ['tests/support/shell/Dockerfile', /^ARG NODE_IMAGE=node:(.+)-trixie-slim$/m],
   ['tests/support/browser/Dockerfile', /^ARG NODE_IMAGE=node:(.+)-trixie-slim$/m],
-  ['bench/src/containers.ts', /'node:(.+)-trixie-slim'/],
   ['.ci/base-image', /^node_version=(.+)$/m],
   ['.github/workflows/ci.yml', /node-version: (.+) \}/],
 ] as const;
