@@ -58,7 +58,7 @@ export const createHandler = () => () => \`changed: \${manifest.changed}\`;
 const REBUILD = { timeout: 90_000, interval: 200 };
 
 test(
-  'with --watch, a changed handler, package.json or lockfile brings a new server',
+  'with --watch, a changed handler, package.json, lockfile or Dockerfile brings a new server',
   { timeout: 400_000 },
   async () => {
     await using demo = new WatchedDemo(await freePort());
@@ -69,8 +69,12 @@ test(
     await expect.poll(reply, REBUILD).toBe('changed: undefined');
     demo.change('services/server/package.json', (text) => text.replace('{', '{ "changed": true,'));
     await expect.poll(reply, REBUILD).toBe('changed: true');
-    const before = await demo.container();
+    let before = await demo.container();
     demo.change('pnpm-lock.yaml', (text) => `${text}# changed\n`);
+    await expect.poll(async () => demo.container(), REBUILD).not.toBe(before);
+    await expect.poll(reply, REBUILD).toBe('changed: true');
+    before = await demo.container();
+    demo.change('Dockerfile', (text) => text.replace(/^FROM .* AS server$/m, '$&\nLABEL changed=true'));
     await expect.poll(async () => demo.container(), REBUILD).not.toBe(before);
     await expect.poll(reply, REBUILD).toBe('changed: true');
   },
