@@ -14,6 +14,7 @@ const IN_PROCESS = [
   'tests/docs/words.test.ts',
   'tests/e2e/pins.test.ts',
   'tests/e2e/tls.test.ts',
+  'tests/e2e/updates.test.ts',
   'tests/transcripts/*.test.ts',
 ];
 

@@ -12,6 +12,7 @@ const NODE_PINS = [
   ['Dockerfile', /NODE_IMAGE=registry\.example\/node:(.+)-trixie-slim$/m],
   ['tests/support/shell/Dockerfile', /^ARG NODE_IMAGE=node:(.+)-trixie-slim$/m],
   ['tests/support/browser/Dockerfile', /^ARG NODE_IMAGE=node:(.+)-trixie-slim$/m],
+  ['tests/support/second-readers/Dockerfile', /^ARG NODE_IMAGE=node:(.+)-trixie-slim$/m],
   ['.ci/base-image', /^node_version=(.+)$/m],
   ['.github/workflows/ci.yml', /node-version: (.+) \}/],
 ] as const;
