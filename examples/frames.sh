@@ -17,6 +17,7 @@ read_hex() { # reads $1 bytes as hexadecimal digits: a variable cannot hold NUL
 }
 
 text() { # decodes the digits
+  # shellcheck disable=SC2001 # bash before 5.2 cannot repeat what it found
   printf '%b\n' "$(sed 's/../\\x&/g' <<<"$1")"
 }
 
