@@ -48,6 +48,7 @@ test.each([
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   'docs/protocol.md',
   'docs/decisions.md',
   'docs/operating.md',
