@@ -26,7 +26,7 @@ export class Peer {
     return this.name ?? this.address;
   }
 
-  /** Whether the client is on this machine. What a proxy announces cannot make it so. */
+  /** Whether the client is on this machine, which no announced address can claim. */
   get isLocal(): boolean {
     const { remoteAddress, localAddress = '' } = this.#socket;
     return !this.viaProxy && (isLoopback(this.address) || remoteAddress === localAddress);
