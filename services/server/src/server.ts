@@ -13,6 +13,7 @@ import { LivePage } from './live/assets.ts';
 import { LiveFeed } from './live/feed.ts';
 import { Admission, type Denial } from './net/admission.ts';
 import { Connection } from './net/connection.ts';
+import { LISTENER_OPTIONS } from './net/listener-options.ts';
 import { PeerNames } from './net/peer-names.ts';
 import { PendingWrites } from './net/pending-writes.ts';
 import { ProxyProtocol } from './net/proxy-protocol.ts';
@@ -195,14 +196,3 @@ export class Server {
 
 /** The close reasons of connections that get no session. */
 const NO_SESSION = { tls: 'tls_error', proxy: 'proxy_error', unknown: 'unknown_protocol' } as const;
-
-const LISTENER_OPTIONS = {
-  /** Half-close: a client that has ended its side still gets its replies. */
-  allowHalfOpen: true,
-  /** A paused stream stops after one more read. With a larger mark Node would read on until its buffer is full. */
-  highWaterMark: 1,
-  noDelay: true,
-  /** After 15 s of silence the kernel begins to probe whether the client's machine still answers. */
-  keepAlive: true,
-  keepAliveInitialDelay: 15_000,
-};
